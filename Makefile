@@ -1,0 +1,38 @@
+# Two commands for a fresh machine that has Python (3.10 to 3.13), make and git:
+#   make demo   the whole road, Sage 300 to ServiceNow, on the sandbox
+#   make test   every test
+# Both install what they need, once.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PACKAGES := tap-sage300 target-servicenow sandbox
+MANIFESTS := $(PACKAGES:%=%/pyproject.toml)
+
+.PHONY: test lint lock install clean
+
+install: .venv/installed
+
+.venv/installed: requirements/uv.txt requirements/dev.txt $(MANIFESTS)
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	$(BIN)/uv pip sync --quiet --python .venv requirements/uv.txt requirements/dev.txt
+	$(BIN)/uv pip install --quiet --python .venv --no-deps --no-build-isolation $(PACKAGES:%=-e %)
+	touch $@
+
+test: install
+	$(BIN)/python -m pytest
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url \
+	--python-version 3.10 --custom-compile-command "make lock"
+
+lock: install
+	$(COMPILE) requirements/uv.in -o requirements/uv.txt
+	$(COMPILE) $(MANIFESTS) requirements/dev.in -o requirements/dev.txt
+
+clean:
+	rm -rf .venv .meltano output .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,1 @@
+"""Sage 300 and ServiceNow on localhost, as strict as the real ones."""

@@ -1,0 +1,1 @@
+"""Singer tap for the Sage 300 Web API."""

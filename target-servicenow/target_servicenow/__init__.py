@@ -1,0 +1,1 @@
+"""Singer target that upserts into ServiceNow tables."""
