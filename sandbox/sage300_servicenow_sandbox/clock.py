@@ -1,0 +1,47 @@
+"""The sandbox's clock: what both servers take for the time of day."""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime, timedelta, timezone
+
+
+class Clock:
+    """UTC time that a test may set or move.
+
+    Left alone it is real time. Once set it stands still at that instant, so that two runs of a
+    test stamp the same dates; `advance` moves it, standing or running, and `set(None)` gives
+    real time back. Safe to use from several threads.
+    """
+
+    def __init__(self) -> None:
+        """Start on real time."""
+        self._lock = threading.Lock()
+        self._fixed: datetime | None = None
+        self._offset = timedelta()
+
+    def now(self) -> datetime:
+        """Return the sandbox's time, aware, in UTC."""
+        with self._lock:
+            return self._fixed or datetime.now(timezone.utc) + self._offset
+
+    def set(self, instant: datetime | None) -> None:
+        """Stop the clock at an aware instant, or let it follow real time again with None.
+
+        Raises:
+            ValueError: the instant has no time zone.
+        """
+        if instant is not None and instant.tzinfo is None:
+            raise ValueError("The clock needs an instant with its time zone, such as a final Z.")
+        with self._lock:
+            self._fixed = instant and instant.astimezone(timezone.utc)
+            self._offset = timedelta()
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock by a number of seconds, which may be negative."""
+        step = timedelta(seconds=seconds)
+        with self._lock:
+            if self._fixed is None:
+                self._offset += step
+            else:
+                self._fixed += step
