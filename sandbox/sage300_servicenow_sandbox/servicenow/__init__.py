@@ -1,0 +1,5 @@
+"""An instance of ServiceNow on localhost: token endpoint, Table API and Batch API."""
+
+from sage300_servicenow_sandbox.servicenow.app import ServiceNowApp
+
+__all__ = ["ServiceNowApp"]

@@ -1,0 +1,112 @@
+"""What passes between HTTP and the APIs: a call or an item of a batch, and its answer."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import parse_qsl, unquote
+
+from sage300_servicenow_sandbox.servicenow import errors
+from sage300_servicenow_sandbox.servicenow.errors import ApiError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_JSON_TYPE = ("Content-Type", "application/json;charset=UTF-8")
+
+
+@dataclass(frozen=True)
+class ApiRequest:
+    """One request, whichever way it came.
+
+    `args` are the query parameters, decoded; names in `headers` are in lower case; `user` made
+    the call; `root` is the instance's URL without a slash at the end.
+    """
+
+    method: str
+    path: str
+    args: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+    user: str
+    root: str
+
+    def flag(self, name: str) -> bool:
+        """Tell whether a query parameter says true."""
+        return self.args.get(name) == "true"
+
+    def json(self) -> Any:
+        """Return the body's JSON, numbers as the text they were written in.
+
+        Raises:
+            ApiError: Accept or Content-Type is missing or not JSON, or the body cannot be read.
+        """
+        if "accept" not in self.headers or "content-type" not in self.headers:
+            raise ApiError(errors.MISSING_HEADER)
+        if not self.headers["content-type"].lower().startswith("application/json"):
+            raise ApiError(errors.UNSUPPORTED_TYPE)
+        try:
+            return json.loads(
+                self.body, parse_float=str, parse_int=str, parse_constant=_no_json_number
+            )
+        except (ValueError, RecursionError) as error:
+            raise ApiError(errors.UNREADABLE_BODY, reason="the body is not JSON") from error
+
+    def check_accept(self) -> None:
+        """Refuse a caller that takes no JSON.
+
+        Raises:
+            ApiError: the Accept header names other types only.
+        """
+        accept = self.headers.get("accept", "*/*")
+        if not any(kind in accept for kind in ("*/*", "application/*", "json")):
+            raise ApiError(errors.NOT_ACCEPTABLE)
+
+
+@dataclass(frozen=True)
+class ApiResponse:
+    """One answer."""
+
+    status: int
+    body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+def make_request(
+    *, method: str, url: str, headers: Iterable[tuple[str, str]], body: bytes, user: str, root: str
+) -> ApiRequest:
+    """Build a request from a relative URL, still percent-encoded.
+
+    A POST may name the method it stands for in X-HTTP-Method-Override.
+    """
+    path, _, query = url.partition("?")
+    lowered = {name.lower(): value for name, value in headers}
+    if method == "POST":
+        method = lowered.get("x-http-method-override", method).upper()
+    return ApiRequest(
+        method=method,
+        path=unquote(path),
+        args=dict(parse_qsl(query, keep_blank_values=True)),
+        headers=lowered,
+        body=body,
+        user=user,
+        root=root,
+    )
+
+
+def json_response(
+    status: int, content: object, headers: Iterable[tuple[str, str]] = ()
+) -> ApiResponse:
+    """Answer with JSON."""
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    return ApiResponse(status, text.encode(), (_JSON_TYPE, *headers))
+
+
+def error_response(error: ApiError) -> ApiResponse:
+    """Answer with the body every failure has."""
+    return json_response(error.status, error.body())
+
+
+def _no_json_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON number.")

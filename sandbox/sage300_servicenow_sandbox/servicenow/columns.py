@@ -1,0 +1,130 @@
+"""The one form in which each type of column keeps its values: text, as the REST API shows it.
+
+Pure. A value that does not fit its column is not an error in ServiceNow; it is left out without a
+word. Numbers are exact: no binary floating point on the way.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sage300_servicenow_sandbox.servicenow.schema import Column
+
+_BOOLEANS = {"true": "true", "1": "true", "false": "false", "0": "false"}
+_INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
+_DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?: [0-9]{2}:[0-9]{2}:[0-9]{2})?")
+_GUID = re.compile(r"[0-9a-fA-F]{32}")
+_EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
+
+
+def canonical(column: Column, value: object) -> str | None:
+    """Put a JSON value into the form its column keeps, or None where the value is dropped.
+
+    An empty string clears the column, and so does null (an assumption: the public record is
+    silent on null). Objects and arrays are dropped (an assumption). Text longer than the column
+    is cut to `max_length` characters (generally believed, not documented).
+    """
+    text = _text(value)
+    if text is None:
+        return None
+    if not text:
+        return column.empty
+    if column.type in _TYPED:
+        return _TYPED[column.type](column, text)
+    if column.choices:
+        return text if text in column.choices else None
+    return text[: column.max_length]
+
+
+def literal(column: Column, text: str) -> str | None:
+    """Put a value of an encoded query into the form it is compared in.
+
+    None where the text is no value of the column's type: such a comparison finds nothing, as
+    `state=NOT_A_NUMBER` was seen to do.
+    """
+    if not text:
+        return column.empty
+    return _TYPED[column.type](column, text) if column.type in _TYPED else text
+
+
+def compare_numbers(left: str, right: str) -> int:
+    """Order two stored numbers, empty ones first: the collation of numeric columns."""
+    if not left or not right:
+        return bool(left) - bool(right)
+    return int(Decimal(left).compare(Decimal(right)))
+
+
+def _text(value: object) -> str | None:
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return None
+
+
+def _boolean(_: Column, text: str) -> str | None:
+    return _BOOLEANS.get(text.lower())
+
+
+def _integer(_: Column, text: str) -> str | None:
+    return str(int(text)) if _INTEGER.fullmatch(text) else None
+
+
+def _decimal(column: Column, text: str) -> str | None:
+    """Round half up to the column's scale and drop the zeros at the end.
+
+    Both are assumptions: how many zeros the real API shows is not in the public record.
+    """
+    if not _DECIMAL.fullmatch(text):
+        return None
+    try:
+        rounded = Decimal(text).quantize(Decimal(1).scaleb(-column.scale), context=_EXACT)
+    except InvalidOperation:  # more digits than any column holds
+        return None
+    whole, _, places = f"{rounded.copy_abs():f}".partition(".")
+    places = places.rstrip("0")
+    sign = "-" if rounded < 0 else ""
+    return f"{sign}{whole}.{places}" if places else f"{sign}{whole}"
+
+
+def _date(_: Column, text: str) -> str | None:
+    moment = _moment(text)
+    return moment and moment[:10]
+
+
+def _date_time(_: Column, text: str) -> str | None:
+    return _moment(text)
+
+
+def _moment(text: str) -> str | None:
+    """Read a date, or a date and a time, as "YYYY-MM-DD HH:MM:SS"; None where it is neither."""
+    if not _DATE.fullmatch(text):
+        return None
+    try:
+        return datetime.fromisoformat(text).isoformat(" ")
+    except ValueError:  # the thirtieth of February
+        return None
+
+
+def _guid(_: Column, text: str) -> str | None:
+    return text.lower() if _GUID.fullmatch(text) else None
+
+
+_TYPED: dict[str, Callable[[Column, str], str | None]] = {
+    "GUID": _guid,
+    "boolean": _boolean,
+    "decimal": _decimal,
+    "glide_date": _date,
+    "glide_date_time": _date_time,
+    "integer": _integer,
+}
+NUMERIC = frozenset({"decimal", "integer"})

@@ -1,0 +1,96 @@
+"""Encoded queries, such as `active=true^nameLIKEpaper^ORDERBYname`, taken apart. Pure.
+
+`^` is AND, `^OR` binds to the condition beside it, `^NQ` starts another group of conditions, any
+one of which suffices. There is no escape for `^`, nor for `,` in IN and `@` in BETWEEN.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_OPERATORS = (
+    "!=",
+    "<=",
+    ">=",
+    "=",
+    "<",
+    ">",
+    "NOT LIKE",
+    "LIKE",
+    "STARTSWITH",
+    "ENDSWITH",
+    "NOT IN",
+    "IN",
+    "ISEMPTY",
+    "ISNOTEMPTY",
+    "EMPTYSTRING",
+    "ANYTHING",
+    "BETWEEN",
+    "SAMEAS",
+)
+_CONDITION = re.compile(f"([a-z0-9_.]+)({'|'.join(_OPERATORS)})(.*)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One comparison; `field` may be dot-walked."""
+
+    field: str
+    operator: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Order:
+    """One column to sort by."""
+
+    field: str
+    descending: bool
+
+
+AnyOf = tuple[Condition, ...]
+AllOf = tuple[AnyOf, ...]
+
+
+@dataclass(frozen=True)
+class EncodedQuery:
+    """A query taken apart: any of `groups` must hold; none at all means every row."""
+
+    groups: tuple[AllOf, ...]
+    orders: tuple[Order, ...]
+
+
+def parse(text: str) -> EncodedQuery:
+    """Take an encoded query apart.
+
+    What is no condition (an empty term, an unknown operator) is dropped, as the real parser
+    drops it: `^^^` asks for every row.
+    """
+    groups: list[list[list[Condition]]] = [[]]
+    orders: list[Order] = []
+    for term in text.split("^"):
+        if term.startswith("ORDERBY"):
+            descending = term.startswith("ORDERBYDESC")
+            name = term.removeprefix("ORDERBYDESC" if descending else "ORDERBY")
+            orders.append(Order(name, descending))
+            continue
+        if term.startswith("NQ"):
+            groups.append([])
+        beside = term.startswith("OR")
+        condition = _condition(term[2:] if term.startswith(("NQ", "OR")) else term)
+        if condition is None:
+            continue
+        if beside and groups[-1]:
+            groups[-1][-1].append(condition)
+        else:
+            groups[-1].append([condition])
+    return EncodedQuery(
+        tuple(tuple(tuple(any_of) for any_of in group) for group in groups if group),
+        tuple(orders),
+    )
+
+
+def _condition(term: str) -> Condition | None:
+    found = _CONDITION.fullmatch(term)
+    return Condition(*found.groups()) if found else None

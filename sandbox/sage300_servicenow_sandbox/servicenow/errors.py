@@ -1,0 +1,72 @@
+"""What goes wrong, as a table: the status and the words ServiceNow answers with.
+
+The texts are recorded from real instances unless the line says otherwise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A kind of failure; `message` and `detail` may hold names in braces, filled in when raised."""
+
+    status: int
+    message: str
+    detail: str | None
+
+
+NOT_AUTHENTICATED = Failure(401, "User Not Authenticated", "Required to provide Auth information")
+INVALID_TABLE = Failure(400, "Invalid table {table}", None)
+NO_RECORD = Failure(
+    404, "No Record found", "Record doesn't exist or ACL restricts the record retrieval"
+)
+TOO_LARGE = Failure(
+    400,
+    "Exception while reading request",
+    "Rejected large REST payload with content-length = {size} bytes. Max allowed: {limit} bytes.",
+)
+ACL = Failure(
+    403,
+    "Operation Failed",
+    "ACL Exception {operation} Failed due to security constraints",
+)
+MANDATORY = Failure(
+    403,
+    "Operation Failed",
+    "Data Policy Exception: The following fields are mandatory: {labels}",
+)
+# Documented for duplicates in general; that a sys_id sent twice ends here is an assumption.
+INSERT_FAILED = Failure(403, "Operation Failed", "Error during insert of {table} ({display})")
+
+# The statuses below are documented, the words are not.
+UNKNOWN_RESOURCE = Failure(400, "Requested URI does not represent any resource: {path}", None)
+METHOD = Failure(405, "Method not supported", "{method} is not supported on {path}")
+MISSING_HEADER = Failure(
+    400, "Exception while reading request", "A write needs both an Accept and a Content-Type header"
+)
+NOT_ACCEPTABLE = Failure(
+    406, "Requested response type not supported", "Accept must allow application/json"
+)
+UNSUPPORTED_TYPE = Failure(
+    415, "Unsupported media type requested", "Content-Type must be application/json"
+)
+UNREADABLE_BODY = Failure(400, "Exception while reading request", "Cannot decode: {reason}")
+BAD_PARAMETER = Failure(400, "Invalid query parameter", "{reason}")
+BAD_ITEM = Failure(400, "Invalid request in batch", "{reason}")
+
+
+class ApiError(Exception):
+    """A call, or one item of a batch, that fails as the real instance would let it fail."""
+
+    def __init__(self, failure: Failure, **values: object) -> None:
+        """Fill the failure's texts in with `values`."""
+        self.status = failure.status
+        self.message = failure.message.format(**values)
+        self.detail = failure.detail and failure.detail.format(**values)
+        super().__init__(self.detail or self.message)
+
+    def body(self) -> dict[str, object]:
+        """Return the JSON body every failure has."""
+        return {"error": {"message": self.message, "detail": self.detail}, "status": "failure"}

@@ -1,0 +1,74 @@
+"""The token endpoint: OAuth 2.0 client credentials."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from sage300_servicenow_sandbox.servicenow.api import json_response
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from sage300_servicenow_sandbox.clock import Clock
+    from sage300_servicenow_sandbox.servicenow.api import ApiResponse
+
+_CLIENT_ID = "sandbox-client"
+_CLIENT_SECRET = "sandbox-secret"  # noqa: S105 (the sandbox's, on purpose in the open)
+_LIFETIME = timedelta(seconds=1800)
+
+
+class OAuth:
+    """Hands out one token and knows whether it is alive, by the sandbox's clock."""
+
+    def __init__(self, clock: Clock) -> None:
+        """Start without a token."""
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._token = ""
+        self._expires: datetime | None = None
+
+    def handle(self, form: Mapping[str, str]) -> ApiResponse:
+        """Answer a token request: the living token with the time it has left, or a new one.
+
+        The error bodies are assumptions, save that failures are 401 with `error` and
+        `error_description`. A JSON body reaches this as an empty form and fails like one.
+        """
+        if form.get("grant_type") != "client_credentials":
+            return _refused("unsupported_grant_type", "grant_type must be client_credentials")
+        if (form.get("client_id"), form.get("client_secret")) != (_CLIENT_ID, _CLIENT_SECRET):
+            return _refused("invalid_client", "client_id or client_secret is wrong")
+        with self._lock:
+            now = self._clock.now()
+            if self._expires is None or self._expires <= now:
+                self._token = secrets.token_urlsafe(64)
+                self._expires = now + _LIFETIME
+            left = int((self._expires - now).total_seconds())
+            token = self._token
+        return json_response(
+            200,
+            {
+                "access_token": token,
+                "scope": "useraccount",
+                "token_type": "Bearer",
+                "expires_in": left,
+            },
+        )
+
+    def accepts(self, token: str) -> bool:
+        """Tell whether a bearer token is the living one."""
+        with self._lock:
+            alive = self._expires is not None and self._clock.now() < self._expires
+            return alive and secrets.compare_digest(token.encode(), self._token.encode())
+
+    def reset(self) -> None:
+        """Forget the token."""
+        with self._lock:
+            self._expires = None
+
+
+def _refused(error: str, description: str) -> ApiResponse:
+    return json_response(401, {"error": error, "error_description": description})

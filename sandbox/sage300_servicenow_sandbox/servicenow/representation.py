@@ -1,0 +1,91 @@
+"""How rows are shown: which fields, references as links, display values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from sage300_servicenow_sandbox.servicenow.sql import operand
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from sage300_servicenow_sandbox.servicenow.api import ApiRequest
+    from sage300_servicenow_sandbox.servicenow.schema import Column, Schema, Table
+    from sage300_servicenow_sandbox.servicenow.sql import Clause
+
+
+@dataclass(frozen=True)
+class _Field:
+    name: str
+    column: Column
+    value: str  # SQL
+    display: str  # SQL
+
+
+class Representation:
+    """The form in which one request wants to see rows of a table.
+
+    It follows sysparm_fields (unknown names are ignored), sysparm_exclude_reference_link and
+    sysparm_display_value. Display values are a reference's display column, a choice's label and
+    the value itself for all else: the user's time zone is UTC and numbers are not localised.
+    """
+
+    def __init__(self, schema: Schema, table: Table, request: ApiRequest) -> None:
+        """Read the request's parameters."""
+        self._table = table
+        self._root = request.root
+        self._links = not request.flag("sysparm_exclude_reference_link")
+        self._mode = request.args.get("sysparm_display_value", "false")
+        wanted = [name.strip() for name in request.args.get("sysparm_fields", "").split(",")]
+        names = wanted if any(wanted) else list(table.columns)
+        self._fields = [
+            field for name in dict.fromkeys(names) if (field := _field(schema, table, name))
+        ]
+
+    def rows(
+        self, connection: sqlite3.Connection, where: Clause, tail: str = ""
+    ) -> list[dict[str, Any]]:
+        """Read the rows that `where` holds for; `tail` is the SQL of their order and number."""
+        values = ["t0.sys_id", *(field.value for field in self._fields)]
+        if self._mode in {"true", "all"}:
+            values += [field.display for field in self._fields]
+        sql = (
+            f'SELECT {", ".join(values)} FROM "{self._table.name}" t0'  # noqa: S608 (tables.yml)
+            f" WHERE {where.sql} {tail}"
+        )
+        return [self._show(row[1:]) for row in connection.execute(sql, where.parameters)]
+
+    def _show(self, row: tuple[str, ...]) -> dict[str, Any]:
+        count = len(self._fields)
+        displays = row[count:] or row
+        return {
+            field.name: self._show_field(field.column, value, display)
+            for field, value, display in zip(self._fields, row, displays, strict=False)
+        }
+
+    def _show_field(self, column: Column, value: str, display: str) -> Any:
+        shown: dict[str, str] = {}
+        if self._links and column.reference and value:
+            shown["link"] = self._link(column, value)
+        if self._mode in {"true", "all"}:
+            shown["display_value"] = column.choices.get(value, display)
+        if self._mode != "true":
+            shown["value"] = value
+        return shown if len(shown) > 1 else next(iter(shown.values()))
+
+    def _link(self, column: Column, value: str) -> str:
+        table = f"{self._root}/api/now/table/{column.reference}"
+        if column.key == "sys_id":
+            return f"{table}/{value}"
+        return f"{table}?{column.key}={quote(value)}"
+
+
+def _field(schema: Schema, table: Table, name: str) -> _Field | None:
+    found = operand(schema, table.name, name)
+    if found is None:
+        return None
+    target = schema.get(found.column.reference)
+    display = operand(schema, table.name, f"{name}.{target.display}") if target else None
+    return _Field(name, found.column, found.sql, (display or found).sql)

@@ -1,0 +1,104 @@
+"""What tables the instance has, and what their columns hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_LENGTHS = {"reference": 32, "decimal": 15}
+_LENGTH = 40
+_EMPTY = {"boolean": "false"}
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """One column, in the words of ServiceNow's dictionary.
+
+    `type` is the dictionary's internal_type, `scale` the decimal places of a decimal, `choices`
+    maps stored values to labels, `reference` names the table a reference points at and `key` the
+    column of that table it holds.
+    """
+
+    name: str
+    label: str
+    type: str = "string"
+    max_length: int = _LENGTH
+    scale: int = 0
+    mandatory: bool = False
+    read_only: bool = False
+    default: str = ""
+    reference: str = ""
+    key: str = "sys_id"
+    choices: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def empty(self) -> str:
+        """What the column reads when it was cleared: a boolean is never anything but two values.
+
+        Seen in recorded rows, where booleans nobody set read "false".
+        """
+        return _EMPTY.get(self.type, "")
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """One table: `display` names the column shown for a row, `system` tables are not writable."""
+
+    name: str
+    label: str
+    display: str
+    columns: Mapping[str, Column]
+    system: bool = False
+
+
+Schema = dict[str, Table]
+
+
+def load() -> Schema:
+    """Read tables.yml."""
+    text = (files(__package__) / "tables.yml").read_text(encoding="utf-8")
+    document: dict[str, Any] = yaml.safe_load(text)
+    return {
+        name: Table(
+            **{
+                **spec,
+                "name": name,
+                "columns": {
+                    column: _column(column, **values)
+                    for column, values in {
+                        **document["system_columns"],
+                        **spec["columns"],
+                    }.items()
+                },
+            }
+        )
+        for name, spec in document["tables"].items()
+    }
+
+
+def walk(schema: Schema, table: str, path: str) -> tuple[Column, ...]:
+    """Follow a dot-walked field such as `invoice.vendor.name` from a table.
+
+    Returns the column of each step; empty where a step does not exist or a column before the
+    last is no reference to a table of this instance.
+    """
+    steps: list[Column] = []
+    for name in path.split("."):
+        found = schema[table].columns.get(name) if table in schema else None
+        if found is None:
+            return ()
+        steps.append(found)
+        table = found.reference
+    return tuple(steps)
+
+
+def _column(name: str, **spec: Any) -> Column:
+    kind = spec.get("type", "string")
+    usual = {"max_length": _LENGTHS.get(kind, _LENGTH), "default": _EMPTY.get(kind, "")}
+    return Column(**{"name": name, **usual, **spec})

@@ -1,0 +1,178 @@
+"""Encoded queries and dot-walked fields as SQL over the store's tables. Pure.
+
+Names that reach the SQL come from tables.yml alone; whatever a caller sent is a parameter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from sage300_servicenow_sandbox.servicenow import columns
+from sage300_servicenow_sandbox.servicenow.schema import walk
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+
+    from sage300_servicenow_sandbox.servicenow.encoded_query import (
+        Condition,
+        EncodedQuery,
+        Order,
+    )
+    from sage300_servicenow_sandbox.servicenow.schema import Column, Schema
+
+_EMPTINESS = {
+    "ISEMPTY": "{} = ''",
+    "EMPTYSTRING": "{} = ''",
+    "ISNOTEMPTY": "{} <> ''",
+    "ANYTHING": "1",
+}
+_PATTERNS = {
+    "LIKE": ("{} LIKE ? ESCAPE '\\'", "%{}%"),
+    "NOT LIKE": ("{} NOT LIKE ? ESCAPE '\\'", "%{}%"),
+    "STARTSWITH": ("{} LIKE ? ESCAPE '\\'", "{}%"),
+    "ENDSWITH": ("{} LIKE ? ESCAPE '\\'", "%{}"),
+}
+_NEGATED = frozenset({"!=", "NOT IN"})
+
+
+@dataclass(frozen=True)
+class Clause:
+    """A piece of SQL and the parameters it takes, in order."""
+
+    sql: str
+    parameters: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Operand:
+    """A field as SQL, compared without regard to case, and the column it ends at."""
+
+    sql: str
+    column: Column
+
+    @property
+    def ordered(self) -> str:
+        """The field as SQL where its order counts: numbers by size, all else as text."""
+        return f"{self.sql} COLLATE number" if self.column.type in columns.NUMERIC else self.sql
+
+
+def operand(schema: Schema, table: str, path: str) -> Operand | None:
+    """Express a field of `table` (alias t0), dot-walked or not; None where there is none such.
+
+    A reference that points nowhere makes what lies behind it empty.
+    """
+    steps = walk(schema, table, path)
+    if not steps:
+        return None
+    sql = f't0."{steps[0].name}"'
+    for depth, (link, column) in enumerate(pairwise(steps), start=1):
+        row = f"t{depth}"
+        sql = (
+            f'(SELECT {row}."{column.name}" FROM "{link.reference}" {row}'  # noqa: S608 (names from tables.yml)
+            f' WHERE {row}."{link.key}" = {sql})'
+        )
+    if len(steps) > 1:
+        sql = f"(IFNULL({sql}, '') COLLATE NOCASE)"
+    return Operand(sql, steps[-1])
+
+
+def where(schema: Schema, table: str, query: EncodedQuery) -> Clause:
+    """Express the conditions of a query.
+
+    A condition on a column that does not exist is dropped: alone, it returns the whole table.
+    A group left without conditions is dropped with them (an assumption).
+    """
+    groups = [
+        _join(
+            " AND ",
+            [_join(" OR ", [_condition(schema, table, one) for one in any_of]) for any_of in group],
+        )
+        for group in query.groups
+    ]
+    return _join(" OR ", groups) or Clause("1")
+
+
+def order_by(schema: Schema, table: str, orders: tuple[Order, ...]) -> str:
+    """Express the order of a query; rows alike in it stand in the order of their sys_id.
+
+    The last is an assumption; ServiceNow promises no order that was not asked for.
+    """
+    keys = []
+    for order in orders:
+        found = operand(schema, table, order.field)
+        if found:
+            keys.append(f"{found.ordered} {'DESC' if order.descending else 'ASC'}")
+    return ", ".join([*keys, 't0."sys_id"'])
+
+
+def count(connection: sqlite3.Connection, table: str, where: Clause) -> int:
+    """Count the rows a clause holds for."""
+    sql = f'SELECT COUNT(*) FROM "{table}" t0 WHERE {where.sql}'  # noqa: S608 (tables.yml)
+    total: int = connection.execute(sql, where.parameters).fetchone()[0]
+    return total
+
+
+def _join(word: str, parts: list[Clause | None]) -> Clause | None:
+    kept = [part for part in parts if part]
+    if len(kept) <= 1:
+        return kept[0] if kept else None
+    return Clause(
+        "(" + word.join(part.sql for part in kept) + ")",
+        tuple(value for part in kept for value in part.parameters),
+    )
+
+
+def _condition(schema: Schema, table: str, condition: Condition) -> Clause | None:
+    field = operand(schema, table, condition.field)
+    if field is None:
+        return None
+    if condition.operator == "SAMEAS":
+        other = operand(schema, table, condition.value)
+        return Clause(f"{field.sql} = {other.sql}") if other else None
+    return _CLAUSES[condition.operator](field, condition.operator, condition.value)
+
+
+def _emptiness(field: Operand, operator: str, _: str) -> Clause:
+    return Clause(_EMPTINESS[operator].format(field.sql))
+
+
+def _pattern(field: Operand, operator: str, value: str) -> Clause:
+    sql, pattern = _PATTERNS[operator]
+    escaped = value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return Clause(sql.format(field.sql), (pattern.format(escaped),))
+
+
+def _membership(field: Operand, operator: str, value: str) -> Clause:
+    """Equal to one of the values, or to none of them: rows where the field is empty included."""
+    texts = value.split(",") if operator.endswith("IN") else [value]
+    values = [columns.literal(field.column, text) for text in texts]
+    kept = tuple(value for value in values if value is not None)
+    word = "NOT IN" if operator in _NEGATED else "IN"
+    return Clause(f"{field.sql} {word} ({', '.join('?' * len(kept))})", kept)
+
+
+def _comparison(field: Operand, operator: str, value: str) -> Clause:
+    """Greater or smaller; an empty field is neither."""
+    bound = columns.literal(field.column, value)
+    if not bound:
+        return Clause("0")
+    return Clause(f"({field.sql} <> '' AND {field.ordered} {operator} ?)", (bound,))
+
+
+def _between(field: Operand, _: str, value: str) -> Clause:
+    """From one value to another, both included."""
+    low, _, high = value.partition("@")
+    above, below = _comparison(field, ">=", low), _comparison(field, "<=", high)
+    return Clause(f"({above.sql} AND {below.sql})", above.parameters + below.parameters)
+
+
+_CLAUSES: dict[str, Callable[[Operand, str, str], Clause]] = {
+    **dict.fromkeys(_EMPTINESS, _emptiness),
+    **dict.fromkeys(_PATTERNS, _pattern),
+    **dict.fromkeys(("=", "!=", "IN", "NOT IN"), _membership),
+    **dict.fromkeys(("<", "<=", ">", ">="), _comparison),
+    "BETWEEN": _between,
+}

@@ -1,0 +1,139 @@
+"""The instance's rows in SQLite: one table per table, every value text."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from sage300_servicenow_sandbox.servicenow.columns import compare_numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from sage300_servicenow_sandbox.servicenow.schema import Schema, Table
+
+Row = dict[str, str]
+
+
+class Store:
+    """Rows by table. Any number of threads may read while one writes.
+
+    A thread has a connection to itself while it reads or writes and gives it back afterwards.
+    The file survives the process but not a power cut: synchronous is off, for speed.
+    """
+
+    def __init__(self, path: Path, schema: Schema) -> None:
+        """Open or create the SQLite file at `path` and the tables of `schema` in it."""
+        self._path = path
+        self._idle: list[sqlite3.Connection] = []
+        self._writer = threading.Lock()
+        with self.writing() as connection:
+            for table in schema.values():
+                _create(connection, table)
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection to read from."""
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._connect()
+        try:
+            yield connection
+        finally:
+            self._idle.append(connection)
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection with a transaction open: committed at the end, undone by an error."""
+        with self._writer, self.reading() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+
+    def close(self) -> None:
+        """Close every connection; nobody may be reading or writing."""
+        while self._idle:
+            self._idle.pop().close()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.create_collation("number", compare_numbers)
+        return connection
+
+
+def insert(connection: sqlite3.Connection, table: Table, row: Mapping[str, str]) -> None:
+    """Add a row that holds every column.
+
+    Raises:
+        sqlite3.IntegrityError: the sys_id is taken.
+    """
+    marks = ", ".join("?" * len(table.columns))
+    connection.execute(
+        f'INSERT INTO "{table.name}" VALUES ({marks})',  # noqa: S608 (names from tables.yml)
+        [row[name] for name in table.columns],
+    )
+
+
+def update(
+    connection: sqlite3.Connection, table: Table, sys_id: str, values: Mapping[str, str]
+) -> None:
+    """Change some columns of a row."""
+    assignments = ", ".join(f'"{name}" = ?' for name in values)
+    connection.execute(
+        f'UPDATE "{table.name}" SET {assignments} WHERE "sys_id" = ?',  # noqa: S608
+        [*values.values(), sys_id],
+    )
+
+
+def delete(connection: sqlite3.Connection, table: Table, sys_id: str) -> bool:
+    """Remove a row; tell whether it was there."""
+    sql = f'DELETE FROM "{table.name}" WHERE "sys_id" = ?'  # noqa: S608
+    return connection.execute(sql, [sys_id]).rowcount > 0
+
+
+def clear(connection: sqlite3.Connection, table: Table) -> None:
+    """Remove every row."""
+    connection.execute(f'DELETE FROM "{table.name}"')  # noqa: S608
+
+
+def find(connection: sqlite3.Connection, table: Table, sys_id: str) -> Row | None:
+    """Return a row with every column, or None."""
+    sql = f'SELECT * FROM "{table.name}" WHERE "sys_id" = ?'  # noqa: S608
+    values = connection.execute(sql, [sys_id]).fetchone()
+    return values and dict(zip(table.columns, values, strict=True))
+
+
+def exists(connection: sqlite3.Connection, table: str, key: str, value: str) -> bool:
+    """Tell whether a row of `table` has `value` in its column `key`."""
+    sql = f'SELECT 1 FROM "{table}" WHERE "{key}" = ?'  # noqa: S608
+    return connection.execute(sql, [value]).fetchone() is not None
+
+
+def every(connection: sqlite3.Connection, table: Table) -> list[Row]:
+    """Return all rows with every column, in the order of their sys_id."""
+    sql = f'SELECT * FROM "{table.name}" ORDER BY "sys_id"'  # noqa: S608
+    rows = connection.execute(sql).fetchall()
+    return [dict(zip(table.columns, values, strict=True)) for values in rows]
+
+
+def _create(connection: sqlite3.Connection, table: Table) -> None:
+    definitions = ", ".join(
+        f'"{name}" TEXT NOT NULL COLLATE NOCASE{" PRIMARY KEY" if name == "sys_id" else ""}'
+        for name in table.columns
+    )
+    connection.execute(f'CREATE TABLE IF NOT EXISTS "{table.name}" ({definitions}) WITHOUT ROWID')
+    if "correlation_id" in table.columns:
+        connection.execute(
+            f'CREATE INDEX IF NOT EXISTS "{table.name}_correlation_id"'
+            f' ON "{table.name}" ("correlation_id")'
+        )

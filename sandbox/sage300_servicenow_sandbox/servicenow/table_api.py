@@ -1,0 +1,149 @@
+"""The Table API: rows of one table, read and written."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
+
+from sage300_servicenow_sandbox.servicenow import encoded_query, errors, sql
+from sage300_servicenow_sandbox.servicenow.api import ApiResponse, json_response
+from sage300_servicenow_sandbox.servicenow.errors import ApiError
+from sage300_servicenow_sandbox.servicenow.representation import Representation
+
+if TYPE_CHECKING:
+    from sage300_servicenow_sandbox.servicenow.api import ApiRequest
+    from sage300_servicenow_sandbox.servicenow.records import Records
+    from sage300_servicenow_sandbox.servicenow.schema import Schema, Table
+    from sage300_servicenow_sandbox.servicenow.store import Store
+
+_DEFAULT_LIMIT = 10_000
+_CREATED = 201
+_WHOLE_NUMBER = re.compile("[0-9]{1,9}")
+
+
+class TableApi:
+    """`/api/now/table/{table}[/{sys_id}]`, alone or as an item of a batch."""
+
+    def __init__(self, schema: Schema, rows: Store, records: Records) -> None:
+        """Read from `rows` and write through `records`."""
+        self._schema = schema
+        self._rows = rows
+        self._records = records
+
+    def handle(
+        self, request: ApiRequest, *, version: str | None, name: str, sys_id: str | None
+    ) -> ApiResponse:
+        """Answer a request for a table (`sys_id` None) or one of its rows.
+
+        Raises:
+            ApiError: the request fails; nothing was written.
+        """
+        table = self._schema.get(name)
+        if table is None:
+            raise ApiError(errors.INVALID_TABLE, table=name)
+        request.check_accept()
+        if request.flag("sysparm_input_display_value"):
+            reason = "The sandbox takes raw values only: sysparm_input_display_value=false"
+            raise ApiError(errors.BAD_PARAMETER, reason=reason)
+        match request.method, sys_id:
+            case "GET", None:
+                return self._list(request, table, version)
+            case "GET", str():
+                return json_response(200, {"result": self._one(request, table, sys_id)})
+            case "POST", None:
+                return self._insert(request, table)
+            case "PUT" | "PATCH", str():
+                self._records.update(table, sys_id, _values(request), user=request.user)
+                return self._written(request, table, sys_id, 200)
+            case "DELETE", str():
+                self._records.delete(table, sys_id)
+                return ApiResponse(204)
+        raise ApiError(errors.METHOD, method=request.method, path=request.path)
+
+    def _list(self, request: ApiRequest, table: Table, version: str | None) -> ApiResponse:
+        query = encoded_query.parse(_query(request))
+        where = sql.where(self._schema, table.name, query)
+        order = sql.order_by(self._schema, table.name, query.orders)
+        limit = _number(request, "sysparm_limit") or _DEFAULT_LIMIT
+        offset = _number(request, "sysparm_offset") or 0
+        view = Representation(self._schema, table, request)
+        headers = []
+        with self._rows.reading() as connection:
+            found = view.rows(connection, where, f"ORDER BY {order} LIMIT {limit} OFFSET {offset}")
+            if not request.flag("sysparm_no_count"):
+                total = sql.count(connection, table.name, where)
+                headers.append(("X-Total-Count", str(total)))
+                if not request.flag("sysparm_suppress_pagination_header"):
+                    headers.append(("Link", _link(request, limit, offset, total)))
+        if not found and version == "v1":  # later versions answer 200 and an empty list
+            raise ApiError(errors.NO_RECORD)
+        return json_response(200, {"result": found}, headers)
+
+    def _one(self, request: ApiRequest, table: Table, sys_id: str) -> dict[str, Any]:
+        view = Representation(self._schema, table, request)
+        with self._rows.reading() as connection:
+            found = view.rows(connection, sql.Clause("t0.sys_id = ?", (sys_id,)))
+        if not found:
+            raise ApiError(errors.NO_RECORD)
+        return found[0]
+
+    def _insert(self, request: ApiRequest, table: Table) -> ApiResponse:
+        sys_id = self._records.insert(table, _values(request), user=request.user)["sys_id"]
+        location = f"{request.root}/api/now/table/{table.name}/{sys_id}"
+        return self._written(request, table, sys_id, _CREATED, ("Location", location))
+
+    def _written(
+        self,
+        request: ApiRequest,
+        table: Table,
+        sys_id: str,
+        status: int,
+        *headers: tuple[str, str],
+    ) -> ApiResponse:
+        if request.headers.get("x-no-response-body") == "true":
+            return ApiResponse(status, b"", headers)
+        return json_response(status, {"result": self._one(request, table, sys_id)}, headers)
+
+
+def _query(request: ApiRequest) -> str:
+    """Return sysparm_query, or in its absence the `column=value` pairs of the URL as a query."""
+    if "sysparm_query" in request.args:
+        return request.args["sysparm_query"]
+    pairs = request.args.items()
+    return "^".join(f"{name}={value}" for name, value in pairs if not name.startswith("sysparm_"))
+
+
+def _values(request: ApiRequest) -> dict[str, object]:
+    """Return the row in the body; of an array the first element, the others unheard."""
+    content = request.json()
+    if isinstance(content, list) and content:
+        content = content[0]
+    if not isinstance(content, dict):
+        raise ApiError(errors.UNREADABLE_BODY, reason="the body is not a JSON object")
+    return content
+
+
+def _number(request: ApiRequest, name: str) -> int | None:
+    text = request.args.get(name, "")
+    if text and not _WHOLE_NUMBER.fullmatch(text):
+        reason = f"{name} must be a whole number, not negative"
+        raise ApiError(errors.BAD_PARAMETER, reason=reason)
+    return int(text) if text else None
+
+
+def _link(request: ApiRequest, limit: int, offset: int, total: int) -> str:
+    """Name the first, previous, next and last page of a list."""
+    last = max(total - 1, 0) // limit * limit
+    pages = {"first": 0}
+    if offset > 0:
+        pages["prev"] = max(offset - limit, 0)
+    if offset + limit < total:
+        pages["next"] = offset + limit
+    pages["last"] = last
+    args = {name: value for name, value in request.args.items() if name != "sysparm_offset"}
+    base = f"{request.root}{quote(request.path)}"
+    return ",".join(
+        f'<{base}?{urlencode({**args, "sysparm_offset": start})}>;rel="{rel}"'
+        for rel, start in pages.items()
+    )
