@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -52,6 +53,9 @@ class ServiceNowApp:
         self._oauth = OAuth(clock)
         self._tables = TableApi(self._schema, self._rows, self._records)
         self._batches = BatchApi(self._serve_item, counters)
+        # One row's work at a time: Python runs one thread at once in any case, and handing over
+        # in the middle of a row, at each of its SQL statements, costs more than waiting.
+        self._turn = threading.Lock()
         self._describe()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -71,8 +75,8 @@ class ServiceNowApp:
         Raises:
             KeyError: there is no such table.
         """
-        with self._rows.reading() as connection:
-            return store.every(connection, self._schema[table])
+        with self._turn:
+            return store.every(self._rows.connection, self._schema.tables[table])
 
     def insert(self, table: str, values: Mapping[str, object]) -> dict[str, str]:
         """Insert a row as if typed in by hand and return it; what was sent is typed and sized.
@@ -81,18 +85,20 @@ class ServiceNowApp:
             KeyError: there is no such table or column.
             ApiError: a mandatory column is empty, or the sys_id is taken.
         """
-        definition = self._schema[table]
+        definition = self._schema.tables[table]
         unknown = values.keys() - definition.columns.keys()
         if unknown:
             raise KeyError(f"{table} has no column {', '.join(sorted(unknown))}.")
-        return self._records.insert(definition, values, user=_BY_HAND)
+        with self._turn:
+            return self._records.insert(definition, values, user=_BY_HAND)
 
     def reset(self) -> None:
         """Empty the tables and forget the token."""
-        with self._rows.writing() as connection:
-            for table in self._schema.values():
-                store.clear(connection, table)
-        self._describe()
+        with self._turn:
+            with self._rows.transaction() as connection:
+                for table in self._schema.tables.values():
+                    store.clear(connection, table)
+            self._describe()
         self._oauth.reset()
 
     def close(self) -> None:
@@ -102,11 +108,11 @@ class ServiceNowApp:
     def _answer(self, http: Request) -> ApiResponse:
         if len(http.base_url) + len("?") + len(http.query_string) > _MAX_URL:
             return ApiResponse(414, b"Request-URI Too Long", (("Content-Type", "text/plain"),))
-        if http.path == OAUTH_PATH:
-            return self._oauth.handle(http.form)
         body = http.get_data()
         if len(body) > _MAX_BODY:
             raise ApiError(errors.TOO_LARGE, size=len(body), limit=_MAX_BODY)
+        if http.path == OAUTH_PATH:
+            return self._oauth.handle(http.mimetype, body)
         request = make_request(
             method=http.method,
             url=f"{quote(http.path)}?{http.query_string.decode('latin-1')}",
@@ -133,7 +139,8 @@ class ServiceNowApp:
         if not found:
             raise ApiError(errors.UNKNOWN_RESOURCE, path=request.path)
         version, name, sys_id = found.groups()
-        return self._tables.handle(request, version=version, name=name, sys_id=sys_id)
+        with self._turn:
+            return self._tables.handle(request, version=version, name=name, sys_id=sys_id)
 
     def _serve_item(self, request: ApiRequest) -> ApiResponse:
         try:
@@ -142,10 +149,10 @@ class ServiceNowApp:
             return error_response(error)
 
     def _describe(self) -> None:
-        with self._rows.writing() as connection:
-            for table in self._schema.values():
+        with self._rows.transaction() as connection:
+            for table in self._schema.tables.values():
                 if table.system:
                     store.clear(connection, table)
             for name, values in dictionary.describe(self._schema):
-                empty = dict.fromkeys(self._schema[name].columns, "")
-                store.insert(connection, self._schema[name], {**empty, **values})
+                empty = dict.fromkeys(self._schema.tables[name].columns, "")
+                store.insert(connection, self._schema.tables[name], {**empty, **values})

@@ -18,7 +18,7 @@ def describe(schema: Schema) -> Iterator[tuple[str, dict[str, str]]]:
 
     A row holds its own columns and a sys_id that is the same on every run.
     """
-    for table in schema.values():
+    for table in schema.tables.values():
         yield (
             "sys_db_object",
             {

@@ -6,16 +6,17 @@ import secrets
 import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
 
 from sage300_servicenow_sandbox.servicenow.api import json_response
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
 
     from sage300_servicenow_sandbox.clock import Clock
     from sage300_servicenow_sandbox.servicenow.api import ApiResponse
 
+_FORM = "application/x-www-form-urlencoded"
 _CLIENT_ID = "sandbox-client"
 _CLIENT_SECRET = "sandbox-secret"  # noqa: S105 (the sandbox's, on purpose in the open)
 _LIFETIME = timedelta(seconds=1800)
@@ -31,12 +32,14 @@ class OAuth:
         self._token = ""
         self._expires: datetime | None = None
 
-    def handle(self, form: Mapping[str, str]) -> ApiResponse:
+    def handle(self, content_type: str, body: bytes) -> ApiResponse:
         """Answer a token request: the living token with the time it has left, or a new one.
 
         The error bodies are assumptions, save that failures are 401 with `error` and
-        `error_description`. A JSON body reaches this as an empty form and fails like one.
+        `error_description`. Only a form is read: a JSON body fails, and so do parameters in
+        the URL.
         """
+        form = dict(parse_qsl(body.decode("latin-1"))) if content_type == _FORM else {}
         if form.get("grant_type") != "client_credentials":
             return _refused("unsupported_grant_type", "grant_type must be client_credentials")
         if (form.get("client_id"), form.get("client_secret")) != (_CLIENT_ID, _CLIENT_SECRET):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -10,7 +11,6 @@ from sage300_servicenow_sandbox.servicenow.columns import canonical
 from sage300_servicenow_sandbox.servicenow.errors import ApiError
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Mapping
 
     from sage300_servicenow_sandbox.clock import Clock
@@ -48,13 +48,14 @@ class Records:
             "sys_updated_by": user,
         }
         defaults = {name: column.default for name, column in table.columns.items()}
-        with self._rows.writing() as connection:
+        with self._rows.transaction() as connection:
             row = {**defaults, **stamps, **_stored(connection, table, values)}
             _check_mandatory(table, row)
-            if store.exists(connection, table.name, "sys_id", row["sys_id"]):
+            try:
+                store.insert(connection, table, row)
+            except sqlite3.IntegrityError as error:
                 display = row[table.display]
-                raise ApiError(errors.INSERT_FAILED, table=table.name, display=display)
-            store.insert(connection, table, row)
+                raise ApiError(errors.INSERT_FAILED, table=table.name, display=display) from error
         return row
 
     def update(self, table: Table, sys_id: str, values: Mapping[str, object], *, user: str) -> None:
@@ -65,7 +66,7 @@ class Records:
                 would be empty.
         """
         _check_writable(table, "Update")
-        with self._rows.writing() as connection:
+        with self._rows.transaction() as connection:
             old = store.find(connection, table, sys_id)
             if old is None:
                 raise ApiError(errors.NO_RECORD)
@@ -88,7 +89,7 @@ class Records:
             ApiError: the table is the system's or there is no such row.
         """
         _check_writable(table, "Delete")
-        with self._rows.writing() as connection:
+        with self._rows.transaction() as connection:
             if not store.delete(connection, table, sys_id):
                 raise ApiError(errors.NO_RECORD)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -38,11 +39,7 @@ class Representation:
         self._root = request.root
         self._links = not request.flag("sysparm_exclude_reference_link")
         self._mode = request.args.get("sysparm_display_value", "false")
-        wanted = [name.strip() for name in request.args.get("sysparm_fields", "").split(",")]
-        names = wanted if any(wanted) else list(table.columns)
-        self._fields = [
-            field for name in dict.fromkeys(names) if (field := _field(schema, table, name))
-        ]
+        self._fields = _fields(schema, table, request.args.get("sysparm_fields", ""))
 
     def rows(
         self, connection: sqlite3.Connection, where: Clause, tail: str = ""
@@ -82,10 +79,17 @@ class Representation:
         return f"{table}?{column.key}={quote(value)}"
 
 
+@lru_cache(maxsize=256)
+def _fields(schema: Schema, table: Table, wanted: str) -> tuple[_Field, ...]:
+    names = [name.strip() for name in wanted.split(",")] if wanted else table.columns
+    fields = [_field(schema, table, name) for name in dict.fromkeys(names)]
+    return tuple(field for field in fields if field)
+
+
 def _field(schema: Schema, table: Table, name: str) -> _Field | None:
     found = operand(schema, table.name, name)
     if found is None:
         return None
-    target = schema.get(found.column.reference)
+    target = schema.tables.get(found.column.reference)
     display = operand(schema, table.name, f"{name}.{target.display}") if target else None
     return _Field(name, found.column, found.sql, (display or found).sql)

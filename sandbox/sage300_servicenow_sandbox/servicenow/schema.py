@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -57,45 +58,40 @@ class Table:
     system: bool = False
 
 
-Schema = dict[str, Table]
+@dataclass(frozen=True, eq=False)
+class Schema:
+    """All tables by name."""
+
+    tables: Mapping[str, Table]
+
+    def walk(self, table: str, path: str) -> tuple[Column, ...]:
+        """Follow a dot-walked field such as `invoice.vendor.name` from a table.
+
+        Returns the column of each step; empty where a step does not exist or a column before the
+        last is no reference to a table of this instance.
+        """
+        steps: list[Column] = []
+        for name in path.split("."):
+            found = self.tables[table].columns.get(name) if table in self.tables else None
+            if found is None:
+                return ()
+            steps.append(found)
+            table = found.reference
+        return tuple(steps)
 
 
+@cache
 def load() -> Schema:
-    """Read tables.yml."""
+    """Read tables.yml, once per process."""
     text = (files(__package__) / "tables.yml").read_text(encoding="utf-8")
     document: dict[str, Any] = yaml.safe_load(text)
-    return {
-        name: Table(
-            **{
-                **spec,
-                "name": name,
-                "columns": {
-                    column: _column(column, **values)
-                    for column, values in {
-                        **document["system_columns"],
-                        **spec["columns"],
-                    }.items()
-                },
-            }
-        )
-        for name, spec in document["tables"].items()
-    }
+    shared = document["system_columns"]
+    return Schema({name: _table(name, shared, **spec) for name, spec in document["tables"].items()})
 
 
-def walk(schema: Schema, table: str, path: str) -> tuple[Column, ...]:
-    """Follow a dot-walked field such as `invoice.vendor.name` from a table.
-
-    Returns the column of each step; empty where a step does not exist or a column before the
-    last is no reference to a table of this instance.
-    """
-    steps: list[Column] = []
-    for name in path.split("."):
-        found = schema[table].columns.get(name) if table in schema else None
-        if found is None:
-            return ()
-        steps.append(found)
-        table = found.reference
-    return tuple(steps)
+def _table(name: str, shared: dict[str, Any], columns: dict[str, Any], **spec: Any) -> Table:
+    described = {column: _column(column, **values) for column, values in (shared | columns).items()}
+    return Table(name=name, columns=described, **spec)
 
 
 def _column(name: str, **spec: Any) -> Column:

@@ -6,11 +6,11 @@ Names that reach the SQL come from tables.yml alone; whatever a caller sent is a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from sage300_servicenow_sandbox.servicenow import columns
-from sage300_servicenow_sandbox.servicenow.schema import walk
 
 if TYPE_CHECKING:
     import sqlite3
@@ -59,12 +59,13 @@ class Operand:
         return f"{self.sql} COLLATE number" if self.column.type in columns.NUMERIC else self.sql
 
 
+@lru_cache(maxsize=4096)
 def operand(schema: Schema, table: str, path: str) -> Operand | None:
     """Express a field of `table` (alias t0), dot-walked or not; None where there is none such.
 
     A reference that points nowhere makes what lies behind it empty.
     """
-    steps = walk(schema, table, path)
+    steps = schema.walk(table, path)
     if not steps:
         return None
     sql = f't0."{steps[0].name}"'

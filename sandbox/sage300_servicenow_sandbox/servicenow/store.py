@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -19,56 +18,35 @@ Row = dict[str, str]
 
 
 class Store:
-    """Rows by table. Any number of threads may read while one writes.
+    """Rows by table, for one thread at a time: the caller sees to that.
 
-    A thread has a connection to itself while it reads or writes and gives it back afterwards.
     The file survives the process but not a power cut: synchronous is off, for speed.
     """
 
     def __init__(self, path: Path, schema: Schema) -> None:
         """Open or create the SQLite file at `path` and the tables of `schema` in it."""
-        self._path = path
-        self._idle: list[sqlite3.Connection] = []
-        self._writer = threading.Lock()
-        with self.writing() as connection:
-            for table in schema.values():
+        self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self.connection.execute("PRAGMA journal_mode = WAL")
+        self.connection.execute("PRAGMA synchronous = OFF")
+        self.connection.create_collation("number", compare_numbers)
+        with self.transaction() as connection:
+            for table in schema.tables.values():
                 _create(connection, table)
 
     @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
-        """Lend a connection to read from."""
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Open a transaction: committed at the end, undone by an error."""
+        self.connection.execute("BEGIN")
         try:
-            connection = self._idle.pop()
-        except IndexError:
-            connection = self._connect()
-        try:
-            yield connection
-        finally:
-            self._idle.append(connection)
-
-    @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
-        """Lend a connection with a transaction open: committed at the end, undone by an error."""
-        with self._writer, self.reading() as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-            except BaseException:
-                connection.execute("ROLLBACK")
-                raise
-            connection.execute("COMMIT")
+            yield self.connection
+        except BaseException:
+            self.connection.execute("ROLLBACK")
+            raise
+        self.connection.execute("COMMIT")
 
     def close(self) -> None:
-        """Close every connection; nobody may be reading or writing."""
-        while self._idle:
-            self._idle.pop().close()
-
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = OFF")
-        connection.create_collation("number", compare_numbers)
-        return connection
+        """Close the file."""
+        self.connection.close()
 
 
 def insert(connection: sqlite3.Connection, table: Table, row: Mapping[str, str]) -> None:

@@ -39,7 +39,7 @@ class TableApi:
         Raises:
             ApiError: the request fails; nothing was written.
         """
-        table = self._schema.get(name)
+        table = self._schema.tables.get(name)
         if table is None:
             raise ApiError(errors.INVALID_TABLE, table=name)
         request.check_accept()
@@ -69,21 +69,20 @@ class TableApi:
         offset = _number(request, "sysparm_offset") or 0
         view = Representation(self._schema, table, request)
         headers = []
-        with self._rows.reading() as connection:
-            found = view.rows(connection, where, f"ORDER BY {order} LIMIT {limit} OFFSET {offset}")
-            if not request.flag("sysparm_no_count"):
-                total = sql.count(connection, table.name, where)
-                headers.append(("X-Total-Count", str(total)))
-                if not request.flag("sysparm_suppress_pagination_header"):
-                    headers.append(("Link", _link(request, limit, offset, total)))
+        tail = f"ORDER BY {order} LIMIT {limit} OFFSET {offset}"
+        found = view.rows(self._rows.connection, where, tail)
+        if not request.flag("sysparm_no_count"):
+            total = sql.count(self._rows.connection, table.name, where)
+            headers.append(("X-Total-Count", str(total)))
+            if not request.flag("sysparm_suppress_pagination_header"):
+                headers.append(("Link", _link(request, limit, offset, total)))
         if not found and version == "v1":  # later versions answer 200 and an empty list
             raise ApiError(errors.NO_RECORD)
         return json_response(200, {"result": found}, headers)
 
     def _one(self, request: ApiRequest, table: Table, sys_id: str) -> dict[str, Any]:
         view = Representation(self._schema, table, request)
-        with self._rows.reading() as connection:
-            found = view.rows(connection, sql.Clause("t0.sys_id = ?", (sys_id,)))
+        found = view.rows(self._rows.connection, sql.Clause("t0.sys_id = ?", (sys_id,)))
         if not found:
             raise ApiError(errors.NO_RECORD)
         return found[0]
