@@ -1,0 +1,113 @@
+"""ServiceNow's Batch API: several requests in one call, each committed on its own.
+
+Facts: each item's body travels as Base64; the call's own status is 200 even when every item
+failed; items not reached within the instance's time limit (30 s by default) come back as
+``unserviced_requests``, and the one that was cut off has an unknown effect.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from target_servicenow.api.errors import Action, Verdict, judge
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from target_servicenow.api.session import Session
+
+PATH = "/api/now/v1/batch"
+MAX_BODY_BYTES = 8_000_000
+"""Kept under the instance's default limit of 10 MB (glide.rest.max_content_length)."""
+
+_HEADERS = [
+    {"name": "Accept", "value": "application/json"},
+    {"name": "Content-Type", "value": "application/json"},
+]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One request inside a Batch call."""
+
+    id: str
+    method: str
+    url: str
+    body: dict[str, str] | None = None
+
+    def payload(self) -> dict[str, Any]:
+        """The item as the Batch API takes it."""
+        item: dict[str, Any] = {
+            "id": self.id,
+            "method": self.method,
+            "url": self.url,
+            "headers": _HEADERS,
+            "exclude_response_headers": True,
+        }
+        if self.body is not None:
+            item["body"] = base64.b64encode(json.dumps(self.body).encode()).decode()
+        return item
+
+
+@dataclass(frozen=True)
+class ItemReply:
+    """One item's answer."""
+
+    verdict: Verdict
+    status: int
+    result: Any
+    """The ``result`` of its body; None when there is none."""
+
+
+@dataclass(frozen=True)
+class BatchReply:
+    """A Batch call's answer. Ids in neither `items` nor `unserviced` have an unknown effect."""
+
+    items: dict[str, ItemReply]
+    unserviced: frozenset[str]
+    seconds: float
+    too_large: bool = False
+    """ServiceNow refused to read the call; nothing was done."""
+
+
+def call(session: Session, items: Sequence[Item], *, what: str, repeatable: bool) -> BatchReply:
+    """Send the items in one call.
+
+    Raises:
+        StopRun: as `Session.call`.
+        UnknownOutcomeError: not repeatable, and any of the items may have been done.
+    """
+    reply = session.call(
+        "POST",
+        PATH,
+        what=what,
+        json={
+            "batch_request_id": items[0].id,
+            "rest_requests": [item.payload() for item in items],
+        },
+        repeatable=repeatable,
+    )
+    if reply.verdict.action is not Action.OK:
+        return BatchReply({}, frozenset(), reply.seconds, too_large=True)
+    body = reply.body if isinstance(reply.body, dict) else {}
+    return BatchReply(
+        items={
+            str(answer.get("id")): _item_reply(answer, what)
+            for answer in body.get("serviced_requests") or ()
+        },
+        unserviced=frozenset(str(name) for name in body.get("unserviced_requests") or ()),
+        seconds=reply.seconds,
+    )
+
+
+def _item_reply(answer: dict[str, Any], what: str) -> ItemReply:
+    status = int(answer.get("status_code") or 0)
+    try:
+        body = json.loads(base64.b64decode(answer.get("body") or ""))
+    except ValueError:  # binascii.Error is one too
+        body = None
+    result = body.get("result") if isinstance(body, dict) else None
+    return ItemReply(judge(status, body, what=what), status, result)

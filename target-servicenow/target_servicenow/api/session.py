@@ -1,0 +1,259 @@
+"""One worker's connection to ServiceNow: time-outs, credentials, waiting and trying again."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+import requests
+
+from target_servicenow.api.errors import Action, StopRun, UnknownOutcomeError, Verdict, judge
+from target_servicenow.api.oauth import ClientCredentials
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from target_servicenow.api.oauth import Authenticator
+
+logger = logging.getLogger(__name__)
+
+MAX_WAIT_SECONDS = 3600.0
+"""An hourly rate rule can ask for a wait of up to an hour (Retry-After)."""
+
+MAX_BACKOFF_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Connection:
+    """How to reach an instance; the fields are the settings of the same names."""
+
+    instance_url: str
+    connect_timeout_seconds: float = 10
+    read_timeout_seconds: float = 90
+    max_retries: int = 5
+    verify: bool | str = True
+    """False, True, or the path of a CA bundle."""
+    sleep: Callable[[float], None] = field(default=time.sleep, compare=False)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One attempt's end: what it means, and the answer when there was one."""
+
+    verdict: Verdict
+    status: int = 0
+    """0 when no answer came."""
+    body: Any = None
+    """The parsed JSON; None when the answer was none."""
+    seconds: float = 0.0
+    wait: float | None = None
+    """Seconds the server asks to wait."""
+
+
+def instance_url(setting: str) -> str:
+    """The full URL from ``instance_url``, which may be just the instance's name.
+
+    >>> instance_url("dev12345")
+    'https://dev12345.service-now.com'
+    """
+    text = setting.strip().rstrip("/")
+    return text if "://" in text else f"https://{text}.service-now.com"
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds to wait by a Retry-After header (RFC 9110 10.2.3), as seconds or an HTTP date."""
+    text = headers.get("Retry-After", "").strip()
+    if not text:
+        return None
+    if text.isdigit():
+        return min(float(text), MAX_WAIT_SECONDS)
+    try:
+        moment = parsedate_to_datetime(text).timestamp()
+    except ValueError:
+        return None
+    return min(max(moment - now, 0.0), MAX_WAIT_SECONDS)
+
+
+class Session:
+    """Calls to one instance, one after another, over one kept connection.
+
+    ServiceNow runs the requests of one session one after another, so each worker has its own and
+    cookies are not shared.
+    """
+
+    def __init__(self, connection: Connection, authenticator: Authenticator) -> None:
+        """Open nothing yet."""
+        self._wire = _Wire(connection)
+        self._authenticator = authenticator
+        self._stamp = ""
+
+    def renew(self) -> bool:
+        """Drop the credentials of the last call. False when there are no others to be had."""
+        return self._authenticator.renew(self._stamp)
+
+    @property
+    def calls(self) -> int:
+        """Requests sent, retries included, token calls apart."""
+        return self._wire.sent
+
+    def call(
+        self, method: str, path: str, *, what: str, json: Any = None, repeatable: bool = True
+    ) -> Reply:
+        """Send one request and return its answer, whose verdict is OK, SPLIT, GONE, TAKEN or ROW.
+
+        Args:
+            method: GET or POST.
+            path: from the instance's root, with its query, already percent-encoded.
+            what: what is asked, in the user's words.
+            json: the body.
+            repeatable: whether sending it twice does no harm. If not, the first attempt whose
+                effect is not known raises instead of being repeated.
+
+        Raises:
+            StopRun: the configuration, a right, or the connection is at fault.
+            UnknownOutcomeError: not repeatable, and it may have been done.
+        """
+
+        def attempt() -> Reply:
+            request = self._wire.request(method, path, json=json)
+            self._stamp = self._authenticator.apply(request)
+            return self._wire.send(request, what)
+
+        reply = self._wire.until_answered(attempt, repeatable=repeatable)
+        if reply.verdict.action is Action.RENEW and self.renew():
+            reply = self._wire.until_answered(attempt, repeatable=repeatable)
+        if reply.verdict.action in {Action.RENEW, Action.STOP}:
+            raise StopRun(reply.verdict.sentence)
+        return reply
+
+
+def client_credentials(
+    connection: Connection, *, client_id: str, client_secret: str
+) -> ClientCredentials:
+    """An authenticator that asks this instance for its tokens."""
+    wire = _Wire(connection)
+
+    def fetch(form: dict[str, str]) -> tuple[int, Any]:
+        def attempt() -> Reply:
+            request = wire.request(
+                "POST",
+                "/oauth_token.do",
+                data=form,
+                headers={"Content-Type": "application/x-www-form-urlencoded"},
+            )
+            return wire.send(request, "the token")
+
+        reply = wire.until_answered(attempt, repeatable=True)
+        return reply.status, reply.body
+
+    return ClientCredentials(fetch=fetch, client_id=client_id, client_secret=client_secret)
+
+
+class _Wire:
+    """Physical requests, and the waiting between them."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._http = requests.Session()
+        self._http.headers.update(
+            {"Accept": "application/json", "Content-Type": "application/json"}
+        )
+        self.sent = 0
+
+    def request(self, method: str, path: str, **options: Any) -> requests.PreparedRequest:
+        url = f"{self._connection.instance_url}{path}"
+        return self._http.prepare_request(requests.Request(method, url, **options))
+
+    def send(self, request: requests.PreparedRequest, what: str) -> Reply:
+        """One physical request."""
+        self.sent += 1
+        started = time.monotonic()
+        options = self._http.merge_environment_settings(request.url, {}, None, None, None)
+        # An environment variable must not silently replace what the settings say about TLS.
+        options["verify"] = self._connection.verify
+        try:
+            response = self._http.send(
+                request,
+                timeout=(
+                    self._connection.connect_timeout_seconds,
+                    self._connection.read_timeout_seconds,
+                ),
+                allow_redirects=False,
+                **options,
+            )
+        except requests.exceptions.RequestException as error:
+            return Reply(_transport_verdict(error, self._connection.instance_url, what))
+        body = _json(response)
+        return Reply(
+            verdict=judge(response.status_code, body, what=what),
+            status=response.status_code,
+            body=body,
+            seconds=time.monotonic() - started,
+            wait=retry_after(response.headers, time.time()),
+        )
+
+    def until_answered(self, attempt: Callable[[], Reply], *, repeatable: bool) -> Reply:
+        """Attempt until the verdict is neither WAIT nor UNKNOWN.
+
+        Raises:
+            StopRun: it stayed so for max_retries repetitions.
+            UnknownOutcomeError: not repeatable, and it may have been done.
+        """
+        for number in range(self._connection.max_retries + 1):
+            reply = attempt()
+            if reply.verdict.action is Action.UNKNOWN and not repeatable:
+                raise UnknownOutcomeError(reply.verdict.sentence)
+            if reply.verdict.action not in {Action.WAIT, Action.UNKNOWN}:
+                return reply
+            if number < self._connection.max_retries:
+                self._pause(number, reply)
+        raise StopRun(
+            f"{reply.verdict.sentence}. Gave up after {self._connection.max_retries + 1} attempts; "
+            "nothing is lost: run again when the instance answers"
+        )
+
+    def _pause(self, number: int, reply: Reply) -> None:
+        wait = reply.wait
+        if wait is None:
+            jitter = random.uniform(0.5, 1)  # noqa: S311 - to spread attempts, not to hide one
+            wait = jitter * min(MAX_BACKOFF_SECONDS, 2**number)
+        logger.warning("%s; trying again in %.0f s", reply.verdict.sentence, wait)
+        self._connection.sleep(wait)
+
+
+def _json(response: requests.Response) -> Any:
+    if "json" not in response.headers.get("Content-Type", ""):
+        return None
+    try:
+        return response.json()
+    except ValueError:
+        return None
+
+
+def _transport_verdict(
+    error: requests.exceptions.RequestException, place: str, what: str
+) -> Verdict:
+    """A refused connection did nothing; a lost or late answer may have done everything."""
+    text = str(error)
+    if isinstance(error, requests.exceptions.SSLError):
+        return Verdict(
+            Action.STOP,
+            f"The certificate of {place} is not trusted: set ca_bundle to the file of the "
+            "authority that signed it (or verify_ssl to false, on a network you trust)",
+        )
+    if isinstance(error, requests.exceptions.InvalidURL) or "Failed to resolve" in text:
+        return Verdict(
+            Action.STOP,
+            f"There is no host at {place}: check instance_url (the full URL, or the instance's "
+            "name) and the network",
+        )
+    if isinstance(error, requests.exceptions.ConnectTimeout) or "Failed to establish" in text:
+        return Verdict(
+            Action.WAIT,
+            f"ServiceNow cannot be reached at {place}: check instance_url and the network",
+        )
+    return Verdict(Action.UNKNOWN, f"The answer of ServiceNow to {what} did not arrive")

@@ -1,0 +1,1 @@
+"""The audit of every record, in one SQLite file anyone may query."""

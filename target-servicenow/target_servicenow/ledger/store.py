@@ -1,0 +1,192 @@
+"""Writing and reading the ledger. The tables are described in ``schema.sql``."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections import Counter
+from datetime import datetime, timezone
+from importlib import resources
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import simplejson
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+_SCHEMA = (resources.files("target_servicenow.ledger") / "schema.sql").read_text(encoding="utf-8")
+
+
+class LedgerError(Exception):
+    """The ledger cannot be used. The message is one sentence that names the setting."""
+
+
+class Entry(NamedTuple):
+    """A row's fate in a run."""
+
+    table: str
+    identifier: str
+    outcome: str
+    sys_id: str = ""
+    changes: Mapping[str, Mapping[str, str]] = {}
+    swallowed: Mapping[str, Mapping[str, str]] = {}
+    status: int = 0
+    attempts: int = 0
+    reason: str = ""
+    stream: str = ""
+    payload: Mapping[str, Any] | None = None
+    """Kept for rows held or rejected."""
+
+
+class Reject(NamedTuple):
+    """A row held or rejected, as it waits for its next try."""
+
+    table: str
+    identifier: str
+    run: int
+    outcome: str
+    reason: str
+    stream: str
+    payload: dict[str, Any]
+
+
+class Ledger:
+    """One run's view of the ledger. Safe to use from several threads."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, made if it is not there.
+
+        Raises:
+            LedgerError: it cannot be opened or written.
+        """
+        self._lock = threading.Lock()
+        self._run = 0
+        self._fates: dict[str, Counter[str]] = {}
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = FULL")
+            self._db.executescript(_SCHEMA)
+        except (sqlite3.Error, OSError) as error:
+            raise LedgerError(
+                f"Setting ledger_path: {path} cannot be used as the ledger ({error}); name a file "
+                "in a folder that can be written"
+            ) from None
+
+    @property
+    def run(self) -> int:
+        """The number of the run that was started."""
+        return self._run
+
+    def start(self, *, mode: str, mapping: str) -> None:
+        """Open a run; one that was killed is closed as stopped."""
+        with self._lock, self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.execute(
+                "UPDATE runs SET status = 'stopped', message = 'it was interrupted'"
+                " WHERE status = 'running'"
+            )
+            cursor = self._db.execute(
+                "INSERT INTO runs (started, status, mode, mapping) VALUES (?, 'running', ?, ?)",
+                (_now(), mode, mapping),
+            )
+            self._run = cursor.lastrowid or 0
+
+    def record(self, entries: Iterable[Entry]) -> None:
+        """Keep the fate of some rows, in one transaction.
+
+        A row that was held or rejected before and is settled now leaves the rejects.
+        """
+        entries = list(entries)
+        now = _now()
+        with self._lock, self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany(
+                'INSERT INTO outcomes (run, at, "table", identifier, sys_id, outcome, changes,'
+                " swallowed, status, attempts, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (
+                        self._run, now, e.table, e.identifier, e.sys_id, e.outcome,
+                        simplejson.dumps(e.changes), simplejson.dumps(e.swallowed), e.status,
+                        e.attempts, e.reason,
+                    )
+                    for e in entries
+                    if e.outcome != "unchanged"
+                ],
+            )  # fmt: skip
+            self._db.executemany(
+                'INSERT INTO records ("table", identifier, sys_id, last_seen) VALUES (?, ?, ?, ?)'
+                " ON CONFLICT DO UPDATE SET last_seen = excluded.last_seen, sys_id = CASE"
+                " excluded.sys_id WHEN '' THEN sys_id ELSE excluded.sys_id END",
+                [(e.table, e.identifier, e.sys_id, self._run) for e in entries],
+            )
+            self._db.executemany(
+                'DELETE FROM rejects WHERE "table" = ? AND identifier = ?',
+                [(e.table, e.identifier) for e in entries],
+            )
+            self._db.executemany(
+                "INSERT INTO rejects VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (
+                        e.table, e.identifier, self._run, e.outcome, e.reason, e.stream,
+                        simplejson.dumps(e.payload, use_decimal=True, default=str),
+                    )
+                    for e in entries
+                    if e.payload is not None
+                ],
+            )  # fmt: skip
+            self._count(entries)
+
+    def _count(self, entries: list[Entry]) -> None:
+        """A row counts once in a run, with its last fate."""
+        for entry in entries:
+            self._fates.setdefault(entry.table, Counter())[entry.outcome] += 1
+        self._db.executemany(
+            "INSERT INTO counts VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET rows = excluded.rows",
+            [
+                (self._run, table, outcome, rows)
+                for table, fates in self._fates.items()
+                for outcome, rows in fates.items()
+            ],
+        )
+
+    def uncount(self, rejects: Iterable[Reject]) -> None:
+        """Rows about to be tried again in this run will be counted by their new fate."""
+        with self._lock:
+            for reject in rejects:
+                if reject.run == self._run:
+                    self._fates[reject.table][reject.outcome] -= 1
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Rows of this run by table and outcome."""
+        return {table: dict(fates) for table, fates in self._fates.items()}
+
+    def pending(self) -> list[Reject]:
+        """Rows held, and rows rejected in an earlier run: what is worth another try now."""
+        rows = self._db.execute(
+            'SELECT "table", identifier, run, outcome, reason, stream, payload FROM rejects'
+            " WHERE outcome = 'held' OR run < ? ORDER BY run, identifier",
+            (self._run,),
+        )
+        return [
+            Reject(*fields, simplejson.loads(payload, use_decimal=True))
+            for *fields, payload in rows
+        ]
+
+    def finish(self, *, status: str, calls: int, message: str = "") -> None:
+        """Close the run."""
+        with self._lock, self._db:
+            self._db.execute(
+                "UPDATE runs SET finished = ?, status = ?, calls = ?, message = ? WHERE run = ?",
+                (_now(), status, calls, message, self._run),
+            )
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,1 @@
+"""From a Singer record to ServiceNow rows, as data: no Singer SDK and no network in here."""

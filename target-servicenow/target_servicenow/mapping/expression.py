@@ -1,0 +1,109 @@
+"""Expressions of a mapping: simpleeval, the language of Singer stream maps, compiled once."""
+
+from __future__ import annotations
+
+import ast
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from simpleeval import DEFAULT_OPERATORS, EvalWithCompoundTypes, InvalidExpression, NameNotDefined
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+MISSING: Any = type("Missing", (), {"__repr__": lambda _: "MISSING"})()
+"""What an expression gives when the record does not hold a property it names."""
+
+PARENT = "parent"
+"""Inside `each`, the record around the entry: ``parent.BatchStatus``."""
+
+
+class MappingError(Exception):
+    """The mapping is wrong. The message is one sentence that names the table and the column."""
+
+
+class RecordError(Exception):
+    """The record does not fit the mapping. The message is one sentence for the ledger."""
+
+
+def _first(*values: Any) -> Any:
+    """The first value that is not empty."""
+    return next((value for value in values if value not in (None, "")), "")
+
+
+def _join(separator: str, *values: Any) -> str:
+    """The values that are not empty, with the separator between them."""
+    return separator.join(str(value).strip() for value in values if str(value or "").strip())
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "str": str,
+    "int": int,
+    "decimal": lambda value: Decimal(str(value)),
+    "len": len,
+    "first": _first,
+    "join": _join,
+}
+"""What a mapping may call. No float: amounts stay exact."""
+
+
+class _ExactNumbers(ast.NodeTransformer):
+    """``0.5`` in a mapping means the decimal 0.5."""
+
+    def visit_Constant(self, node: ast.Constant) -> ast.Constant:
+        if isinstance(node.value, float):
+            exact: Any = Decimal(repr(node.value))
+            return ast.copy_location(ast.Constant(exact), node)
+        return node
+
+
+class Expression:
+    """One compiled expression."""
+
+    def __init__(self, text: str) -> None:
+        """Compile it.
+
+        Raises:
+            MappingError: it is not an expression, or calls what it may not.
+        """
+        self.text = text
+        try:
+            tree = ast.parse(text.strip(), mode="eval")
+        except (SyntaxError, ValueError) as error:
+            raise MappingError(f"{text!r} is not an expression ({error})") from None
+        called = {
+            node.func.id
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        }
+        if unknown := called - FUNCTIONS.keys():
+            raise MappingError(
+                f"{text!r} calls {min(unknown)}; a mapping can call {', '.join(sorted(FUNCTIONS))}"
+            )
+        body = _ExactNumbers().visit(tree.body)
+        self.name = body.id if isinstance(body, ast.Name) else None
+        """The property, when the expression is nothing else."""
+        self.names = {
+            node.id for node in ast.walk(body) if isinstance(node, ast.Name)
+        } - FUNCTIONS.keys()
+        """Every property the expression reads."""
+        self._body = body
+        self._evaluator = EvalWithCompoundTypes(
+            operators=DEFAULT_OPERATORS, functions=FUNCTIONS, names={}
+        )
+
+    def __call__(self, record: Mapping[str, Any]) -> Any:
+        """The value for one record; MISSING when the record lacks a property.
+
+        Raises:
+            RecordError: the record's values do not fit the expression.
+        """
+        if self.name is not None:
+            return record.get(self.name, MISSING)
+        self._evaluator.names = record
+        try:
+            return self._evaluator.eval(self.text, previously_parsed=self._body)
+        except NameNotDefined:
+            return MISSING
+        except (InvalidExpression, ArithmeticError, TypeError, ValueError, KeyError) as error:
+            raise RecordError(f"{self.text!r} cannot be worked out: {error}") from None

@@ -1,0 +1,185 @@
+"""Reading a mapping profile from YAML.
+
+It is checked whole when it is loaded, so that a slip ends the run with one sentence before
+anything has been read or written.
+"""
+
+from __future__ import annotations
+
+from graphlib import CycleError, TopologicalSorter
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from target_servicenow.mapping.expression import Expression, MappingError
+from target_servicenow.mapping.profile import (
+    DEFAULT_SOURCE_COLUMN,
+    DEFAULT_SOURCE_LENGTH,
+    Column,
+    Profile,
+    Table,
+)
+from target_servicenow.mapping.types import ColumnType
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_PROFILES = resources.files("target_servicenow.mapping") / "profiles"
+_TABLE_FIELDS = {
+    "stream", "each", "where", "create_when", "identity", "source_column", "source_length",
+    "adopt_by", "columns",
+}  # fmt: skip
+_IDENTITY_FIELDS = {"entity", "company", "key"}
+_COLUMN_FIELDS = {"value", "type", "choices", "reference", "key", "currency"}
+
+
+def load(name: str, overrides: Mapping[str, Any] | None = None) -> Profile:
+    """The profile of that name (``default``) or file, with overrides laid over it.
+
+    Args:
+        name: a shipped profile's name, or the path of a YAML file.
+        overrides: of the profile's own shape; a null removes what stands there.
+
+    Raises:
+        MappingError: the profile is not there or not sound.
+    """
+    shipped = _PROFILES / f"{name}.yml"
+    source = shipped if shipped.is_file() else Path(name)
+    try:
+        raw = yaml.safe_load(source.read_text(encoding="utf-8"))
+    except OSError:
+        known = sorted(Path(p.name).stem for p in _PROFILES.iterdir() if p.name.endswith(".yml"))
+        raise MappingError(
+            f"Setting mapping: {name!r} is neither a shipped profile ({', '.join(known)}) nor a "
+            "file that can be read"
+        ) from None
+    except yaml.YAMLError as error:
+        raise MappingError(f"Mapping {name}: not YAML: {' '.join(str(error).split())}") from None
+    return parse(_merged(raw, overrides or {}), name)
+
+
+def parse(raw: Any, name: str) -> Profile:
+    """Check a profile's data and compile it.
+
+    Raises:
+        MappingError: it is not sound; the sentence starts with the mapping's name.
+    """
+    if not isinstance(raw, dict) or not isinstance(raw.get("tables"), dict) or not raw["tables"]:
+        raise MappingError(f"Mapping {name}: it needs `tables`, each with its columns")
+    _only_known(raw, {"source", "tables"}, f"Mapping {name}")
+    tables = {
+        table: _table(table, data, f"Mapping {name}, table {table}")
+        for table, data in raw["tables"].items()
+        if data is not None
+    }
+    for table in tables.values():
+        for column in table.columns:
+            if column.reference and column.reference not in tables:
+                raise MappingError(
+                    f"Mapping {name}, table {table.name}, column {column.name}: it points into "
+                    f"{column.reference}, which this mapping does not fill"
+                )
+    order = TopologicalSorter({t.name: t.references() for t in tables.values()})
+    try:
+        ordered = tuple(tables[table] for table in order.static_order())
+    except CycleError as error:
+        circle = " -> ".join(error.args[1])
+        raise MappingError(f"Mapping {name}: its references run in a circle: {circle}") from None
+    return Profile(source=str(raw.get("source", "sage300")), tables=ordered)
+
+
+def _table(name: str, data: Any, place: str) -> Table:
+    if not isinstance(data, dict):
+        raise MappingError(f"{place}: it needs stream, identity and columns")
+    _only_known(data, _TABLE_FIELDS, place)
+    for field in ("stream", "identity", "columns"):
+        if not data.get(field):
+            raise MappingError(f"{place}: {field} is missing")
+    identity = data["identity"]
+    if not isinstance(identity, dict) or not identity.get("entity") or not identity.get("key"):
+        raise MappingError(f"{place}: identity needs entity and key")
+    _only_known(identity, _IDENTITY_FIELDS, f"{place}, identity")
+    columns = tuple(
+        _column(column, spec, f"{place}, column {column}")
+        for column, spec in data["columns"].items()
+        if spec is not None
+    )
+    adopt_by = data.get("adopt_by")
+    if adopt_by and adopt_by not in {column.name for column in columns}:
+        raise MappingError(f"{place}: adopt_by names {adopt_by}, which is none of its columns")
+    return Table(
+        name=name,
+        stream=str(data["stream"]),
+        columns=columns,
+        entity=str(identity["entity"]),
+        company=_expression(identity.get("company"), f"{place}, identity"),
+        key=_expressions(identity["key"], f"{place}, identity"),
+        each=tuple(str(part) for part in _list(data.get("each", []))),
+        where=_expression(data.get("where"), f"{place}, where"),
+        create_when=_expression(data.get("create_when"), f"{place}, create_when"),
+        source_column=str(data.get("source_column", DEFAULT_SOURCE_COLUMN)),
+        source_length=int(data.get("source_length", DEFAULT_SOURCE_LENGTH)),
+        adopt_by=adopt_by,
+    )
+
+
+def _column(name: str, spec: Any, place: str) -> Column:
+    if not isinstance(spec, dict):
+        return Column(name=name, value=_expression(str(spec), place))
+    _only_known(spec, _COLUMN_FIELDS, place)
+    if "reference" in spec:
+        if not spec.get("key") or "value" in spec:
+            raise MappingError(f"{place}: a reference takes `reference` and `key`, and no `value`")
+        return Column(
+            name=name, reference=str(spec["reference"]), key=_expressions(spec["key"], place)
+        )
+    if "value" not in spec:
+        raise MappingError(f"{place}: it needs a `value`, or a `reference` with its `key`")
+    try:
+        column_type = ColumnType(spec.get("type", "string"))
+    except ValueError:
+        known = ", ".join(kind.value for kind in ColumnType)
+        raise MappingError(f"{place}: type {spec['type']!r} is none of {known}") from None
+    currency = _expression(spec.get("currency"), place)
+    if (currency is not None) != (column_type is ColumnType.CURRENCY):
+        raise MappingError(f"{place}: type currency and `currency` go together")
+    choices = spec.get("choices")
+    return Column(
+        name=name,
+        value=_expression(str(spec["value"]), place),
+        type=column_type,
+        choices={str(k): str(v) for k, v in choices.items()} if choices else None,
+        currency=currency,
+    )
+
+
+def _expression(text: Any, place: str) -> Expression | None:
+    if text is None:
+        return None
+    try:
+        return Expression(str(text))
+    except MappingError as error:
+        raise MappingError(f"{place}: {error}") from None
+
+
+def _expressions(texts: Any, place: str) -> tuple[Expression, ...]:
+    compiled = (_expression(text, place) for text in _list(texts))
+    return tuple(expression for expression in compiled if expression is not None)
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _only_known(data: Mapping[str, Any], known: set[str], place: str) -> None:
+    for field in data:
+        if field not in known:
+            raise MappingError(f"{place}: {field!r} is none of {', '.join(sorted(known))}")
+
+
+def _merged(base: Any, over: Any) -> Any:
+    if isinstance(base, dict) and isinstance(over, dict) and "reference" not in over:
+        return {**base, **{name: _merged(base.get(name), value) for name, value in over.items()}}
+    return over

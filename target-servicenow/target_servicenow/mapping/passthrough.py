@@ -1,0 +1,52 @@
+"""A mapping made from a stream itself, for anyone's tap."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from target_servicenow.mapping.expression import Expression
+from target_servicenow.mapping.profile import Column, Table
+from target_servicenow.mapping.types import ColumnType
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def passthrough(stream: str, schema: Mapping[str, Any], key_properties: tuple[str, ...]) -> Table:
+    """A table for a stream of anyone's tap: table = stream, column = property, identity = key."""
+    columns = tuple(
+        Column(name=_column_name(name), value=Expression(name), type=_type_of(definition))
+        for name, definition in schema.get("properties", {}).items()
+        if name.isidentifier()
+    )
+    return Table(
+        name=_column_name(stream),
+        stream=stream,
+        columns=columns,
+        entity=stream,
+        company=None,
+        key=tuple(Expression(name) for name in key_properties),
+    )
+
+
+def _column_name(name: str) -> str:
+    """ServiceNow's names are lower-case letters, digits and underscores."""
+    return "".join(c if c.isascii() and (c.isalnum() or c == "_") else "_" for c in name.lower())
+
+
+def _type_of(definition: Any) -> ColumnType:
+    if not isinstance(definition, dict):
+        return ColumnType.STRING
+    form = definition.get("format")
+    types = definition.get("type", "string")
+    types = types if isinstance(types, list) else [types]
+    if "string" in types and form in {"date", "date-time"}:
+        return ColumnType.DATE if form == "date" else ColumnType.DATETIME
+    for word, column_type in (
+        ("boolean", ColumnType.BOOLEAN),
+        ("integer", ColumnType.INTEGER),
+        ("number", ColumnType.DECIMAL),
+    ):
+        if word in types and "string" not in types:
+            return column_type
+    return ColumnType.STRING

@@ -1,0 +1,122 @@
+"""A mapping profile: which ServiceNow tables a stream fills, and each column from what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from target_servicenow.mapping.expression import PARENT, Expression, MappingError
+from target_servicenow.mapping.types import ColumnType
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+DEFAULT_SOURCE_COLUMN = "correlation_id"
+DEFAULT_SOURCE_LENGTH = 100
+"""The length of correlation_id in ServiceNow."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: a value of a type, or a reference to a row of another mapped table."""
+
+    name: str
+    value: Expression | None = None
+    type: ColumnType = ColumnType.STRING
+    choices: Mapping[str, str] | None = None
+    """From the source's word to ServiceNow's; a word that is not here is the record's fault."""
+    currency: Expression | None = None
+    reference: str | None = None
+    """The table a reference points into."""
+    key: tuple[Expression, ...] = ()
+    """The key parts of the row a reference points at."""
+
+    def expressions(self) -> Iterator[Expression]:
+        """Every expression of the column."""
+        yield from (e for e in (self.value, self.currency, *self.key) if e is not None)
+
+
+@dataclass(frozen=True)
+class Table:
+    """How one stream fills one table."""
+
+    name: str
+    stream: str
+    columns: tuple[Column, ...]
+    entity: str
+    company: Expression | None
+    key: tuple[Expression, ...]
+    """Empty: the whole record is the identity (a stream without key properties)."""
+    each: tuple[str, ...] = ()
+    """Lists to explode, from the outermost in: a row for each entry of the innermost."""
+    where: Expression | None = None
+    create_when: Expression | None = None
+    source_column: str = DEFAULT_SOURCE_COLUMN
+    source_length: int = DEFAULT_SOURCE_LENGTH
+    adopt_by: str | None = None
+
+    @property
+    def fields(self) -> list[str]:
+        """Every column this side reads and writes, the source column first."""
+        names = (self.source_column, *(column.name for column in self.columns))
+        return list(dict.fromkeys(names))
+
+    def references(self) -> set[str]:
+        """The tables this one points into."""
+        return {column.reference for column in self.columns if column.reference}
+
+    def expressions(self) -> Iterator[tuple[str, Expression]]:
+        """Every expression of the table, with the place it stands at."""
+        identity = [self.company, *self.key]
+        yield from (("identity", e) for e in identity if e is not None)
+        if self.where:
+            yield "where", self.where
+        if self.create_when:
+            yield "create_when", self.create_when
+        for column in self.columns:
+            yield from ((column.name, e) for e in column.expressions())
+
+
+@dataclass(frozen=True)
+class Profile:
+    """All tables of a mapping, those pointed at before those that point."""
+
+    source: str
+    """The first part of every source identifier, such as ``sage300``."""
+    tables: tuple[Table, ...]
+
+    def of_stream(self, stream: str) -> tuple[Table, ...]:
+        """The tables a stream fills, in the order they are to be written."""
+        return tuple(table for table in self.tables if table.stream == stream)
+
+    def table(self, name: str) -> Table:
+        """The table of that name."""
+        return next(table for table in self.tables if table.name == name)
+
+
+def check_stream(table: Table, schema: Mapping[str, Any]) -> None:
+    """Check that the stream sends every property the table is made from.
+
+    Raises:
+        MappingError: it does not; the sentence names table, column and property.
+    """
+    known = set(schema.get("properties", {}))
+    level: Any = schema
+    for part in table.each:
+        level = (level.get("properties") or {}).get(part)
+        if level is None:
+            raise MappingError(
+                f"Table {table.name} is filled from each of {'.'.join(table.each)}, but stream "
+                f"{table.stream} sends no {part}: select it in the tap"
+            )
+        level = level.get("items", {})
+        known |= set(level.get("properties", {}))
+        if not level.get("properties"):
+            return  # the schema does not say what its entries hold
+    for place, expression in table.expressions():
+        for name in sorted(expression.names - known - {PARENT}):
+            raise MappingError(
+                f"Column {table.name}.{place} is made from {name}, which stream {table.stream} "
+                "does not send: select the property in the tap, or take the column out with "
+                "mapping_overrides"
+            )

@@ -1,0 +1,164 @@
+"""From one Singer record to the rows it wants in one ServiceNow table. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import ChainMap
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from target_servicenow.mapping.expression import MISSING, PARENT, RecordError
+from target_servicenow.mapping.types import ColumnType, render
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from target_servicenow.mapping.profile import Column, Profile, Table
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row as it should stand in ServiceNow."""
+
+    table: str
+    identifier: str
+    values: dict[str, str]
+    """Columns in ServiceNow's string forms; a column that is not here is left alone."""
+    references: dict[str, str] = field(default_factory=dict)
+    """Column to the source identifier of the row it points at."""
+    creatable: bool = True
+    """False: update it when it is there, but do not make it (``create_when``)."""
+    payload: Mapping[str, Any] = field(default_factory=dict)
+    """The record it came from, cut down to this one entry where the record was exploded."""
+
+
+@dataclass(frozen=True)
+class Unrendered:
+    """A row that could not be made, with the reason."""
+
+    table: str
+    identifier: str
+    reason: str
+    payload: Mapping[str, Any]
+
+
+def identifier(source: str, table: Table, company: Any, parts: list[Any]) -> str:
+    """The source identifier: ``sage300:SAMINC:Vendor:1200``.
+
+    Parts are percent-encoded outside ``A-Za-z0-9._-``, since ServiceNow's queries have no escape
+    for their own signs. What would not fit the column is kept as a digest.
+    """
+    prefix = ":".join(_encoded(part) for part in (source, *([company] * bool(table.company))))
+    name = f"{prefix}:{_encoded(table.entity)}"
+    whole = ":".join((name, *(_encoded(part) for part in parts)))
+    if len(whole) <= table.source_length:
+        return whole
+    digest = hashlib.sha256(whole.encode()).hexdigest()
+    return f"{name[: table.source_length - 34]}:~{digest[:32]}"
+
+
+def _encoded(part: Any) -> str:
+    if isinstance(part, Decimal) and part == part.to_integral_value():
+        part = int(part)  # 28 and 28.0 are one batch number
+    # Sage pads some keys; urllib leaves "~" alone, which here marks a digest.
+    return quote(str(part).rstrip(), safe="").replace("~", "%7E")
+
+
+def render_record(
+    profile: Profile, table: Table, record: Mapping[str, Any]
+) -> Iterator[Row | Unrendered]:
+    """The rows one record wants in one table, each whole or with the reason why not."""
+    for scope, payload in _entries(record, table.each):
+        name = ""
+        try:
+            name = _identity(profile.source, table, scope, record)
+            if table.where is not None and table.where(scope) in (False, None, MISSING, ""):
+                continue
+            yield _row(profile, table, scope, name, payload)
+        except RecordError as error:
+            yield Unrendered(table.name, name or "(no key)", str(error), payload)
+
+
+def _entries(
+    record: Mapping[str, Any], each: tuple[str, ...]
+) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    """Each entry's names (its own before its parents') and the record cut down to that entry."""
+    if not each:
+        yield record, record
+        return
+    head, *rest = each
+    for entry in record.get(head) or ():
+        for inner, payload in _entries(entry, tuple(rest)):
+            scopes: list[Any] = [inner, {PARENT: record}, record]
+            yield ChainMap(*scopes), {**record, head: [payload]}
+
+
+def _identity(
+    source: str, table: Table, scope: Mapping[str, Any], record: Mapping[str, Any]
+) -> str:
+    if not table.key:  # a stream without key properties: the record is its own key
+        text = json.dumps(record, sort_keys=True, default=str)
+        return identifier(source, table, "", [hashlib.sha256(text.encode()).hexdigest()[:32]])
+    company = table.company(scope) if table.company else ""
+    parts = [part(scope) for part in table.key]
+    if company in (None, MISSING) or any(part in (None, MISSING, "") for part in parts):
+        raise RecordError(f"a part of its key ({_names(table.key)}) is empty")
+    return identifier(source, table, company, parts)
+
+
+def _row(
+    profile: Profile, table: Table, scope: Mapping[str, Any], name: str, payload: Mapping[str, Any]
+) -> Row:
+    values: dict[str, str] = {}
+    references: dict[str, str] = {}
+    for column in table.columns:
+        try:
+            if column.reference:
+                target = _reference(profile, column, scope)
+                if target:
+                    references[column.name] = target
+                elif target is not None:
+                    values[column.name] = ""
+                continue
+            value = _value(column, scope)
+        except RecordError as error:
+            raise RecordError(f"column {column.name}: {error}") from None
+        if value is not None:
+            values[column.name] = value
+    creatable = table.create_when is None or bool(table.create_when(scope))
+    return Row(table.name, name, values, references, creatable, payload)
+
+
+def _value(column: Column, scope: Mapping[str, Any]) -> str | None:
+    assert column.value is not None  # noqa: S101 - a column is a reference or has a value
+    value = column.value(scope)
+    if value is MISSING:
+        return None
+    if column.choices is not None and value not in (None, ""):
+        word = column.choices.get(str(value))
+        if word is None:
+            raise RecordError(f"{value!r} is none of its choices ({', '.join(column.choices)})")
+        value = word
+    if column.type is ColumnType.CURRENCY and column.currency is not None:
+        code = column.currency(scope)
+        value = None if value in (None, "") else f"{'' if code is MISSING else code};{value}"
+    return render(value, column.type)
+
+
+def _reference(profile: Profile, column: Column, scope: Mapping[str, Any]) -> str | None:
+    """The identifier a reference points at; "" when it points nowhere, None when not sent."""
+    parts = [part(scope) for part in column.key]
+    if any(part is MISSING for part in parts):
+        return None
+    if all(part in (None, "") or not str(part).strip() for part in parts):
+        return ""
+    table = profile.table(column.reference or "")
+    company = table.company(scope) if table.company else ""
+    return identifier(profile.source, table, company, parts)
+
+
+def _names(key: tuple[Any, ...]) -> str:
+    return ", ".join(part.text for part in key)

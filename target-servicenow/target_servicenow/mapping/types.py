@@ -1,0 +1,127 @@
+"""ServiceNow's string forms of values, and when two of them are the same value.
+
+ServiceNow takes and returns every value as a string: booleans ``true``/``false``, dates
+``YYYY-MM-DD``, date-times ``YYYY-MM-DD HH:MM:SS`` in UTC, currencies ``USD;10.00``.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+from datetime import datetime, timezone
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from target_servicenow.mapping.expression import RecordError
+
+
+class ColumnType(str, enum.Enum):
+    """What ServiceNow wants in a column."""
+
+    STRING = "string"
+    INTEGER = "integer"
+    DECIMAL = "decimal"
+    BOOLEAN = "boolean"
+    DATE = "date"
+    DATETIME = "datetime"
+    CURRENCY = "currency"
+
+
+_TRUE = {"true", "yes", "y", "1"}
+_FALSE = {"false", "no", "n", "0"}
+
+
+def render(value: Any, column_type: ColumnType) -> str:
+    """A value in ServiceNow's form; None is ``""``, which clears a column.
+
+    Raises:
+        RecordError: the value is none of the column's type.
+    """
+    if value is None or value == "":
+        return ""
+    try:
+        return _RENDER[column_type](value)
+    except (ValueError, TypeError, InvalidOperation):
+        raise RecordError(f"{value!r} is not a {column_type.value}") from None
+
+
+def same(left: str, right: str, column_type: ColumnType) -> bool:
+    """Whether two strings are one value to ServiceNow: ``12.9`` and ``12.90`` are."""
+    if left == right:
+        return True
+    if not left or not right:
+        return False
+    if column_type in {ColumnType.DECIMAL, ColumnType.INTEGER, ColumnType.CURRENCY}:
+        left_code, _, left_amount = left.rpartition(";")
+        right_code, _, right_amount = right.rpartition(";")
+        try:
+            return left_code == right_code and Decimal(left_amount) == Decimal(right_amount)
+        except InvalidOperation:
+            return False
+    return False
+
+
+def _string(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, dict | list):
+        return json.dumps(value, default=str, ensure_ascii=False, sort_keys=True)
+    # Sage pads some of its values; trailing blanks carry no meaning on either side.
+    return str(value).rstrip()
+
+
+def _integer(value: Any) -> str:
+    number = Decimal(str(value))
+    if number != number.to_integral_value():
+        raise ValueError
+    return f"{number.to_integral_value():f}"
+
+
+def _decimal(value: Any) -> str:
+    number = Decimal(str(value))
+    if not number.is_finite():
+        raise ValueError
+    return f"{number:f}"
+
+
+def _boolean(value: Any) -> str:
+    text = str(value).strip().lower()
+    if text in _TRUE:
+        return "true"
+    if text in _FALSE:
+        return "false"
+    raise ValueError
+
+
+def _moment(value: Any) -> datetime:
+    text = str(value).strip()
+    moment = datetime.fromisoformat(f"{text[:-1]}+00:00" if text.endswith("Z") else text)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=timezone.utc)
+    return moment.astimezone(timezone.utc)
+
+
+def _date(value: Any) -> str:
+    return _moment(value).date().isoformat()
+
+
+def _datetime(value: Any) -> str:
+    return _moment(value).replace(tzinfo=None).isoformat(sep=" ", timespec="seconds")
+
+
+def _currency(value: Any) -> str:
+    code, _, amount = str(value).partition(";")
+    return f"{code};{_decimal(amount)}"
+
+
+_RENDER = {
+    ColumnType.STRING: _string,
+    ColumnType.INTEGER: _integer,
+    ColumnType.DECIMAL: _decimal,
+    ColumnType.BOOLEAN: _boolean,
+    ColumnType.DATE: _date,
+    ColumnType.DATETIME: _datetime,
+    ColumnType.CURRENCY: _currency,
+}

@@ -1,0 +1,269 @@
+"""The settings of target-servicenow, each described once: ``--about`` prints them from here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from singer_sdk import typing as th
+
+from target_servicenow.api.session import Connection, instance_url
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jsonschema import ValidationError
+
+
+class SettingError(Exception):
+    """A setting is wrong. The message is one sentence that names it and says what to do."""
+
+
+SCHEMA: dict[str, Any] = th.PropertiesList(
+    th.Property(
+        "instance_url",
+        th.StringType(nullable=False),
+        required=True,
+        title="Instance URL",
+        description="The instance's full URL, or just its name: dev12345 stands for "
+        "https://dev12345.service-now.com.",
+    ),
+    th.Property(
+        "auth_method",
+        th.StringType(nullable=False),
+        default="oauth_client_credentials",
+        allowed_values=["oauth_client_credentials", "basic"],
+        title="Authentication",
+        description="OAuth 2.0 client credentials, or a service account's user name and password "
+        "where the instance still allows Basic.",
+    ),
+    th.Property(
+        "client_id",
+        th.StringType,
+        secret=True,
+        title="Client ID",
+        description="Of the OAuth application registered in ServiceNow, for "
+        "oauth_client_credentials.",
+    ),
+    th.Property(
+        "client_secret",
+        th.StringType,
+        secret=True,
+        title="Client secret",
+        description="Of the same. Left empty, it is looked up in the operating system's "
+        "credential store (service: the instance URL, user: the client ID), if the keyring extra "
+        "is installed.",
+    ),
+    th.Property(
+        "username",
+        th.StringType,
+        title="User name",
+        description="Of the service account, for basic.",
+    ),
+    th.Property(
+        "password",
+        th.StringType,
+        secret=True,
+        title="Password",
+        description="Of the service account. Left empty, it is looked up in the credential store "
+        "(service: the instance URL, user: the user name).",
+    ),
+    th.Property(
+        "mapping",
+        th.StringType(nullable=False),
+        default="default",
+        title="Mapping",
+        description="The mapping profile: default, or the path of a YAML file of your own.",
+    ),
+    th.Property(
+        "mapping_overrides",
+        th.ObjectType(additional_properties=True),
+        title="Mapping overrides",
+        description="Laid over the mapping, in its own shape; a null takes out what stands there: "
+        '{"tables": {"proc_vendor": {"source_column": "u_sage", "columns": {"fax": null}}}}.',
+    ),
+    th.Property(
+        "unmapped_streams",
+        th.StringType(nullable=False),
+        default="fail",
+        allowed_values=["fail", "skip", "passthrough"],
+        title="Unmapped streams",
+        description="What to do with a stream that the mapping does not name: stop the run, leave "
+        "it out, or write it to the table of its own name, property by property.",
+    ),
+    th.Property(
+        "batch_size_rows",
+        th.IntegerType(nullable=False, minimum=1),
+        default=1000,
+        title="Batch size",
+        description="Records of a stream that are collected, looked up and compared at once.",
+    ),
+    th.Property(
+        "workers",
+        th.IntegerType(nullable=False, minimum=1, maximum=4),
+        default=2,
+        title="Workers",
+        description="Sessions that write side by side. ServiceNow runs about four integration "
+        "requests at once for all its clients together.",
+    ),
+    th.Property(
+        "checkpoint_seconds",
+        th.IntegerType(nullable=False, minimum=0),
+        default=30,
+        title="Checkpoint interval",
+        description="Seconds after which what was collected is written and state is given out.",
+    ),
+    th.Property(
+        "on_missing_reference",
+        th.StringType(nullable=False),
+        default="hold",
+        allowed_values=["hold", "blank", "reject"],
+        title="On a missing reference",
+        description="When a row points at one that ServiceNow does not hold: keep it back and try "
+        "again by itself, write it with the reference empty, or reject it.",
+    ),
+    th.Property(
+        "on_long_text",
+        th.StringType(nullable=False),
+        default="reject",
+        allowed_values=["reject", "truncate"],
+        title="On a text that is too long",
+        description="When a text is longer than its column, by ServiceNow's dictionary: reject "
+        "the row, or cut the text.",
+    ),
+    th.Property(
+        "max_rejects",
+        th.IntegerType(minimum=0),
+        title="Rejects allowed",
+        description="More rejected rows than this fail the run. Left empty, any number is only "
+        "recorded.",
+    ),
+    th.Property(
+        "ledger_path",
+        th.StringType(nullable=False),
+        default="target-servicenow.ledger.sqlite",
+        title="Ledger",
+        description="The SQLite file that keeps what was done with every record.",
+    ),
+    th.Property(
+        "connect_timeout_seconds",
+        th.IntegerType(nullable=False, minimum=1),
+        default=10,
+        title="Connect time-out",
+        description="Seconds to wait for a connection.",
+    ),
+    th.Property(
+        "read_timeout_seconds",
+        th.IntegerType(nullable=False, minimum=1),
+        default=90,
+        title="Read time-out",
+        description="Seconds to wait for an answer.",
+    ),
+    th.Property(
+        "max_retries",
+        th.IntegerType(nullable=False, minimum=0),
+        default=5,
+        title="Retries",
+        description="Times a request is sent again when ServiceNow is busy or does not answer.",
+    ),
+    th.Property(
+        "verify_ssl",
+        th.BooleanType(nullable=False),
+        default=True,
+        title="Verify TLS",
+        description="Whether the instance's certificate must be trusted.",
+    ),
+    th.Property(
+        "ca_bundle",
+        th.StringType,
+        title="CA bundle",
+        description="A PEM file of the authorities to trust instead of the usual ones.",
+    ),
+).to_dict()
+
+
+def sentence(error: ValidationError, plugin: str) -> str:
+    """What a setting's schema violation says to a person.
+
+    Args:
+        error: as jsonschema found it.
+        plugin: the plugin's name, for the environment variable.
+    """
+    if error.validator == "required":
+        name = str(error.message).split("'")[1]
+        variable = f"{plugin}_{name}".upper().replace("-", "_")
+        return f"Setting {name} is missing: give it in the configuration or as {variable}"
+    name = str(error.path[0]) if error.path else "configuration"
+    if error.validator == "enum":
+        allowed = ", ".join(str(value) for value in error.validator_value)
+        return f"Setting {name} is {error.instance!r}: it can be {allowed}"
+    if error.validator == "minimum":
+        return f"Setting {name} is {error.instance}: it must be at least {error.validator_value}"
+    if error.validator == "maximum":
+        return f"Setting {name} is {error.instance}: it can be at most {error.validator_value}"
+    if error.validator == "type":
+        wanted = error.validator_value
+        kinds = " or ".join(wanted) if isinstance(wanted, list) else wanted
+        return f"Setting {name} must be of type {kinds}"
+    return f"Setting {name}: {error.message}"
+
+
+def connection(config: Mapping[str, Any]) -> Connection:
+    """How to reach the instance.
+
+    Raises:
+        SettingError: ca_bundle cannot be read, or instance_url is no web address.
+    """
+    url = instance_url(config["instance_url"])
+    if not url.startswith(("http://", "https://")) or " " in url:
+        raise SettingError(
+            f"Setting instance_url is {config['instance_url']!r}: give the instance's full URL, or "
+            "just its name"
+        )
+    verify: bool | str = config["verify_ssl"]
+    if verify and config.get("ca_bundle"):
+        bundle = Path(config["ca_bundle"])
+        if not bundle.is_file():
+            raise SettingError(f"Setting ca_bundle: there is no file {bundle}")
+        verify = str(bundle)
+    return Connection(
+        instance_url=url,
+        connect_timeout_seconds=config["connect_timeout_seconds"],
+        read_timeout_seconds=config["read_timeout_seconds"],
+        max_retries=config["max_retries"],
+        verify=verify,
+    )
+
+
+def credentials(config: Mapping[str, Any]) -> tuple[str, str]:
+    """The client ID and secret, or the user name and password.
+
+    Raises:
+        SettingError: one is missing, and the credential store does not hold it either.
+    """
+    oauth = config["auth_method"] == "oauth_client_credentials"
+    name, secret = ("client_id", "client_secret") if oauth else ("username", "password")
+    user = config.get(name)
+    if not user:
+        raise SettingError(
+            f"Setting {name} is missing: auth_method {config['auth_method']} needs it"
+        )
+    value = config.get(secret) or _stored(instance_url(config["instance_url"]), user)
+    if not value:
+        raise SettingError(
+            f"Setting {secret} is missing: give it, or keep it in the credential store under "
+            f"{instance_url(config['instance_url'])} (with the keyring extra installed)"
+        )
+    return user, value
+
+
+def _stored(service: str, user: str) -> str | None:
+    try:
+        import keyring  # noqa: PLC0415 - an extra
+        from keyring.errors import KeyringError  # noqa: PLC0415
+    except ImportError:
+        return None
+    try:
+        return keyring.get_password(service, user)
+    except KeyringError:
+        return None

@@ -1,0 +1,1 @@
+"""Bringing ServiceNow's rows to what they should be: each exactly once."""

@@ -1,0 +1,209 @@
+"""Bringing a batch of rows of one table into ServiceNow: look up, decide, write, settle."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from target_servicenow.upsert import lookup
+from target_servicenow.upsert.pace import Pace
+from target_servicenow.upsert.plan import (
+    Decision,
+    Outcome,
+    decide,
+    natural_key,
+    too_long,
+    truncated,
+)
+from target_servicenow.upsert.references import References
+from target_servicenow.upsert.write import Settled, Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from target_servicenow.api.dictionary import Definitions
+    from target_servicenow.api.session import Session
+    from target_servicenow.mapping.profile import Profile, Table
+    from target_servicenow.mapping.render import Row
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The settings that decide about rows."""
+
+    on_missing_reference: Literal["hold", "blank", "reject"] = "hold"
+    on_long_text: Literal["reject", "truncate"] = "reject"
+
+
+class Upserter:
+    """Upserts rows, table after table, over one session for each worker."""
+
+    def __init__(
+        self,
+        sessions: Sequence[Session],
+        profile: Profile,
+        definitions: Definitions,
+        policy: Policy,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            sessions: one for each worker; the first also looks up.
+            profile: the mapping.
+            definitions: what ServiceNow's dictionary says of the tables, as far as readable.
+            policy: what to do about rows that do not fit.
+            sleep: waits so many seconds.
+        """
+        self._sessions = sessions
+        self._definitions = definitions
+        self._policy = policy
+        self._sleep = sleep
+        self._references = References(profile)
+        self._paces: dict[str, Pace] = {}
+        self._proven: set[str] = set()
+        """Tables seen to hold their source column."""
+
+    def upsert(
+        self, table: Table, rows: Sequence[Row], settle: Callable[[list[Settled]], None]
+    ) -> None:
+        """Settle every row; of rows with one identifier the last one counts.
+
+        Args:
+            table: the rows' table.
+            rows: any number; references may point at rows settled before.
+            settle: records rows as soon as their fate is known; may be called from any worker.
+
+        Raises:
+            StopRun: the run cannot go on; what was answered until then is settled.
+        """
+        latest = list({row.identifier: row for row in rows}.values())
+        ready, settled = self._prepared(table, latest)
+        decisions = self._decisions(table, ready)
+        writes = []
+        for decision in decisions:
+            if decision.outcome in _WRITTEN:
+                writes.append(decision)
+            elif decision.outcome is not None:
+                settled.append(
+                    Settled(decision, decision.outcome, decision.sys_id, reason=decision.reason)
+                )
+
+        def remember_and_settle(done: list[Settled]) -> None:
+            for one in done:
+                if one.sys_id:
+                    self._references.remember(table.name, one.decision.row.identifier, one.sys_id)
+            if done:
+                settle(done)
+
+        remember_and_settle(settled)
+        self._write(table, writes, remember_and_settle)
+
+    def _prepared(self, table: Table, rows: Sequence[Row]) -> tuple[list[Row], list[Settled]]:
+        """Rows with references resolved and texts that fit; the others settled as they stand."""
+        policy = self._policy
+        ready, waiting = self._references.resolve(
+            self._sessions[0], table, rows, blank=policy.on_missing_reference == "blank"
+        )
+        outcome = Outcome.REJECTED if policy.on_missing_reference == "reject" else Outcome.HELD
+        settled = [Settled(Decision(w.row, outcome), outcome, reason=w.reason) for w in waiting]
+        lengths = {
+            name: definition.max_length
+            for name, definition in self._definitions.get(table.name, {}).items()
+            if definition.type in _TEXT_TYPES
+        }
+        fitting = []
+        for row in ready:
+            if policy.on_long_text == "truncate":
+                fitting.append(truncated(row, lengths))
+            elif problems := too_long(row, lengths):
+                reason = f"too long for {table.name}: {'; '.join(problems)}"
+                settled.append(
+                    Settled(Decision(row, Outcome.REJECTED), Outcome.REJECTED, reason=reason)
+                )
+            else:
+                fitting.append(row)
+        return fitting, settled
+
+    def _decisions(self, table: Table, rows: Sequence[Row]) -> list[Decision]:
+        session = self._sessions[0]
+        matches = lookup.by_identifier(session, table, [row.identifier for row in rows])
+        if any(matches.values()):
+            self._proven.add(table.name)
+        by = table.adopt_by or ""
+        claims: dict[str, int] = {}
+        for row in rows:
+            if row.creatable and not matches[row.identifier] and table.adopt_by:
+                key = natural_key(row.values.get(by, ""))
+                claims[key] = claims.get(key, 0) + 1
+        claims.pop("", None)
+        wanted = {
+            row.values.get(by, "").strip()
+            for row in rows
+            if natural_key(row.values.get(by, "")) in claims
+        }
+        candidates = lookup.by_natural_key(session, table, sorted(wanted)) if wanted else {}
+        decisions = []
+        for row in rows:
+            key = natural_key(row.values.get(by, ""))
+            mine = candidates.get(key, []) if key in claims else []
+            if mine and claims[key] > 1 and not matches[row.identifier]:
+                reason = (
+                    f"{claims[key]} records have {table.adopt_by} "
+                    f"{row.values[table.adopt_by or '']!r} and could claim the row {mine[0].sys_id} of {table.name}: set its "
+                    f"{table.source_column} to {row.identifier} if it is this one's"
+                )
+                decisions.append(Decision(row, Outcome.HELD, reason=reason))
+            else:
+                decisions.append(decide(table, row, matches[row.identifier], mine))
+        return decisions
+
+    def _write(
+        self, table: Table, writes: list[Decision], settle: Callable[[list[Settled]], None]
+    ) -> None:
+        stop = threading.Event()
+        pace = self._paces.setdefault(table.name, Pace())
+
+        def write(session: Session, share: Sequence[Decision]) -> None:
+            try:
+                Writer(
+                    session, table, pace=pace, settle=settle, stop=stop, sleep=self._sleep
+                ).write(share)
+            except BaseException:
+                stop.set()
+                raise
+
+        if writes and table.name not in self._proven:
+            # One row alone shows whether the instance keeps the identifier, before there are many.
+            write(self._sessions[0], writes[:1])
+            self._proven.add(table.name)
+            writes = writes[1:]
+        if len(writes) <= pace.rows or len(self._sessions) == 1:
+            write(self._sessions[0], writes)
+            return
+        shares: list[list[Decision]] = [[] for _ in self._sessions]
+        for decision in writes:
+            shares[zlib.crc32(decision.row.identifier.encode()) % len(shares)].append(decision)
+        with ThreadPoolExecutor(len(shares)) as pool:
+            futures = [
+                pool.submit(write, session, share)
+                for session, share in zip(self._sessions, shares, strict=True)
+            ]
+            try:
+                for future in futures:
+                    future.result()
+            except BaseException:  # a signal, too: let the workers end with the call in hand
+                stop.set()
+                raise
+
+
+_WRITTEN = {Outcome.CREATED, Outcome.ADOPTED, Outcome.UPDATED}
+_TEXT_TYPES = {"string", "translated_text", "email", "url", "phone_number_e164", "multi_two_lines"}

@@ -1,0 +1,82 @@
+"""Finding rows in ServiceNow by a column, distrusting the answer.
+
+A query on a column that does not exist, or that the account may not read, gives the whole table
+or nothing, with status 200. So the column is asked back and compared here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from target_servicenow.api import batch
+from target_servicenow.api.errors import Action, StopRun
+from target_servicenow.api.table import Found, find_items, found
+from target_servicenow.upsert.plan import natural_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from target_servicenow.api.session import Session
+    from target_servicenow.mapping.profile import Table
+
+ITEMS_PER_CALL = 10
+"""Lookups in one Batch call: up to 2,000 keys."""
+
+ATTEMPTS = 6
+
+
+def by_identifier(
+    session: Session, table: Table, identifiers: Iterable[str]
+) -> dict[str, list[Found]]:
+    """The rows that carry each identifier.
+
+    Raises:
+        StopRun: ServiceNow ignored the question, so its source column is misnamed or hidden.
+    """
+    matches: dict[str, list[Found]] = {name: [] for name in identifiers}
+    folded = {name.casefold() for name in matches}
+    for row in _rows(session, table, table.source_column, matches):
+        carried = row.values.get(table.source_column)
+        if carried is None or carried.casefold() not in folded:
+            raise StopRun(
+                f"ServiceNow ignores the column {table.source_column} of {table.name}: it does not "
+                "exist there, or the integration user may not read it. Add the column, or name "
+                "another one as source_column in mapping_overrides"
+            )
+        if carried in matches:  # ServiceNow compares without regard to case; we do not
+            matches[carried].append(row)
+    return matches
+
+
+def by_natural_key(session: Session, table: Table, keys: Iterable[str]) -> dict[str, list[Found]]:
+    """The rows with each natural key (as `natural_key` folds it) that carry no identifier yet."""
+    candidates: dict[str, list[Found]] = {}
+    for row in _rows(session, table, table.adopt_by or "", keys):
+        if row.values.get(table.source_column) == "":
+            key = natural_key(row.values.get(table.adopt_by or "", ""))
+            known = candidates.setdefault(key, [])
+            if all(row.sys_id != other.sys_id for other in known):
+                known.append(row)
+    return candidates
+
+
+def _rows(session: Session, table: Table, column: str, keys: Iterable[str]) -> Iterator[Found]:
+    pending = list(find_items(table.name, column, keys, table.fields))
+    what = f"looking up {table.name}"
+    for _ in range(ATTEMPTS):
+        unanswered: list[batch.Item] = []
+        for start in range(0, len(pending), ITEMS_PER_CALL):
+            group = pending[start : start + ITEMS_PER_CALL]
+            reply = batch.call(session, group, what=what, repeatable=True)
+            for item in group:
+                answer = reply.items.get(item.id)
+                if answer is None or answer.verdict.action in {Action.UNKNOWN, Action.WAIT}:
+                    unanswered.append(item)
+                    continue
+                if answer.verdict.action is not Action.OK or not isinstance(answer.result, list):
+                    raise StopRun(answer.verdict.sentence or f"ServiceNow failed on {what}")
+                yield from (found(row) for row in answer.result)
+        if not unanswered:
+            return
+        pending = unanswered
+    raise StopRun(f"ServiceNow does not answer when {what}: check the instance and run again")

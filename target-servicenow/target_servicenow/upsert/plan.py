@@ -1,0 +1,145 @@
+"""What to do about one row, given what stands in ServiceNow. Pure."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from target_servicenow.mapping.types import ColumnType, same
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from target_servicenow.api.table import Found
+    from target_servicenow.mapping.profile import Table
+    from target_servicenow.mapping.render import Row
+
+
+class Outcome(str, enum.Enum):
+    """The fate of a row: the same words in the ledger, the log and the reports."""
+
+    CREATED = "created"
+    ADOPTED = "adopted"
+    """A row typed in by hand was found by its natural key and now carries our identifier."""
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    HELD = "held"
+    """Waits for something else, such as the row it points at; tried again by itself."""
+    REJECTED = "rejected"
+    """At fault itself; tried again in the next run, and counted against max_rejects."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One column's old and new value, in ServiceNow's string forms."""
+
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is to become of a row: written when CREATED, ADOPTED or UPDATED, else only recorded."""
+
+    row: Row
+    outcome: Outcome | None
+    """None: the row is not wanted in ServiceNow (``create_when``), and leaves no trace."""
+    values: dict[str, str] = field(default_factory=dict)
+    """What to send."""
+    sys_id: str = ""
+    changes: dict[str, Change] = field(default_factory=dict)
+    reason: str = ""
+
+
+def decide(
+    table: Table, row: Row, matches: Sequence[Found], candidates: Sequence[Found]
+) -> Decision:
+    """Decide about a row whose references are resolved into its values.
+
+    Args:
+        table: how the row was mapped.
+        row: as it should be.
+        matches: the rows that carry its identifier.
+        candidates: the rows with its natural key that carry no identifier at all.
+    """
+    if len(matches) > 1:
+        return Decision(
+            row,
+            Outcome.REJECTED,
+            reason=f"{len(matches)} rows of {table.name} carry {table.source_column} "
+            f"{row.identifier} ({_sys_ids(matches)}): delete or clear all but one; none was "
+            "changed",
+        )
+    if matches:
+        return _update(table, row, matches[0], Outcome.UPDATED, row.values)
+    if not row.creatable:
+        return Decision(row, None)
+    if len(candidates) > 1:
+        return Decision(
+            row,
+            Outcome.HELD,
+            reason=f"{len(candidates)} rows of {table.name} have {table.adopt_by} "
+            f"{row.values.get(table.adopt_by or '')!r} and no {table.source_column} "
+            f"({_sys_ids(candidates)}): set {table.source_column} to {row.identifier} on the right "
+            "one",
+        )
+    identified = {**row.values, table.source_column: row.identifier}
+    if candidates:
+        return _update(table, row, candidates[0], Outcome.ADOPTED, identified)
+    values = {name: value for name, value in identified.items() if value != ""}
+    return Decision(row, Outcome.CREATED, values=values)
+
+
+def _update(
+    table: Table, row: Row, current: Found, outcome: Outcome, wanted: Mapping[str, str]
+) -> Decision:
+    changes = difference(table, current.values, wanted)
+    if not changes:
+        return Decision(row, Outcome.UNCHANGED, sys_id=current.sys_id)
+    return Decision(
+        row,
+        outcome,
+        values={name: change.new for name, change in changes.items()},
+        sys_id=current.sys_id,
+        changes=changes,
+    )
+
+
+def difference(
+    table: Table, current: Mapping[str, str], wanted: Mapping[str, str]
+) -> dict[str, Change]:
+    """The columns whose value is another one; columns ServiceNow did not give are left out."""
+    types = {column.name: column.type for column in table.columns}
+    return {
+        name: Change(current[name], value)
+        for name, value in wanted.items()
+        if name in current and not same(current[name], value, types.get(name, ColumnType.STRING))
+    }
+
+
+def too_long(row: Row, lengths: Mapping[str, int]) -> list[str]:
+    """The columns whose text is longer than the column, each with both lengths."""
+    return [
+        f"{name} ({len(value)} characters, the column holds {lengths[name]})"
+        for name, value in row.values.items()
+        if 0 < lengths.get(name, 0) < len(value)
+    ]
+
+
+def truncated(row: Row, lengths: Mapping[str, int]) -> Row:
+    """The row with every text cut to its column's length."""
+    values = {
+        name: value[: lengths[name]] if lengths.get(name, 0) else value
+        for name, value in row.values.items()
+    }
+    return replace(row, values=values)
+
+
+def natural_key(text: str) -> str:
+    """How natural keys are compared: trimmed and case-folded."""
+    return text.strip().casefold()
+
+
+def _sys_ids(rows: Sequence[Found]) -> str:
+    return ", ".join(row.sys_id for row in rows[:5])
