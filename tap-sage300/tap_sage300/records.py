@@ -1,0 +1,92 @@
+"""From what Sage 300 sent to what a Singer record holds. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from tap_sage300.odata import as_integer
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+COMPANY = "CompanyID"
+NO_DATA = "UpdateOperation"
+"""On every entity and detail; always ``Unspecified`` on a read."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Which properties of a detail or entity are whole numbers, and its nested collections."""
+
+    integers: tuple[str, ...]
+    nested: Mapping[str, Shape]
+
+
+def shape_of(schema: Mapping[str, t.Any]) -> Shape:
+    """Read a JSON Schema of an object."""
+    properties = schema.get("properties", {}).items()
+    return Shape(
+        tuple(name for name, one in properties if "integer" in one.get("type", ())),
+        {
+            name: shape_of(one["items"])
+            for name, one in properties
+            if "array" in one.get("type", ()) and "properties" in one.get("items", {})
+        },
+    )
+
+
+def settle(entity: dict[str, t.Any], shape: Shape) -> None:
+    """Make whole numbers integers (keys arrive as decimals) and drop what holds no data."""
+    entity.pop(NO_DATA, None)
+    for name in shape.integers:
+        if name in entity:
+            entity[name] = as_integer(entity[name])
+    for name, inner in shape.nested.items():
+        for detail in entity.get(name) or ():
+            settle(detail, inner)
+
+
+@dataclass(frozen=True)
+class Builder:
+    """Builds the records of one stream.
+
+    Attributes:
+        known: Every property of the catalog's schema.
+        selected: Those of them that are emitted.
+        shape: The types of the schema.
+        calculated: Beginnings of the names of helper properties, which hold no data.
+    """
+
+    known: frozenset[str]
+    selected: frozenset[str]
+    shape: Shape
+    calculated: tuple[str, ...]
+
+    def build(self, company: str, entity: Mapping[str, t.Any]) -> dict[str, t.Any]:
+        """Make a record: the company first, then what is selected, as Sage names and sends it."""
+        record = {name: value for name, value in entity.items() if name in self.selected}
+        settle(record, self.shape)
+        return {COMPANY: company, **record}
+
+    def to_select(self, needed: Iterable[str | None]) -> list[str]:
+        """Name the properties to ask for; none when nothing the catalog knows is left out."""
+        wanted = self.selected | set(needed)
+        return [] if wanted >= self.known else [n for n in self.known if n in wanted]
+
+    def unknown(self, entity: Mapping[str, t.Any]) -> frozenset[str]:
+        """Name the properties the catalog does not know, such as those of a partner's add-on."""
+        strange = entity.keys() - self.known - {NO_DATA}
+        return frozenset(name for name in strange if not name.startswith(self.calculated))
+
+
+def builder(
+    schema: Mapping[str, t.Any],
+    is_selected: Callable[[str], bool],
+    calculated: Iterable[str],
+) -> Builder:
+    """Make the builder for a schema and a selection."""
+    known = frozenset(schema["properties"])
+    return Builder(
+        known, frozenset(filter(is_selected, known)), shape_of(schema), tuple(calculated)
+    )

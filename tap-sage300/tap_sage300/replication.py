@@ -1,0 +1,207 @@
+"""What to read next, and what to remember after it. Pure: no clock, no network, no Singer.
+
+Sage 300 stamps changes with a date and no time, promises no order but key order, and does not
+date everything that happens (posting a batch is not an edit; an edited account keeps its date).
+So one company's share of a stream is read in *windows*:
+
+* ``sweep``: everything, in key order;
+* ``changes``: everything dated on or after a day. Rows of that day come again, by design;
+* ``not_final``: by key, the batches that could still change when they were last read.
+
+A window may be cut anywhere (budget, kill) and goes on after the last key. The bookmark moves only
+when a sweep or a window of changes has been read to its end, and never past the server's own date
+at its start.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import typing as t
+from dataclasses import dataclass, field, replace
+
+from tap_sage300.state import CHANGES, NOT_FINAL, SWEEP, Progress, Window, day_or_none
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from tap_sage300.state import Key
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the settings and the entity ask for.
+
+    Attributes:
+        start_date: Lower bound of every window, or None.
+        sweep_days: Days between sweeps, 0 for every run, None for the first read only.
+        paging: ``auto``, ``keyset`` or ``skip``.
+    """
+
+    lookback_days: int
+    start_date: dt.date | None = None
+    sweep_days: int | None = None
+    paging: str = "auto"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one page showed.
+
+    Attributes:
+        keys: Keys of its rows, in the order received.
+        asked_on: The server's date when the page was asked for.
+        full: As many rows came as were asked for.
+        ordered: The keys rise, from the last one of the page before.
+        high: The highest date among the rows.
+        not_final: Keys of rows that can still change.
+        asked: The keys asked for, in a ``not_final`` window.
+    """
+
+    keys: Sequence[Key]
+    asked_on: dt.date
+    full: bool
+    ordered: bool = True
+    count: int | None = None
+    more: bool = False
+    next_skip: int | None = None
+    high: dt.date | None = None
+    not_final: frozenset[Key] = frozenset()
+    asked: Sequence[Key] = field(default=())
+
+
+def begin(progress: Progress, rules: Rules, today: dt.date) -> Progress:
+    """Choose the window to read now: the one that was cut, or the next one due."""
+    window = progress.window or _due(progress, rules, today)
+    if window.read != NOT_FINAL:
+        if rules.paging == "skip" and window.skip is None:
+            window = replace(window, skip=0, last_key=None)
+        elif rules.paging == "keyset" and window.skip is not None:
+            window = replace(window, skip=None, last_key=None)
+    return replace(progress, window=window)
+
+
+def _due(progress: Progress, rules: Rules, today: dt.date) -> Window:
+    if progress.bookmark is None or _sweep_due(progress.last_sweep, rules.sweep_days, today):
+        return Window(SWEEP, since=rules.start_date)
+    back = progress.bookmark - dt.timedelta(days=rules.lookback_days)
+    return Window(CHANGES, since=max(back, rules.start_date or back))
+
+
+def _sweep_due(last: dt.date | None, days: int | None, today: dt.date) -> bool:
+    return days is not None and (last is None or (today - last).days >= days)
+
+
+def to_check(progress: Progress, most: int) -> list[Key]:
+    """Name the next batches to read again by key, in order."""
+    window = progress.window
+    last = None if window is None else window.last_key
+    limit = most if window is None else min(most, window.limit or most)
+    waiting = sorted(progress.not_final - progress.met)
+    return [key for key in waiting if last is None or key > last][:limit]  # type: ignore[operator]
+
+
+def advance(progress: Progress, page: Reading, rules: Rules) -> tuple[Progress, str]:
+    """Take in a page; ``window`` is None when there is nothing left to read.
+
+    Returns:
+        The progress, and a remark for the log or an empty string.
+
+    Raises:
+        ValueError: The rows are not in key order and paging by key was demanded.
+    """
+    window = progress.window
+    if window is None:
+        raise RuntimeError("no window is open")
+    progress = replace(
+        progress,
+        not_final=(progress.not_final - set(page.keys)) | page.not_final,
+        met=progress.met | page.not_final,
+    )
+    if window.read == NOT_FINAL:
+        return _checked(progress, window, page), ""
+    return _paged(progress, window, page, rules)
+
+
+def _checked(progress: Progress, window: Window, page: Reading) -> Progress:
+    whole = not page.more and (page.count is None or len(page.keys) >= page.count)
+    if not whole and len(page.asked) > 1:
+        # The server gives fewer rows at once than were asked for: what is absent proves nothing.
+        return replace(progress, window=replace(window, limit=len(page.asked) // 2))
+    if whole:  # what a whole answer does not hold was cleared from Sage 300
+        gone = frozenset(page.asked) - set(page.keys)
+        progress = replace(progress, not_final=progress.not_final - gone)
+    progress = replace(progress, window=replace(window, last_key=page.asked[-1]))
+    return progress if to_check(progress, 1) else replace(progress, window=None)
+
+
+def _paged(progress: Progress, window: Window, page: Reading, rules: Rules) -> tuple[Progress, str]:
+    expected = page.count if window.expected is None else window.expected
+    received = window.received + len(page.keys)
+    skip = None if window.skip is None else _next_skip(window.skip, page)
+    high = max(filter(None, (window.high, page.high)), default=None)
+    window = replace(
+        window,
+        until=window.until or page.asked_on,
+        high=high,
+        expected=expected,
+        received=received,
+    )
+    short = expected is not None and (received if skip is None else skip) < expected
+    stuck = not page.keys and skip == window.skip
+    ended = stuck or not (page.full or page.more or short)
+    if skip is None:
+        if not page.ordered or (stuck and (short or page.more)):
+            return _by_skip(progress, window, rules)
+        window = replace(window, last_key=page.keys[-1] if page.keys else window.last_key)
+    else:
+        window = replace(window, skip=skip, last_key=None)
+    if not ended:
+        return replace(progress, window=window), ""
+    remark = f"{expected} rows were announced and {skip} came" if short else ""
+    return _ended(progress, window), remark
+
+
+def _next_skip(skip: int, page: Reading) -> int:
+    received = skip + len(page.keys)
+    return page.next_skip if page.next_skip is not None and page.next_skip > skip else received
+
+
+def _by_skip(progress: Progress, window: Window, rules: Rules) -> tuple[Progress, str]:
+    if rules.paging == "keyset":
+        raise ValueError(
+            "the rows do not come in key order, which the setting paging keyset relies on: "
+            "set paging to auto or skip"
+        )
+    again = replace(window, skip=0, last_key=None, expected=None, received=0)
+    return (
+        replace(progress, window=again),
+        "the rows do not come in key order, so they are read again from the start with $skip",
+    )
+
+
+def _ended(progress: Progress, window: Window) -> Progress:
+    dates = [day for day in (window.high, window.until) if day is not None]
+    seen = min(dates) if window.high is not None else None
+    progress = replace(
+        progress,
+        bookmark=max(filter(None, (progress.bookmark, seen)), default=None),
+        last_sweep=window.until if window.read == SWEEP else progress.last_sweep,
+        window=None,
+    )
+    if not to_check(progress, 1):
+        return progress
+    return replace(progress, window=Window(NOT_FINAL, waited=window.waited))
+
+
+def put_off(progress: Progress) -> Progress:
+    """Count one more run that ended before the window did, so that it comes first next time."""
+    window = progress.window
+    if window is None:
+        return progress
+    return replace(progress, window=replace(window, waited=window.waited + 1))
+
+
+def highest(values: Iterable[object]) -> dt.date | None:
+    """Find the highest day among date values; what is null or no date does not count."""
+    texts = [value for value in values if isinstance(value, str)]
+    return max(filter(None, map(day_or_none, texts)), default=None)

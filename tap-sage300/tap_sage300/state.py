@@ -1,0 +1,150 @@
+"""What the tap remembers of one stream in one company, and how it stands in Singer state. Pure."""
+
+from __future__ import annotations
+
+import datetime as dt
+import typing as t
+from dataclasses import dataclass
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Key: t.TypeAlias = "str | int"
+
+SWEEP = "sweep"
+CHANGES = "changes"
+NOT_FINAL = "not_final"
+
+
+@dataclass(frozen=True)
+class Window:
+    """A window being read, and how far.
+
+    Attributes:
+        since: First day asked for, None for no bound.
+        until: The server's date when the window was begun; None before its first answer.
+        last_key: The last key received.
+        high: The highest date received.
+        skip: Rows received, when paging by ``$skip``; None when paging by key.
+        waited: Runs that ended before this window did.
+        expected: Rows the server announced to this run (not kept in state).
+        received: Rows this run received (not kept in state).
+        limit: Most keys to ask for at once (not kept in state).
+    """
+
+    read: str
+    since: dt.date | None = None
+    until: dt.date | None = None
+    last_key: Key | None = None
+    high: dt.date | None = None
+    skip: int | None = None
+    waited: int = 0
+    expected: int | None = None
+    received: int = 0
+    limit: int | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """All that is known of one stream in one company.
+
+    Attributes:
+        not_final: Batch numbers that could still change when last read.
+        met: Those of them that this run has read already (not kept in state).
+    """
+
+    bookmark: dt.date | None = None
+    last_sweep: dt.date | None = None
+    not_final: frozenset[Key] = frozenset()
+    window: Window | None = None
+    met: frozenset[Key] = frozenset()
+
+
+def load(state: Mapping[str, t.Any], replication_key: str) -> Progress:
+    """Read one company's state; what belongs to another replication key is left behind.
+
+    Raises:
+        ValueError: A value is not what this tap writes.
+    """
+    if state.get("replication_key", replication_key) != replication_key:
+        return Progress()
+    resume = state.get("resume")
+    return Progress(
+        bookmark=_day(state, "replication_key_value"),
+        last_sweep=_day(state, "last_sweep"),
+        not_final=frozenset(_typed(state, "not_final", list) or ()),
+        window=None if resume is None else _load_window(_typed(state, "resume", dict)),
+    )
+
+
+def _load_window(resume: Mapping[str, t.Any]) -> Window:
+    if resume.get("read") not in {SWEEP, CHANGES, NOT_FINAL}:
+        raise ValueError(f"resume.read is {resume.get('read')!r}, which this tap does not write")
+    return Window(
+        read=resume["read"],
+        since=_day(resume, "since"),
+        until=_day(resume, "until"),
+        last_key=_typed(resume, "last_key", (str, int)),
+        high=_day(resume, "high"),
+        skip=_typed(resume, "skip", int),
+        waited=_typed(resume, "waited", int) or 0,
+    )
+
+
+def waited(state: Mapping[str, t.Any]) -> int:
+    """Tell how many runs ended before the window in this state did."""
+    resume = state.get("resume") or {}
+    return int(resume.get("waited", 0))
+
+
+def _typed(state: Mapping[str, t.Any], name: str, kind: type | tuple[type, ...]) -> t.Any:
+    value = state.get(name)
+    if value is not None and not isinstance(value, kind):
+        raise ValueError(f"{name} is {value!r}, which this tap does not write")
+    return value
+
+
+def _day(state: Mapping[str, t.Any], name: str) -> dt.date | None:
+    value = state.get(name)
+    if value is None:
+        return None
+    day = day_or_none(value) if isinstance(value, str) else None
+    if day is None:
+        raise ValueError(f"{name} is {value!r}, which is not a date")
+    return day
+
+
+def dump(progress: Progress, replication_key: str) -> dict[str, t.Any]:
+    """Write one company's state: strings and integers only, what is not known left out.
+
+    A number with a fraction would break Singer targets, which write state without Decimal support.
+    """
+    window, bookmark = progress.window, progress.bookmark
+    state = {
+        "replication_key": replication_key,
+        "replication_key_value": None if bookmark is None else f"{bookmark}T00:00:00Z",
+        "resume": None if window is None else _dump_window(window),
+        "last_sweep": None if progress.last_sweep is None else str(progress.last_sweep),
+        "not_final": sorted(progress.not_final) or None,
+    }
+    return {name: value for name, value in state.items() if value is not None}
+
+
+def _dump_window(window: Window) -> dict[str, t.Any]:
+    days = {"since": window.since, "until": window.until, "high": window.high}
+    resume = {
+        "read": window.read,
+        **{name: None if day is None else str(day) for name, day in days.items()},
+        "last_key": window.last_key,
+        "skip": window.skip,
+        "waited": window.waited or None,
+    }
+    return {name: value for name, value in resume.items() if value is not None}
+
+
+def day_or_none(text: str) -> dt.date | None:
+    """Read the day of a date or date-time; None when there is none."""
+    try:
+        return dt.date.fromisoformat(text[:10])
+    except ValueError:
+        return None
