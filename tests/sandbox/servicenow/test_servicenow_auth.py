@@ -1,0 +1,130 @@
+"""Tokens and Basic auth."""
+
+import pytest
+import requests
+
+GRANT = {
+    "grant_type": "client_credentials",
+    "client_id": "sandbox-client",
+    "client_secret": "sandbox-secret",
+}
+NOT_AUTHENTICATED = {
+    "error": {
+        "message": "User Not Authenticated",
+        "detail": "Required to provide Auth information",
+    },
+    "status": "failure",
+}
+
+
+def ask(instance, **options):
+    return requests.post(f"{instance.url}/oauth_token.do", timeout=10, **options)
+
+
+def read(instance, token):
+    return requests.get(
+        f"{instance.url}/api/now/table/proc_vendor",
+        headers={"Authorization": f"Bearer {token}"},
+        timeout=10,
+    )
+
+
+def test_a_token_opens_the_api(instance):
+    response = ask(instance, data=GRANT)
+    assert response.status_code == 200
+    answer = response.json()
+    token = answer.pop("access_token")
+    assert token
+    assert answer.pop("expires_in") in {1799, 1800}
+    assert answer == {"scope": "useraccount", "token_type": "Bearer"}
+    assert read(instance, token).json() == {"result": []}
+
+
+def test_a_living_token_is_handed_out_again_with_less_time_left(instance, clock):
+    clock.set(clock.now())
+    first = ask(instance, data=GRANT).json()
+    clock.advance(600)
+    second = ask(instance, data=GRANT).json()
+    assert (first["expires_in"], second["expires_in"]) == (1800, 1200)
+    assert first["access_token"] == second["access_token"]
+
+
+def test_a_token_dies_after_half_an_hour_of_the_sandbox_clock(instance, clock):
+    clock.set(clock.now())
+    token = ask(instance, data=GRANT).json()["access_token"]
+    clock.advance(1799)
+    assert read(instance, token).status_code == 200
+    clock.advance(1)
+    expired = read(instance, token)
+    assert (expired.status_code, expired.json()) == (401, NOT_AUTHENTICATED)
+    renewed = ask(instance, data=GRANT).json()
+    assert renewed["access_token"] != token
+    assert renewed["expires_in"] == 1800
+    assert read(instance, renewed["access_token"]).status_code == 200
+    assert read(instance, token).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"data": {**GRANT, "client_secret": "wrong"}}, "invalid_client"),
+        ({"data": {**GRANT, "client_id": "wrong"}}, "invalid_client"),
+        ({"data": {**GRANT, "grant_type": "password"}}, "unsupported_grant_type"),
+        ({"json": GRANT}, "unsupported_grant_type"),
+        ({"params": GRANT}, "unsupported_grant_type"),
+        ({"data": {}}, "unsupported_grant_type"),
+    ],
+)
+def test_other_token_requests_are_refused(instance, options, error):
+    response = ask(instance, **options)
+    assert response.status_code == 401
+    assert response.json()["error"] == error
+    assert set(response.json()) == {"error", "error_description"}
+    assert "access_token" not in response.text
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"auth": ("integration", "wrong")},
+        {"auth": ("admin", "sandbox")},
+        {"headers": {"Authorization": "Bearer made-up"}},
+        {"headers": {"Authorization": "Bearer "}},
+        {"headers": {"Authorization": "Digest x"}},
+    ],
+)
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/api/now/table/proc_vendor"),
+        ("GET", "/api/now/table/no_such_table"),
+        ("POST", "/api/now/v1/batch"),
+        ("GET", "/anything"),
+    ],
+)
+def test_nothing_is_served_without_credentials(instance, method, path, options):
+    response = requests.request(method, f"{instance.url}{path}", timeout=10, **options)
+    assert response.status_code == 401
+    assert response.json() == NOT_AUTHENTICATED
+
+
+def test_basic_auth_and_the_token_are_the_same_user(instance):
+    by_basic = instance.send("POST", "proc_vendor", {"name": "Copper Works"})
+    token = ask(instance, data=GRANT).json()["access_token"]
+    by_token = requests.post(
+        f"{instance.url}/api/now/table/proc_vendor",
+        json={"name": "Tin Works"},
+        headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
+        timeout=10,
+    ).json()["result"]
+    assert by_basic["sys_created_by"] == by_token["sys_created_by"] == "integration"
+
+
+def test_a_reset_forgets_the_token_and_empties_the_tables(instance):
+    token = ask(instance, data=GRANT).json()["access_token"]
+    instance.app.insert("proc_vendor", {"name": "Copper Works"})
+    instance.app.reset()
+    assert read(instance, token).status_code == 401
+    assert instance.list("proc_vendor") == []
+    assert instance.list("sys_db_object", query="name=proc_vendor")
