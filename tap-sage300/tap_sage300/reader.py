@@ -131,7 +131,7 @@ class Reader:
         size: PageSize,
         asked: Callable[[int], Sequence[Key]],
     ) -> Answer[odata.Page]:
-        """Get the page that comes next, learning the form of dates the server takes."""
+        """Get the page that comes next, learning what the server does not take."""
         entity, forms = self._entity, self._source.date_literals
         about = {"company": company, "module": entity.module, "resource": entity.name}
         session = self._source.session
@@ -142,10 +142,14 @@ class Reader:
                     partial(self._url, company, window, size, asked), odata.parse_page, about
                 )
             except QueryRefusedError:
-                if window.since is None or len(forms) == 1:
+                if self._select:  # this version may lack one of the properties
+                    self._logger.info("Sage 300 refused the query, trying without $select")
+                    self._select = ()
+                elif window.since is not None and len(forms) > 1:
+                    self._logger.info("Sage 300 refused dates written %s, trying %s", *forms[:2])
+                    del forms[0]
+                else:
                     raise
-                self._logger.info("Sage 300 refused dates written %s, trying %s", *forms[:2])
-                del forms[0]
             else:
                 if window.since is not None:
                     del forms[1:]
@@ -224,10 +228,10 @@ def _asked(progress: Progress, size: PageSize, halvings: int) -> Sequence[Key]:
 
 
 def _opening(company: str, window: Window, reading: replication.Reading) -> str:
-    what = "all rows" if window.since is None else f"rows dated {window.since} or later"
-    rest = "" if window.last_key is None else " not read yet"
-    number = "" if reading.count is None else f"{reading.count} "
-    return f"{company}: {number}{what}{rest}"
+    start = "" if window.last_key is None else f"going on after {window.last_key}, "
+    rows = "rows" if reading.count is None else f"{reading.count} rows"
+    bound = "" if window.since is None else f" dated {window.since} or later"
+    return f"{company}: {start}{rows}{bound} to read"
 
 
 def utc_today() -> dt.date:

@@ -72,7 +72,8 @@ class Builder:
     def to_select(self, needed: Iterable[str | None]) -> list[str]:
         """Name the properties to ask for; none when nothing the catalog knows is left out."""
         wanted = self.selected | set(needed)
-        return [] if wanted >= self.known else [n for n in self.known if n in wanted]
+        ours = self.known - {COMPANY}
+        return [] if wanted >= ours else sorted(ours & wanted)
 
     def unknown(self, entity: Mapping[str, t.Any]) -> frozenset[str]:
         """Name the properties the catalog does not know, such as those of a partner's add-on."""

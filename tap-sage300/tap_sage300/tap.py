@@ -12,6 +12,7 @@ from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from singer_sdk.plugin_base import SingerCommand, _ConfigInput
 
 from tap_sage300 import settings
+from tap_sage300.config import CONFIG
 from tap_sage300.errors import Kind, TapError
 from tap_sage300.source import Source
 from tap_sage300.streams import STREAMS
@@ -54,7 +55,7 @@ class TapSage300(Tap):
     """Singer tap for the Sage 300 Web API."""
 
     name = "tap-sage300"
-    config_jsonschema = settings.CONFIG
+    config_jsonschema = CONFIG
     capabilities: t.ClassVar[list[CapabilitiesEnum]] = [
         TapCapabilities.CATALOG,
         TapCapabilities.STATE,

@@ -1,0 +1,191 @@
+"""The settings of tap-sage300, described once: the README and Meltano's definitions are made of it."""
+
+from __future__ import annotations
+
+from singer_sdk import typing as th
+
+SUFFIX = "/Sage300WebApi"
+NAMELESS_SERVER = "http://sage.example.com/Sage300WebApi"
+
+
+def _whole(name: str, default: int | None, least: int, title: str, text: str) -> th.Property[int]:
+    return th.Property(
+        name, th.IntegerType(minimum=least), default=default, title=title, description=text
+    )
+
+
+def _choice(name: str, default: str, choices: list[str], title: str, text: str) -> th.Property[str]:
+    return th.Property(
+        name,
+        th.StringType(allowed_values=choices),
+        default=default,
+        title=title,
+        description=text,
+    )
+
+
+CONFIG = th.PropertiesList(
+    th.Property(
+        "api_url",
+        th.StringType,
+        required=True,
+        title="Web API address",
+        description=f"Address of the Sage 300 Web API, up to and including {SUFFIX}.",
+        examples=[NAMELESS_SERVER],
+    ),
+    th.Property(
+        "companies",
+        th.ArrayType(th.StringType),
+        required=True,
+        title="Companies",
+        description="Company database IDs to read, such as SAMINC.",
+        examples=[["SAMINC", "SAMLTD"]],
+    ),
+    th.Property(
+        "username",
+        th.StringType,
+        required=True,
+        title="User",
+        description="Sage 300 user with the right 'Sage 300 Web API' in every module read; "
+        "not ADMIN.",
+    ),
+    th.Property(
+        "password",
+        th.StringType,
+        secret=True,
+        title="Password",
+        description="Password of the user. Where it is absent, the operating system's credential "
+        "store is asked (extra 'keyring'; service = api_url, user name = username).",
+    ),
+    _choice(
+        "credential_case",
+        "upper",
+        ["upper", "upper_user", "as_given"],
+        "Credential case",
+        "Send user and password in upper case, only the user, or both as given (for Sage 300 "
+        "versions with mixed-case passwords).",
+    ),
+    th.Property(
+        "start_date",
+        th.DateTimeType,
+        title="Start date",
+        description="Leave out what was last changed before this day, as YYYY-MM-DD. GLAccounts "
+        "are read whole all the same, their only date being the day of creation.",
+    ),
+    _whole(
+        "lookback_days",
+        2,
+        0,
+        "Look-back",
+        "Days before the bookmark to read again, for users who sign on with an earlier date.",
+    ),
+    _whole(
+        "full_sweep_days",
+        None,
+        0,
+        "Days between sweeps",
+        "Read every stream whole again when its last whole read is this many days old; 0 means "
+        "every run. Absent: never.",
+    ),
+    _whole(
+        "gl_sweep_days",
+        0,
+        0,
+        "Days between sweeps of GLAccounts",
+        "The same for GLAccounts, where Sage 300 dates no edits: between sweeps only new accounts "
+        "are found. 0 means every run.",
+    ),
+    _whole(
+        "page_size",
+        100,
+        1,
+        "Page size",
+        "Rows to ask for at once. Sage 300 gives at most 100 unless its own PageSize is raised.",
+    ),
+    _whole(
+        "batch_page_size",
+        20,
+        1,
+        "Page size of batches",
+        "Invoice batches to ask for at once; each brings all its invoices and lines.",
+    ),
+    _choice(
+        "paging",
+        "auto",
+        ["auto", "keyset", "skip"],
+        "Paging",
+        "By key (rows cannot move under it), by $skip, or by key until a server proves not to "
+        "keep key order.",
+    ),
+    _choice(
+        "date_literal",
+        "auto",
+        ["auto", "plain", "quoted", "v3"],
+        "Date literal",
+        "How dates stand in a filter: 2026-01-31T00:00:00Z, the same in quotes, or "
+        "datetime'2026-01-31T00:00:00'. auto tries them in this order.",
+    ),
+    _whole(
+        "max_calls_per_run",
+        1400,
+        1,
+        "Call budget",
+        "HTTP calls per run, retries included.",
+    ),
+    _choice(
+        "on_call_budget",
+        "stop",
+        ["stop", "wait"],
+        "When the budget is used up",
+        "End the run well, the next one going on at the exact row, or pause and go on.",
+    ),
+    _whole(
+        "call_budget_pause_seconds",
+        300,
+        0,
+        "Pause",
+        "Seconds to pause when on_call_budget is wait.",
+    ),
+    _whole(
+        "min_call_interval_ms",
+        50,
+        0,
+        "Distance between calls",
+        "Least time from the start of one call to the start of the next, in milliseconds.",
+    ),
+    _whole(
+        "connect_timeout_seconds",
+        10,
+        1,
+        "Connect time-out",
+        "Seconds to wait for a connection.",
+    ),
+    _whole(
+        "read_timeout_seconds",
+        300,
+        1,
+        "Read time-out",
+        "Seconds to wait for an answer; after that the page is halved and asked for again.",
+    ),
+    _whole(
+        "max_retries",
+        5,
+        0,
+        "Retries",
+        "Tries after the first one, for faults that can pass.",
+    ),
+    th.Property(
+        "verify_ssl",
+        th.BooleanType,
+        default=True,
+        title="Verify TLS",
+        description="Check the server's certificate.",
+    ),
+    th.Property(
+        "ca_bundle",
+        th.StringType,
+        title="CA bundle",
+        description="PEM file of the authority that signed the server's certificate.",
+    ),
+).to_dict()
+"""JSON Schema of the settings."""
