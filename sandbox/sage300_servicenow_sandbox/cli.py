@@ -1,0 +1,134 @@
+"""The command line: `sandbox up`."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .sage.app import PASSWORD, USER
+from .sage.company import most_accounts
+from .sandbox import Sandbox, SandboxOptions
+from .server import PortTakenError
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+_COMPANY = re.compile(r"[A-Z0-9]{1,6}")
+_DEFAULTS = SandboxOptions()
+
+
+@click.group()
+def main() -> None:
+    """Sage 300 and ServiceNow on localhost, as strict as the real ones."""
+
+
+def _loopback(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    try:
+        is_loopback = value == "localhost" or ipaddress.ip_address(value).is_loopback
+    except ValueError:
+        is_loopback = False
+    if not is_loopback:
+        raise click.BadParameter(
+            f"{value!r} is not this machine's loopback address; the sandbox's passwords are "
+            "public, so it serves on 127.0.0.1 only."
+        )
+    return value
+
+
+def _companies(
+    _context: click.Context, _parameter: click.Parameter, value: tuple[str, ...]
+) -> tuple[str, ...]:
+    for company in value:
+        if not _COMPANY.fullmatch(company):
+            raise click.BadParameter(
+                f"{company!r} is no company ID: up to 6 capital letters and digits."
+            )
+    return tuple(dict.fromkeys(value))
+
+
+_PORT = click.IntRange(0, 65535)
+_COUNT = click.IntRange(0)
+
+
+@main.command(context_settings={"show_default": True})
+@click.option("--host", default=_DEFAULTS.host, callback=_loopback, help="Loopback address.")
+@click.option("--sage-port", type=_PORT, default=_DEFAULTS.sage_port, help="Port of Sage 300.")
+@click.option(
+    "--servicenow-port", type=_PORT, default=_DEFAULTS.servicenow_port, help="Port of ServiceNow."
+)
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Directory that keeps the data between runs.  [default: a temporary one]",
+)
+@click.option(
+    "--company",
+    "companies",
+    multiple=True,
+    default=_DEFAULTS.companies,
+    callback=_companies,
+    help="Company database; may be given several times.",
+)
+@click.option(
+    "--vendors", type=_COUNT, default=_DEFAULTS.vendors, help="Vendors a company is made with."
+)
+@click.option(
+    "--accounts",
+    type=click.IntRange(1, most_accounts()),
+    default=_DEFAULTS.accounts,
+    help="GL accounts a company is made with.",
+)
+@click.option(
+    "--batches",
+    type=_COUNT,
+    default=_DEFAULTS.batches,
+    help="AP invoice batches a company is made with.",
+)
+@click.option(
+    "--random-seed",
+    type=int,
+    default=_DEFAULTS.random_seed,
+    help="Seed of the generated data: the same seed on the same day gives the same company.",
+)
+@click.option(
+    "--latency-ms", type=_COUNT, default=_DEFAULTS.latency_ms, help="Delay of every answer."
+)
+def up(**options: Any) -> None:
+    """Serve both systems until Ctrl-C or SIGTERM.
+
+    Example: sandbox up --company SAMINC --company SAMLTD --data sandbox-data
+    """
+    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGINT, _leave)
+    try:
+        with Sandbox(SandboxOptions(**options)) as sandbox:
+            click.echo(_ready_line(sandbox))
+            sys.stdout.flush()
+            while True:
+                time.sleep(1)
+    except (PortTakenError, OSError) as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _leave(_signal: int, _frame: FrameType | None) -> None:
+    raise SystemExit(0)
+
+
+def _ready_line(sandbox: Sandbox) -> str:
+    companies = "; ".join(
+        f"{company}{' (continued)' if company in sandbox.sage.continued else ''}: "
+        + ", ".join(f"{count} {name}" for name, count in sandbox.sage.counts(company).items())
+        for company in sandbox.sage.companies
+    )
+    return (
+        f"Ready. Sage 300 at {sandbox.sage_url} (user {USER}, password {PASSWORD}), "
+        f"ServiceNow at {sandbox.servicenow_url} (OAuth client sandbox-client, secret "
+        f"sandbox-secret). {companies}. Ctrl-C ends it."
+    )

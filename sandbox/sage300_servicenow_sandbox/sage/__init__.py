@@ -1,0 +1,1 @@
+"""Sage 300's Web API."""

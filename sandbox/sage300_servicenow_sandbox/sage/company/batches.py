@@ -1,0 +1,71 @@
+"""AP invoice batches: two years of posted and deleted ones, the latest still open."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from .invoices import invoice
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .plan import CompanyPlan
+
+_HISTORY_DAYS = 730
+_RECENT_SHARE = 10
+_LEAST_RECENT = 4
+_DELETED_EVERY = 11
+_TYPES = ("Entered", "Entered", "Entered", "Imported", "Generated", "Recurring", "External")
+
+
+def batches(plan: CompanyPlan) -> Iterator[dict[str, Any]]:
+    """Give the properties of each batch that are not empty, in batch number order."""
+    sequence = 0
+    for number in range(1, plan.batches + 1):
+        status = _status(plan, number)
+        if status == "Posted":
+            sequence += 1
+        yield _batch(plan, number, status, sequence if status == "Posted" else 0)
+
+
+def _status(plan: CompanyPlan, number: int) -> str:
+    """The last tenth is not posted yet; of the others every eleventh was deleted."""
+    recent = max(_LEAST_RECENT, plan.batches // _RECENT_SHARE)
+    from_end = plan.batches - number
+    if from_end < recent:
+        if from_end == recent - 1:
+            return "PostInProgress"
+        return "ReadyToPost" if from_end % 3 == 2 else "Open"  # noqa: PLR2004
+    return "Deleted" if number % _DELETED_EVERY == _LEAST_RECENT else "Posted"
+
+
+def _batch(plan: CompanyPlan, number: int, status: str, sequence: int) -> dict[str, Any]:
+    rng = plan.random("batch", number)
+    from_end = plan.batches - number
+    age = from_end * _HISTORY_DAYS // plan.batches
+    if status not in ("Posted", "Deleted"):
+        age = min(age, rng.randint(0, 9))
+    batch_date = plan.day - timedelta(days=age)
+    entries = [
+        invoice(plan, number, entry, batch_date) for entry in range(1, rng.randint(1, 6) + 1)
+    ]
+    total = sum((entry["DocumentTotalIncludingTax"] for entry in entries), Decimal(0))
+    batch_type = rng.choice(_TYPES)
+    return {
+        "BatchNumber": number,
+        "BatchDate": batch_date,
+        "Description": f"{batch_type} invoices {batch_date:%d %b %Y}",
+        "NumberOfEntries": len(entries),
+        # Assumed: the sum of all documents, credit notes not taken off.
+        "BatchTotal": total,
+        "BatchType": batch_type,
+        "BatchStatus": status,
+        "LastEntryNumber": len(entries),
+        "PostingSequenceNumber": sequence,
+        "DateLastEdited": min(batch_date + timedelta(days=rng.randint(0, 2)), plan.day),
+        "BatchPrintedFlag": "Yes" if status == "Posted" else "No",
+        "SourceApplication": "PO" if batch_type == "External" else "AP",
+        "Invoices": entries,
+    }

@@ -1,0 +1,305 @@
+"""AP invoices, credit notes and debit notes: lines, taxes, totals and payment schedules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from .accounts import description, expense_account
+from .optional_fields import detail_optional_fields, invoice_optional_fields
+from .plan import cents, tables
+from .vendors import vendor
+
+if TYPE_CHECKING:
+    import random
+    from datetime import date
+
+    from .plan import CompanyPlan
+
+_NUMBERS = {"Invoice": "INV{}", "CreditNote": "CN-{}", "DebitNote": "DN-{}"}
+_LINE_STEP = 20  # Sage 300 numbers lines 20, 40, 60...
+_COPIED = (
+    "VendorNumber",
+    "VendorName",
+    "AccountSet",
+    "CurrencyCode",
+    "RateType",
+    "Terms",
+    "TaxGroup",
+    "AddressLine1",
+    "AddressLine2",
+    "City",
+    "StateProvince",
+    "ZipPostalCode",
+    "Country",
+    "ContactName",
+    "PhoneNumber",
+    "FaxNumber",
+    "Num1099CPRSCode",
+    "Email",
+    "ContactsPhone",
+    "ContactsEmail",
+)
+
+
+@dataclass(frozen=True)
+class _Tax:
+    """The tax of one authority on one line."""
+
+    place: int
+    rate: Decimal
+    amount: Decimal
+    recoverable: bool
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A line's own facts, from which its properties follow."""
+
+    number: int
+    amount: Decimal
+    account: str
+    text: str
+    taxes: tuple[_Tax, ...]
+
+    @property
+    def tax(self) -> Decimal:
+        return sum((tax.amount for tax in self.taxes), Decimal(0))
+
+    @property
+    def recoverable(self) -> Decimal:
+        return sum((tax.amount for tax in self.taxes if tax.recoverable), Decimal(0))
+
+
+def invoice(
+    plan: CompanyPlan, batch_number: int, entry_number: int, batch_date: date
+) -> dict[str, Any]:
+    """Return the properties of one invoice, credit note or debit note that are not empty."""
+    rng = plan.random("invoice", batch_number, entry_number)
+    supplier = vendor(plan, rng.randrange(plan.vendors))
+    document_date = batch_date - timedelta(days=rng.randint(0, 5))
+    document_type = rng.choices(("Invoice", "CreditNote", "DebitNote"), (88, 8, 4))[0]
+    number = f"{batch_number * 10 + entry_number:06}"
+    rate = Decimal(tables()["countries"][supplier["Country"]][2])
+    taxable = rng.random() < 0.8  # noqa: PLR2004
+    lines = [
+        _line(plan, rng, supplier, place * _LINE_STEP, taxable=taxable)
+        for place in range(1, rng.choice((1, 1, 2, 2, 3, 4)) + 1)
+    ]
+    options = invoice_optional_fields(rng, document_date)
+    keys = {"BatchNumber": batch_number, "EntryNumber": entry_number}
+    group = next(row for row in tables()["vendor_groups"] if row[0] == supplier["GroupCode"])
+    return {
+        **keys,
+        **{name: supplier[name] for name in _COPIED},
+        "VendorName2": supplier["VendorName"],
+        "VendorGroupCode": group[0],
+        "AcctSetDescription": group[3],
+        "VendorDistCode": supplier["DistributionCode"],
+        "VendorAccount": supplier["GLAccount"],
+        "DocumentNumber": _NUMBERS[document_type].format(number),
+        "DocumentType": document_type,
+        "TransactionType": f"{document_type}SummaryEntered",
+        "PONumber": f"PO{rng.randint(1, 99999):06}" if rng.random() < 0.4 else "",  # noqa: PLR2004
+        "InvoiceDescription": lines[0].text if rng.random() < 0.7 else "",  # noqa: PLR2004
+        "DocumentDate": document_date,
+        "AsOfDate": document_date,
+        "PostingDate": batch_date,
+        "RateDate": document_date,
+        "FiscalYear": f"{batch_date.year:04}",
+        "FiscalPeriod": f"{batch_date.month:02}",
+        "ExchangeRate": rate,
+        "Taxable": "Yes" if taxable else "No",
+        "NumberOfDetails": len(lines),
+        "NumberOfDetailsDecimal": len(lines),
+        "SourceApplication": "AP",
+        "EnteredBy": "ADMIN",
+        "APVersionCreatedIn": "71A",
+        "OrigExists": 1,
+        "OrigStatus": 1,
+        "VendorExists": 1,
+        "TermExists": 1,
+        "TaxStateVersion": 1,
+        "PropertyValue": 1,
+        "PMLevel1Name": "Contract",
+        "PMLevel2Name": "Project",
+        "PMLevel3Name": "Category",
+        **_totals(lines, rate),
+        **_tax_group(supplier["TaxGroup"]),
+        **_payment(keys, supplier["Terms"], lines, rate, document_date),
+        "InvoiceDetails": [_detail(rng, keys, line, rate, document_date) for line in lines],
+        "NumberOfOptionalFields": len(options),
+        "InvoiceOptionalFields": [{**keys, **option} for option in options],
+    }
+
+
+def _line(
+    plan: CompanyPlan,
+    rng: random.Random,
+    supplier: dict[str, Any],
+    number: int,
+    *,
+    taxable: bool,
+) -> _Line:
+    account = expense_account(plan, rng)
+    if number == _LINE_STEP and supplier["GLAccount"]:
+        account = supplier["GLAccount"]
+    large = rng.random() < 0.05  # noqa: PLR2004
+    amount = Decimal(rng.randint(1200, 9_000_000 if large else 250_000)) / 100
+    authorities = tables()["tax_groups"][supplier["TaxGroup"]][1]
+    taxes = tuple(
+        _Tax(place, Decimal(percent), cents(amount * Decimal(percent) / 100), bool(recoverable))
+        for place, (_, _, percent, recoverable) in enumerate(authorities, 1)
+    )
+    return _Line(
+        number, amount, account, rng.choice(tables()["line_texts"]), taxes if taxable else ()
+    )
+
+
+def _detail(
+    rng: random.Random, keys: dict[str, int], line: _Line, rate: Decimal, day: date
+) -> dict[str, Any]:
+    options = detail_optional_fields(rng)
+    allocated = line.tax - line.recoverable
+    properties: dict[str, Any] = {
+        **keys,
+        "LineNumber": line.number,
+        "DistributionDescription": line.text,
+        "SageFixedAssetsAssetDescript": line.text,
+        "GLAccount": line.account,
+        "AccountDescription": description(line.account),
+        "AccountExists": 1,
+        "AccountStatus": 1,
+        "DestinationExists": 1,
+        "DestinationStatus": 1,
+        "DistributionCodeStatus": 1,
+        "RouteStatus": 1,
+        "BillingDate": day,
+        "Discountable": "Yes",
+        "DistributedAmount": line.amount,
+        "DistributedAmountBeforeTaxes": line.amount,
+        "FunctionalDistributedAmount": cents(line.amount * rate),
+        "FunctionalDistributionNetOfTaxes": cents(line.amount * rate),
+        "TaxTotal": line.tax,
+        "TaxReportingTotal": line.tax,
+        "TaxAllocatedTotal": allocated,
+        "TaxReportingAllocatedTax": allocated,
+        "FunctionalTaxAllocatedTotal": cents(allocated * rate),
+        "GLDistributedAmount": line.amount + allocated,
+        "NumberOfOptionalFields": len(options),
+        "InvoiceDetailOptionalFields": [
+            {**keys, "LineNumber": line.number, **option} for option in options
+        ],
+    }
+    for tax in line.taxes:
+        spent = "RecoverableTaxAmount" if tax.recoverable else "TaxAllocatedAmount"
+        functional = "TaxRecoverableAmount" if tax.recoverable else "TaxAllocatedAmount"
+        properties |= {
+            f"TaxClass{tax.place}": 1,
+            f"TaxRate{tax.place}": tax.rate,
+            f"BaseTax{tax.place}": line.amount,
+            f"TaxAmount{tax.place}": tax.amount,
+            f"TaxAmount{tax.place}Total": tax.amount,
+            f"TaxReportingAmount{tax.place}": tax.amount,
+            f"FunctionalTaxBase{tax.place}": cents(line.amount * rate),
+            f"FunctionalTaxAmount{tax.place}": cents(tax.amount * rate),
+            f"{spent}{tax.place}": tax.amount,
+            f"Functional{functional}{tax.place}": cents(tax.amount * rate),
+        }
+        if tax.recoverable:
+            properties[f"TaxReportingRecoverableTax{tax.place}"] = tax.amount
+    return properties
+
+
+def _totals(lines: list[_Line], rate: Decimal) -> dict[str, Any]:
+    net = sum((line.amount for line in lines), Decimal(0))
+    tax = sum((line.tax for line in lines), Decimal(0))
+    recoverable = sum((line.recoverable for line in lines), Decimal(0))
+    gross = net + tax
+    totals: dict[str, Any] = {
+        "DocumentTotalBeforeTaxes": net,
+        "DistributedTotalBeforeTaxes": net,
+        "DistributedTotalIncludingTax": gross,
+        "DocumentTotalIncludingTax": gross,
+        "FunctionalDistributionWithTaxTotal": cents(gross * rate),
+        "TaxTotal": tax,
+        "TotalDistributedTax": tax,
+        "NetVendorTaxAmount": tax,
+        "DistributedAllocatedTaxes": tax - recoverable,
+        "TaxAmountTobeAllocated": tax - recoverable,
+        "RecoverableTaxes": recoverable,
+        "DistributionRecoverableTaxes": recoverable,
+        "TaxReportingTotal": tax,
+        "TaxReportingExchangeRate": 1,
+        "TaxReportingAllocatedTax": tax - recoverable,
+        "TaxReportingRecoverableTax": recoverable,
+        "AmountDue": gross,
+        "SourceAmountDue": gross,
+        "FunctionalAmountDue": cents(gross * rate),
+        "DiscountBaseWithTax": gross,
+        "DiscountBaseWithoutTax": net,
+        "DiscountBase": net,
+    }
+    for place in range(1, len(lines[0].taxes) + 1):
+        amount = sum((line.taxes[place - 1].amount for line in lines), Decimal(0))
+        totals |= {
+            f"TaxClass{place}": 1,
+            f"TaxBase{place}": net,
+            f"TaxAmount{place}": amount,
+            f"TaxAmount{place}Total": amount,
+            f"TaxReportingAmount{place}": amount,
+            f"FunctionalTaxBase{place}": cents(net * rate),
+            f"FunctionalTaxAmount{place}": cents(amount * rate),
+        }
+    return totals
+
+
+def _tax_group(code: str) -> dict[str, Any]:
+    group_description, authorities = tables()["tax_groups"][code]
+    currency = code.removesuffix("TAX")
+    properties = {"TaxGroupDescription": group_description, "TaxReportingCurrencyCode": currency}
+    for place, (authority, name, _, account) in enumerate(authorities, 1):
+        properties |= {
+            f"TaxAuthority{place}": authority,
+            f"TaxAuth{place}Description": name,
+            f"RecoverableAccount{place}": account,
+        }
+    return properties
+
+
+def _payment(
+    keys: dict[str, int], terms: str, lines: list[_Line], rate: Decimal, day: date
+) -> dict[str, Any]:
+    """Give due date, discount and schedule: instalments by percent, the last takes the rest."""
+    terms_description, percent, discount_days, instalments = tables()["terms"][terms]
+    net = sum((line.amount for line in lines), Decimal(0))
+    gross = net + sum((line.tax for line in lines), Decimal(0))
+    discount = cents(net * Decimal(percent) / 100)
+    discount_date = day + timedelta(days=discount_days) if discount_days else None
+    parts = [cents(gross * Decimal(share) / 100) for _, share in instalments[:-1]]
+    parts.append(gross - sum(parts, Decimal(0)))
+    return {
+        "TermsDescription": terms_description,
+        "TermUsePaymentSchedule": int(len(parts) > 1),
+        "DueDate": day + timedelta(days=instalments[0][0]),
+        "DiscountDate": discount_date,
+        "DiscountPercentage": Decimal(percent),
+        "DiscountAmountAvailable": discount,
+        "FunctionalDiscountAmount": cents(discount * rate),
+        "NumberOfScheduledPayments": len(parts),
+        "InvoicePaymentSchedules": [
+            {
+                **keys,
+                "PaymentNumber": place,
+                "DueDate": day + timedelta(days=days),
+                "AmountDue": part,
+                "FunctionalAmountDue": cents(part * rate),
+                "DiscountDate": discount_date,
+                "DiscountAmount": discount,
+                "FunctionalDiscountAmount": cents(discount * rate),
+            }
+            for place, (part, (days, _)) in enumerate(zip(parts, instalments, strict=True), 1)
+        ],
+    }

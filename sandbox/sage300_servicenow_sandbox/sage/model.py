@@ -1,0 +1,88 @@
+"""The entity model: which properties each Sage 300 type has, read from the files under data/.
+
+One description serves the generator, `$metadata`, `$filter` and the checking of edits.
+Property names, order and types are those of live responses and of Sage's own payload samples.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_RANGE = re.compile(r"\(1-(\d+)\)")
+
+
+@dataclass(frozen=True)
+class Property:
+    """One property of a type.
+
+    `kind` is string, decimal, int32, int64, boolean, date, time, enum or collection. `size` is
+    a string's greatest length (None: not published) or a decimal's digits after the point.
+    `members` are an enum's names with their values, the first being the default; `item_type` is
+    the name of a collection's type.
+    """
+
+    name: str
+    kind: str
+    size: int | None = None
+    members: Mapping[str, int] | None = None
+    item_type: str = ""
+
+
+@dataclass(frozen=True)
+class RecordType:
+    """A type and its properties, in the order in which Sage 300 sends them."""
+
+    name: str
+    properties: Mapping[str, Property]
+
+
+@cache
+def load_types(resource: str) -> Mapping[str, RecordType]:
+    """Return the types of one resource by name; the resource's own type comes first."""
+    path = files(__package__) / "data" / f"{resource}.yaml"
+    described: dict[str, dict[str, str]] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return {
+        type_name: RecordType(
+            type_name,
+            {
+                name: _property(name, text)
+                for folded, text in fields.items()
+                for name in _unfold(folded)
+            },
+        )
+        for type_name, fields in described.items()
+    }
+
+
+def _unfold(name: str) -> Iterator[str]:
+    """Give Name1 to Name5 for Name(1-5), and any other name as it is."""
+    found = _RANGE.search(name)
+    if not found:
+        yield name
+        return
+    for number in range(1, int(found[1]) + 1):
+        yield _RANGE.sub(str(number), name)
+
+
+def _property(name: str, text: str) -> Property:
+    if text.startswith("["):
+        return Property(name, "collection", item_type=text.strip("[]"))
+    kind, *rest = text.split()
+    if kind == "enum":
+        return Property(name, kind, members=dict(_members(rest)))
+    return Property(name, kind, size=int(rest[0]) if rest else None)
+
+
+def _members(texts: list[str]) -> Iterator[tuple[str, int]]:
+    for position, text in enumerate(texts):
+        member, _, value = text.partition("=")
+        yield member, int(value or position)

@@ -1,0 +1,114 @@
+"""OData query options: what a request asks for, and the link to its next page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qsl, quote
+
+from .errors import invalid_parameters
+from .filters import unknown_property, where
+from .resources import PAGE_SIZE
+from .store import EVERY
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .resources import Resource
+    from .store import Sql
+
+_LARGEST: Final = 2**31 - 1
+_COLLECTION_OPTIONS: Final = ("$filter", "$top", "$skip", "$count")
+
+
+@dataclass(frozen=True)
+class Query:
+    """The options of one request; `options` keeps them as they were sent, decoded."""
+
+    options: Mapping[str, str]
+    condition: Sql = EVERY
+    top: int | None = None
+    skip: int = 0
+    count: bool = False
+    select: tuple[str, ...] = ()
+
+    @property
+    def page(self) -> int:
+        """The most records that the answer may hold."""
+        return PAGE_SIZE if self.top is None else min(self.top, PAGE_SIZE)
+
+    def next_page(self) -> str | None:
+        """Return the query string of the page after a full one, None where $top ends there.
+
+        The link carries the other options and counts $skip up. Assumed, since no capture shows
+        both at once: with a $top of at most the page size there is no link, with a greater one
+        the link asks for what is left of it. ASP.NET's OData library works that way.
+        """
+        options = dict(self.options)
+        if self.top is not None:
+            if self.top <= PAGE_SIZE:
+                return None
+            options["$top"] = str(self.top - PAGE_SIZE)
+        options.pop("$skip", None)
+        options["$skip"] = str(self.skip + PAGE_SIZE)
+        return "&".join(
+            f"{quote(name, safe='$')}={quote(value, safe='')}" for name, value in options.items()
+        )
+
+
+def parse(resource: Resource, query_string: str, *, single: bool) -> Query:
+    """Read the options of a request for a collection, or for a single record.
+
+    $orderby and $expand are refused: neither is in Sage's documents, and nothing shows that
+    servers honour them. Options without a dollar sign are ignored, as OData has it.
+
+    Raises:
+        SageError: InvalidParameters, for an option or a value that the server does not take.
+    """
+    options: dict[str, str] = {}
+    for name, value in parse_qsl(query_string, keep_blank_values=True):
+        if name in options:
+            raise invalid_parameters(f"Query option '{name}' was specified more than once.")
+        options[name] = value
+    for name in options:
+        if name.startswith("$") and name not in (*_COLLECTION_OPTIONS, "$select"):
+            raise invalid_parameters(f"The query parameter '{name}' is not supported.")
+        if single and name in _COLLECTION_OPTIONS:
+            raise invalid_parameters(f"Query option '{name}' applies to collections only.")
+    return Query(
+        options=options,
+        condition=where(resource, options["$filter"]) if "$filter" in options else EVERY,
+        top=_number(options, "$top"),
+        skip=_number(options, "$skip") or 0,
+        count=_flag(options, "$count"),
+        select=_select(resource, options),
+    )
+
+
+def _number(options: Mapping[str, str], name: str) -> int | None:
+    text = options.get(name)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and int(text) <= _LARGEST):
+        raise invalid_parameters(
+            f"Invalid value '{text}' for {name} query option found. The {name} query option "
+            "requires a non-negative integer value."
+        )
+    return int(text)
+
+
+def _flag(options: Mapping[str, str], name: str) -> bool:
+    text = options.get(name, "false")
+    if text not in ("true", "false"):
+        raise invalid_parameters(f"Invalid value '{text}' for {name} query option found.")
+    return text == "true"
+
+
+def _select(resource: Resource, options: Mapping[str, str]) -> tuple[str, ...]:
+    if "$select" not in options:
+        return ()
+    names = tuple(name.strip() for name in options["$select"].split(","))
+    for name in names:
+        if name not in resource.record_type.properties:
+            raise unknown_property(resource, name)
+    return tuple(dict.fromkeys(names))

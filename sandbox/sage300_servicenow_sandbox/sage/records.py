@@ -1,0 +1,168 @@
+"""Records as JSON text: how a property's value is written, and how a record is taken apart.
+
+Amounts never pass through a float: a decimal is written with all the digits its field has
+(`12.990`), and text that is already written stays as it is.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import date
+from decimal import Decimal
+from json.encoder import encode_basestring_ascii
+from typing import TYPE_CHECKING, Any, Final
+
+from .model import load_types
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .model import Property
+
+_EMPTY: Final = {
+    "string": '""',
+    "date": "null",
+    "time": '"1899-12-30T00:00:00Z"',  # Sage's empty time
+    "boolean": "false",
+    "int32": "0",
+    "int64": "0",
+    "collection": "[]",
+}
+_LARGEST: Final = {"int32": 2**31 - 1, "int64": 2**63 - 1}
+_LONGEST_DECIMAL: Final = 19
+_DAY: Final = re.compile(r"(\d{4}-\d\d-\d\d)(T00:00:00Z)?")
+_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+
+_decoder = json.JSONDecoder()
+_empty_records: dict[tuple[str, str], dict[str, str]] = {}
+
+
+def render(resource: str, type_name: str, values: Mapping[str, Any]) -> str:
+    """Write one record of a type: the given values, and every other property empty.
+
+    Raises:
+        ValueError: a property that the type lacks, or a value that does not fit; the message
+            is one sentence naming the property.
+    """
+    texts = _empty_record(resource, type_name).copy()
+    properties = load_types(resource)[type_name].properties
+    for name, value in values.items():
+        if name not in properties:
+            raise ValueError(f"{type_name} has no property {name}.")
+        texts[name] = encode(resource, properties[name], value)
+    return join(texts)
+
+
+def encode(resource: str, prop: Property, value: Any) -> str:
+    """Write one value as JSON text.
+
+    Decimals are given as Decimal or int, dates as date or ISO text, collections as a list of
+    mappings, everything else as its JSON value.
+
+    Raises:
+        ValueError: the value does not fit the property.
+    """
+    nested = prop.kind == "collection"
+    text = _collection(resource, prop, value) if nested else _scalar(prop, value)
+    if text is None:
+        raise ValueError(f"{prop.name} takes {_wanted(prop)}, not {value!r}.")
+    return text
+
+
+def members(record: str) -> dict[str, str]:
+    """Split a record's text into its members' texts, by name, without touching a digit."""
+    texts: dict[str, str] = {}
+    end = 0
+    while record[end] != "}":
+        name, colon = _decoder.raw_decode(record, end + 1)
+        _, end = _decoder.raw_decode(record, colon + 1)
+        texts[name] = record[colon + 1 : end]
+    return texts
+
+
+def join(texts: Mapping[str, str]) -> str:
+    """Put members' texts together to a record's text."""
+    return "{" + ",".join([f'"{name}":{text}' for name, text in texts.items()]) + "}"
+
+
+def _empty_record(resource: str, type_name: str) -> dict[str, str]:
+    key = (resource, type_name)
+    if key not in _empty_records:
+        properties = load_types(resource)[type_name].properties
+        _empty_records[key] = {name: _empty(prop) for name, prop in properties.items()}
+    return _empty_records[key]
+
+
+def _empty(prop: Property) -> str:
+    if prop.members:
+        return f'"{next(iter(prop.members))}"'
+    if prop.kind == "decimal":
+        return f"{Decimal(0):.{prop.size}f}"
+    return _EMPTY[prop.kind]
+
+
+def _scalar(prop: Property, value: Any) -> str | None:
+    if isinstance(value, str):
+        return _text(prop, value)
+    if isinstance(value, bool):
+        return str(value).lower() if prop.kind == "boolean" else None
+    if isinstance(value, (int, Decimal)):
+        return _number(prop, value)
+    if prop.kind == "date" and value is None:
+        return "null"
+    if prop.kind == "date" and isinstance(value, date):
+        return f'"{value.isoformat()}T00:00:00Z"'
+    return None
+
+
+def _text(prop: Property, value: str) -> str | None:
+    if prop.kind == "string":
+        fits = prop.size is None or len(value) <= prop.size
+        return encode_basestring_ascii(value) if fits else None
+    if prop.kind == "date":
+        return _day(value)
+    if prop.kind == "time":
+        return f'"{value}"' if _TIME.fullmatch(value) else None
+    return f'"{value}"' if value in (prop.members or ()) else None
+
+
+def _day(value: str) -> str | None:
+    found = _DAY.fullmatch(value)
+    try:
+        return f'"{date.fromisoformat(found[1])}T00:00:00Z"' if found else None
+    except ValueError:
+        return None
+
+
+def _number(prop: Property, value: int | Decimal) -> str | None:
+    if prop.kind == "decimal":
+        text = f"{value:.{prop.size}f}" if isinstance(value, Decimal) else _whole(prop, value)
+        return text if Decimal(text) == value and len(text) <= _LONGEST_DECIMAL else None
+    fits = isinstance(value, int) and abs(value) <= _LARGEST.get(prop.kind, -1)
+    return str(value) if fits else None
+
+
+def _whole(prop: Property, value: int) -> str:
+    return f"{value}.{'0' * prop.size}" if prop.size else str(value)
+
+
+def _collection(resource: str, prop: Property, value: Any) -> str | None:
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        return None
+    return "[" + ",".join([render(resource, prop.item_type, item) for item in value]) + "]"
+
+
+def _wanted(prop: Property) -> str:
+    if prop.members:
+        return "one of " + ", ".join(prop.members)
+    if prop.kind == "string":
+        return "text" if prop.size is None else f"text of at most {prop.size} characters"
+    if prop.kind == "decimal":
+        return f"a number with at most {prop.size} digits after the point"
+    return {
+        "date": "a date such as 2026-11-20, or null",
+        "time": "a time such as 1899-12-30T09:30:00Z",
+        "boolean": "true or false",
+        "collection": "a list of objects",
+    }.get(prop.kind, "a whole number")

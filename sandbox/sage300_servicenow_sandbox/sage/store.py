@@ -1,0 +1,160 @@
+"""Where the Sage 300 side keeps its records: SQLite, each record as the JSON text that is sent.
+
+A company has a table per resource. Keys, change date and indexed properties are columns that
+SQLite derives from the record's text; every other property is read out of it when a filter asks.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .resources import RESOURCES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from .resources import Resource
+
+
+@dataclass(frozen=True)
+class Sql:
+    """An SQL expression and the values to bind to it."""
+
+    text: str
+    values: tuple[Any, ...]
+
+
+EVERY = Sql("TRUE", ())
+
+
+def column(resource: Resource, name: str) -> str:
+    """Return the SQL expression that gives a property's value."""
+    stored = _stored(resource)
+    return f'"{name}"' if name in stored else f"json_extract(record, '$.{name}')"
+
+
+class Store:
+    """The records of every company; safe to use from several threads."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the database file, or make it."""
+        self._lock = threading.RLock()
+        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        self._db.execute(
+            "CREATE TABLE IF NOT EXISTS company (name TEXT PRIMARY KEY, made_from TEXT NOT NULL)"
+        )
+
+    def close(self) -> None:
+        """Close the database file."""
+        with self._lock:
+            self._db.close()
+
+    def companies(self) -> dict[str, str]:
+        """Return the text that says what each company was made from, by company."""
+        with self._lock:
+            return dict(self._db.execute("SELECT name, made_from FROM company ORDER BY name"))
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Do everything inside or nothing; nobody else sees the half of it."""
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+    def create_company(self, company: str, made_from: str) -> None:
+        """Make a company's tables, empty; a company of that name is dropped first."""
+        for resource in RESOURCES.values():
+            self._db.execute(f"DROP TABLE IF EXISTS {_table(company, resource)}")
+            self._db.execute(_create_table(company, resource))
+            for position, columns in enumerate(_indexes(resource)):
+                unique = "UNIQUE" if columns == resource.keys else ""
+                names = ", ".join(f'"{name}"' for name in columns)
+                self._db.execute(
+                    f'CREATE {unique} INDEX "{company}.{resource.name}.{position}" '
+                    f"ON {_table(company, resource)} ({names})"
+                )
+        self._db.execute("REPLACE INTO company VALUES (?, ?)", (company, made_from))
+
+    def insert(self, company: str, resource: Resource, records: Iterable[str]) -> None:
+        """Add records, given as JSON text."""
+        sql = f"INSERT INTO {_table(company, resource)} (record) VALUES (?)"  # noqa: S608
+        with self._lock:
+            self._db.executemany(sql, ((record,) for record in records))
+
+    def replace(self, company: str, resource: Resource, key: Sequence[Any], record: str) -> None:
+        """Put a record in the place of the one with that key."""
+        sql = f"UPDATE {_table(company, resource)} SET record = ? WHERE {_by_key(resource)}"  # noqa: S608
+        with self._lock:
+            self._db.execute(sql, (record, *key))
+
+    def get(self, company: str, resource: Resource, key: Sequence[Any]) -> str | None:
+        """Return the record with that key, as JSON text."""
+        found = self.select(company, resource, Sql(_by_key(resource), tuple(key)))
+        return found[0] if found else None
+
+    def select(
+        self,
+        company: str,
+        resource: Resource,
+        condition: Sql = EVERY,
+        *,
+        skip: int = 0,
+        limit: int = -1,
+    ) -> list[str]:
+        """Return records as JSON text, in key order; a limit of -1 is none."""
+        order = ", ".join(f'"{key}"' for key in resource.keys)
+        sql = (
+            f"SELECT record FROM {_table(company, resource)} "  # noqa: S608
+            f"WHERE {condition.text} ORDER BY {order} LIMIT ? OFFSET ?"
+        )
+        with self._lock:
+            rows = self._db.execute(sql, (*condition.values, limit, skip)).fetchall()
+        return [record for (record,) in rows]
+
+    def value(self, company: str, resource: Resource, expression: str, condition: Sql) -> Any:
+        """Return what an SQL aggregate gives over the records that meet a condition."""
+        sql = f"SELECT {expression} FROM {_table(company, resource)} WHERE {condition.text}"  # noqa: S608
+        with self._lock:
+            return self._db.execute(sql, condition.values).fetchone()[0]
+
+    def count(self, company: str, resource: Resource, condition: Sql = EVERY) -> int:
+        """Return how many records meet a condition."""
+        return int(self.value(company, resource, "count(*)", condition))
+
+
+def _table(company: str, resource: Resource) -> str:
+    return f'"{company}.{resource.name}"'
+
+
+def _stored(resource: Resource) -> tuple[str, ...]:
+    date = (resource.change_date,) if resource.change_date else ()
+    return (*resource.keys, *date, *resource.indexed)
+
+
+def _indexes(resource: Resource) -> list[tuple[str, ...]]:
+    others = [name for name in _stored(resource) if name not in resource.keys]
+    return [resource.keys, *((name, *resource.keys) for name in others)]
+
+
+def _create_table(company: str, resource: Resource) -> str:
+    derived = "".join(
+        f"\"{name}\" AS (json_extract(record, '$.{name}')) STORED, " for name in _stored(resource)
+    )
+    # The long text comes last, so that reading a key need not walk over it.
+    return f"CREATE TABLE {_table(company, resource)} ({derived}record TEXT NOT NULL)"
+
+
+def _by_key(resource: Resource) -> str:
+    return " AND ".join(f'"{key}" = ?' for key in resource.keys)
