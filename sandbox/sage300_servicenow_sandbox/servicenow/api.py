@@ -47,11 +47,14 @@ class ApiRequest:
         if not self.headers["content-type"].lower().startswith("application/json"):
             raise ApiError(errors.UNSUPPORTED_TYPE)
         try:
-            return json.loads(
+            content = json.loads(
                 self.body, parse_float=str, parse_int=str, parse_constant=_no_json_number
             )
+            if rb"\u" in self.body:  # half a surrogate pair is no text
+                json.dumps(content, ensure_ascii=False).encode()
         except (ValueError, RecursionError) as error:
             raise ApiError(errors.UNREADABLE_BODY, reason="the body is not JSON") from error
+        return content
 
     def check_accept(self) -> None:
         """Refuse a caller that takes no JSON.

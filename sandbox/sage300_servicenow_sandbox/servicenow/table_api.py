@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
@@ -70,7 +71,11 @@ class TableApi:
         view = Representation(self._schema, table, request)
         headers = []
         tail = f"ORDER BY {order} LIMIT {limit} OFFSET {offset}"
-        found = view.rows(self._rows.connection, where, tail)
+        try:
+            found = view.rows(self._rows.connection, where, tail)
+        except sqlite3.OperationalError as error:  # a query of a thousand terms
+            reason = f"the query is too big for SQLite: {error}"
+            raise ApiError(errors.BAD_PARAMETER, reason=reason) from error
         if not request.flag("sysparm_no_count"):
             total = sql.count(self._rows.connection, table.name, where)
             headers.append(("X-Total-Count", str(total)))

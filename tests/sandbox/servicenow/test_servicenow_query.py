@@ -208,6 +208,19 @@ def test_the_total_counts_what_the_query_found(instance):
     assert (len(response.json()["result"]), response.headers["X-Total-Count"]) == (1, "2")
 
 
+def test_a_query_too_big_to_run_fails_with_a_sentence(instance):
+    instance.app.insert("proc_vendor", {"name": "Copper Works"})
+    query = "^OR".join(f"name=V{number}" for number in range(2000))
+    url = f"/api/now/table/proc_vendor?sysparm_query={query}"
+    many, few = instance.batch(
+        instance.item("many", "GET", url),
+        instance.item("few", "GET", f"{url[:2000]}^ORnameLIKEcop"),
+    )["serviced_requests"]
+    assert many["status_code"] == 400
+    assert "too big" in instance.opened(many)["error"]["detail"]
+    assert len(instance.opened(few)["result"]) == 1
+
+
 def test_a_lookup_of_two_hundred_keys(instance):
     keys = [f"sage300:SAMINC:vendor:{number}" for number in range(250)]
     for key in keys:
