@@ -31,11 +31,6 @@ class TableSink(BatchSink):
         self.tables = self._target.tables_of(stream_name, schema, tuple(key_properties or ()))
 
     @override
-    def setup(self) -> None:
-        """Check the tables before the first record."""
-        self._target.prepare(self.tables)
-
-    @override
     def get_validator(self) -> None:
         """No validation of properties nobody maps: rendering checks every one that is."""
 

@@ -128,12 +128,8 @@ class TargetServiceNow(Target):
         self._passthrough[stream] = passthrough(stream, schema, key_properties)
         return (self._passthrough[stream],)
 
-    def prepare(self, tables: Sequence[Table]) -> None:
-        """Check tables, and those they point at, once.
-
-        Raises:
-            StopRun: one of them cannot be written.
-        """
+    def _prepare(self, tables: Sequence[Table]) -> None:
+        """Check tables, and those they point at, once."""
         wanted = {table.name: table for table in tables}
         for table in tables:
             wanted.update({name: self._profile.table(name) for name in table.references()})
@@ -154,12 +150,14 @@ class TargetServiceNow(Target):
 
     @override
     def _process_schema_message(self, message_dict: dict[str, Any]) -> None:
-        """Settle what came under the old schema before a new one takes over."""
+        """Settle what came under the old schema, then check the tables under the new one."""
         stream = message_dict.get("stream", "")
         sink = self._sinks_active.get(stream)
         if sink is not None and sink.original_schema != message_dict.get("schema"):
             self.drain_one(sink)
         super()._process_schema_message(message_dict)
+        sinks = [sink for sink in self._sinks_active.values() if isinstance(sink, TableSink)]
+        self._prepare([table for sink in sinks for table in sink.tables])
 
     @override
     def _process_state_message(self, message_dict: dict[str, Any]) -> None:

@@ -61,8 +61,8 @@ _RULES = (
     _Rule(400, r"Rejected large REST payload|Exception while reading request", Action.SPLIT,
           "ServiceNow finds the request for {what} too large ({text})"),
     _Rule(401, "", Action.RENEW,
-          "ServiceNow does not accept the credentials for {what}: check client_id and client_secret "
-          "(or username and password), and that the integration user is active"),
+          "ServiceNow does not accept the credentials for {what}: check client_id and "
+          "client_secret (or username and password), and that the integration user is active"),
     _Rule(403, r"Error during insert of", Action.TAKEN,
           "ServiceNow holds another row in this one's place: {text}"),
     _Rule(403, r"Data Policy Exception|aborted by Business Rule|Error during update of",

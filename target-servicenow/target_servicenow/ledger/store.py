@@ -171,8 +171,8 @@ class Ledger:
             (self._run,),
         )
         return [
-            Reject(*fields, simplejson.loads(payload, use_decimal=True))
-            for *fields, payload in rows
+            Reject(*row)._replace(payload=simplejson.loads(row[-1], use_decimal=True))
+            for row in rows
         ]
 
     def finish(self, *, status: str, calls: int, message: str = "") -> None:

@@ -10,13 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from target_servicenow.upsert import lookup
+from target_servicenow.upsert import adopt, lookup
 from target_servicenow.upsert.pace import Pace
 from target_servicenow.upsert.plan import (
     Decision,
     Outcome,
     decide,
-    natural_key,
     too_long,
     truncated,
 )
@@ -138,32 +137,14 @@ class Upserter:
         matches = lookup.by_identifier(session, table, [row.identifier for row in rows])
         if any(matches.values()):
             self._proven.add(table.name)
-        by = table.adopt_by or ""
-        claims: dict[str, int] = {}
-        for row in rows:
-            if row.creatable and not matches[row.identifier] and table.adopt_by:
-                key = natural_key(row.values.get(by, ""))
-                claims[key] = claims.get(key, 0) + 1
-        claims.pop("", None)
-        wanted = {
-            row.values.get(by, "").strip()
+        unmatched = [row for row in rows if not matches[row.identifier]]
+        unclaimed, decisions = adopt.candidates(session, table, unmatched)
+        waiting = {decision.row.identifier for decision in decisions}
+        decisions += [
+            decide(table, row, matches[row.identifier], unclaimed.get(row.identifier, []))
             for row in rows
-            if natural_key(row.values.get(by, "")) in claims
-        }
-        candidates = lookup.by_natural_key(session, table, sorted(wanted)) if wanted else {}
-        decisions = []
-        for row in rows:
-            key = natural_key(row.values.get(by, ""))
-            mine = candidates.get(key, []) if key in claims else []
-            if mine and claims[key] > 1 and not matches[row.identifier]:
-                reason = (
-                    f"{claims[key]} records have {table.adopt_by} "
-                    f"{row.values[table.adopt_by or '']!r} and could claim the row {mine[0].sys_id} of {table.name}: set its "
-                    f"{table.source_column} to {row.identifier} if it is this one's"
-                )
-                decisions.append(Decision(row, Outcome.HELD, reason=reason))
-            else:
-                decisions.append(decide(table, row, matches[row.identifier], mine))
+            if row.identifier not in waiting
+        ]
         return decisions
 
     def _write(

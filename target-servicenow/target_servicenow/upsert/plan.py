@@ -88,7 +88,8 @@ def decide(
     if candidates:
         return _update(table, row, candidates[0], Outcome.ADOPTED, identified)
     values = {name: value for name, value in identified.items() if value != ""}
-    return Decision(row, Outcome.CREATED, values=values)
+    changes = {name: Change("", value) for name, value in values.items()}
+    return Decision(row, Outcome.CREATED, values=values, changes=changes)
 
 
 def _update(

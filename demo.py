@@ -1,0 +1,212 @@
+"""The whole road on the sandbox: load everything, change a little in Sage 300, load again.
+
+Run by ``make demo``. Prints what happened and writes output/demo.json; every figure is taken from
+the target's ledger and from the sandbox's own counters.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import requests
+from rich.console import Console
+from rich.table import Table
+
+from sage300_servicenow_sandbox import Sandbox, SandboxOptions
+
+ROOT = Path(__file__).parent
+OUTPUT = ROOT / "output"
+WORK = OUTPUT / "demo"
+LEDGER = WORK / "ledger.sqlite"
+LOG = WORK / "meltano.log"
+COMPANY = "SAMINC"
+TABLES = ("itfm_gl_accounts", "proc_vendor", "sn_apo_invoice")
+OUTCOMES = ("created", "adopted", "updated", "unchanged", "held", "rejected")
+OPEN = ("Open", "ReadyToPost")
+EDITED_VENDORS, EDITED_ACCOUNTS, POSTED_BATCHES = 7, 3, 2
+
+
+class Site:
+    """The sandbox's two systems, driven over HTTP as a person at their screens would."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        """Talk to the control endpoints of a running sandbox."""
+        self.sandbox = sandbox
+        self._control = f"{sandbox.servicenow_url}/_sandbox"
+
+    def records(self, resource: str) -> list[dict[str, Any]]:
+        """All records of a Sage 300 resource."""
+        records: list[dict[str, Any]] = self._ask("GET", f"sage300/{COMPANY}/{resource}")["records"]
+        return records
+
+    def change(self) -> list[str]:
+        """A morning's work in Sage 300; what was done, a line each."""
+        done = []
+        vendors, accounts = self.records("APVendors"), self.records("GLAccounts")
+        for number, vendor in enumerate(_spread(vendors, EDITED_VENDORS), start=1):
+            phone = f"604555{number:04}"
+            self._edit("APVendors", vendor["VendorNumber"], {"PhoneNumber": phone})
+            done.append(f"vendor {vendor['VendorNumber']}, {vendor['VendorName']}: a new telephone")
+        for account in _spread(accounts, EDITED_ACCOUNTS):
+            name = f"{account['Description'][:50]} (new)"
+            self._edit("GLAccounts", account["UnformattedAccount"], {"Description": name})
+            done.append(f"account {account['AccountNumber']}: now called {name!r}")
+        batches = [b for b in self.records("APInvoiceBatches") if b["BatchStatus"] in OPEN]
+        for batch in batches[:POSTED_BATCHES]:
+            number = batch["BatchNumber"]
+            self._ask("POST", f"sage300/{COMPANY}/APInvoiceBatches/{number}/post")
+            done.append(f"batch {number}: posted, with {len(batch['Invoices'])} invoices")
+        return done
+
+    def _edit(self, resource: str, key: str, values: dict[str, str]) -> None:
+        self._ask("POST", f"sage300/{COMPANY}/{resource}/{key}/edit", values)
+
+    def _ask(self, method: str, path: str, body: dict[str, str] | None = None) -> dict[str, Any]:
+        response = requests.request(method, f"{self._control}/{path}", json=body, timeout=60)
+        response.raise_for_status()
+        answer: dict[str, Any] = response.json()
+        return answer
+
+
+def _spread(items: list[dict[str, Any]], wanted: int) -> list[dict[str, Any]]:
+    """So many items, evenly from the whole list."""
+    return items[:: max(len(items) // wanted, 1)][:wanted]
+
+
+def environment(sandbox: Sandbox) -> dict[str, str]:
+    """What Meltano is to know: this sandbox only, whatever else the machine is set up for."""
+    plugins = ("TAP_SAGE300_", "TARGET_SERVICENOW_", "SAGE300_", "SERVICENOW_", "MELTANO_")
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(plugins)}
+    return {
+        **inherited,
+        "MELTANO_DATABASE_URI": f"sqlite:///{(WORK / 'meltano.db').as_posix()}",
+        "MELTANO_ENVIRONMENT": "sandbox",
+        "TAP_SAGE300_API_URL": sandbox.sage_url,
+        "TAP_SAGE300_COMPANIES": json.dumps([COMPANY]),
+        "TAP_SAGE300_USERNAME": "integration",  # the tap sends it in upper case, as Sage wants it
+        "TAP_SAGE300_PASSWORD": "sandbox",
+        "TARGET_SERVICENOW_INSTANCE_URL": sandbox.servicenow_url,
+        "TARGET_SERVICENOW_CLIENT_ID": "sandbox-client",
+        "TARGET_SERVICENOW_CLIENT_SECRET": "sandbox-secret",
+        "TARGET_SERVICENOW_LEDGER_PATH": str(LEDGER),
+    }
+
+
+def run_job(sandbox: Sandbox) -> dict[str, Any]:
+    """Run the job through Meltano; what it did, by the ledger and by the sandbox's counters."""
+    sandbox.counters.reset()
+    started = time.monotonic()
+    with LOG.open("a", encoding="utf-8") as log:
+        meltano = Path(sys.executable).parent / "meltano"
+        finished = subprocess.run(  # noqa: S603 - our own Meltano
+            [str(meltano), "run", "sage300-to-servicenow"],
+            cwd=ROOT,
+            env=environment(sandbox),
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    seconds = time.monotonic() - started
+    if finished.returncode:
+        tail = "\n".join(LOG.read_text(encoding="utf-8").splitlines()[-15:])
+        sys.exit(f"The run failed. The end of {LOG.relative_to(ROOT)}:\n{tail}")
+    counters = sandbox.counters.snapshot()
+    return {
+        "outcomes": _outcomes(),
+        "sage_calls": counters["sage300"]["calls"],
+        "servicenow_calls": counters["servicenow"]["calls"],
+        "seconds": round(seconds, 1),
+    }
+
+
+def _outcomes() -> dict[str, dict[str, int]]:
+    counts = {table: dict.fromkeys(OUTCOMES, 0) for table in TABLES}
+    for table, outcome, rows in _query(
+        'SELECT "table", outcome, rows FROM counts WHERE run = (SELECT MAX(run) FROM runs)'
+    ):
+        counts.setdefault(table, dict.fromkeys(OUTCOMES, 0))[outcome] = rows
+    return counts
+
+
+def _query(sql: str) -> list[tuple[Any, ...]]:
+    ledger = sqlite3.connect(LEDGER)
+    try:
+        return ledger.execute(sql).fetchall()
+    finally:
+        ledger.close()
+
+
+def show(console: Console, title: str, run: dict[str, Any]) -> None:
+    """One run as a table."""
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="")
+    table.add_column("ServiceNow table")
+    for outcome in OUTCOMES:
+        table.add_column(outcome, justify="right")
+    for name, counts in run["outcomes"].items():
+        cells = (f"[bold]{n}[/]" if n else "[dim]·[/]" for n in (counts[o] for o in OUTCOMES))
+        table.add_row(name, *cells)
+    console.print(table)
+    console.print(
+        f"{run['sage_calls']} calls to Sage 300, {run['servicenow_calls']} to ServiceNow, "
+        f"{run['seconds']} s through Meltano\n"
+    )
+
+
+def show_changes(console: Console) -> None:
+    """What the last run changed in ServiceNow, by the ledger: old and new, column by column."""
+    table = Table(
+        title="What that changed in ServiceNow", title_justify="left", title_style="bold",
+        header_style="",
+    )  # fmt: skip
+    for heading in ("row", "column", "was", "is"):
+        table.add_column(heading, no_wrap=heading in {"row", "column"})
+    for identifier, changes in _query(
+        "SELECT identifier, changes FROM outcomes WHERE outcome = 'updated'"
+        " AND run = (SELECT MAX(run) FROM runs) ORDER BY number"
+    ):
+        for column, change in json.loads(changes).items():
+            row = " ".join(identifier.split(":")[2:])
+            table.add_row(row, column, change["old"], change["new"])
+    console.print(table)
+
+
+def main() -> None:
+    """Load, change, load again, and say what happened."""
+    console = Console()
+    shutil.rmtree(WORK, ignore_errors=True)
+    WORK.mkdir(parents=True)
+    with Sandbox(SandboxOptions(sage_port=0, servicenow_port=0, companies=(COMPANY,))) as sandbox:
+        site = Site(sandbox)
+        holdings = {name: len(site.records(name)) for name in ("GLAccounts", "APVendors")}
+        console.print(
+            f"\nA Sage 300 with {holdings['GLAccounts']} accounts, {holdings['APVendors']} vendors "
+            f"and {len(site.records('APInvoiceBatches'))} invoice batches, and an empty "
+            "ServiceNow, both on this machine. The job runs through Meltano.\n"
+        )
+        first = run_job(sandbox)
+        show(console, "First run: everything is new", first)
+        console.print("[bold]Meanwhile in Sage 300[/]")
+        for line in site.change():
+            console.print(f"  {line}", highlight=False, markup=False)
+        console.print()
+        second = run_job(sandbox)
+        show(console, "Second run: only what changed is written", second)
+        show_changes(console)
+    result = OUTPUT / "demo.json"
+    result.write_text(json.dumps({"runs": [first, second]}, indent=2) + "\n", encoding="utf-8")
+    console.print(
+        f"\nIn {OUTPUT.name}/: the figures (demo.json), the ledger of every row "
+        f"(demo/{LEDGER.name}) and Meltano's log (demo/{LOG.name})."
+    )
+
+
+if __name__ == "__main__":
+    main()

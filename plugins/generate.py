@@ -1,0 +1,147 @@
+"""What is said about the two plugins in other places, made from their own ``--about``.
+
+Writes the Meltano Hub definitions (plugins/hub), the lock files Meltano reads a plugin's settings
+from (plugins/extractors, plugins/loaders) and the settings tables of the packages' READMEs.
+``--check`` writes nothing and fails when one of them has drifted.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parent.parent
+VARIANT = "sage300-servicenow"
+PLUGINS = {
+    "tap-sage300": ("extractors", "Sage 300"),
+    "target-servicenow": ("loaders", "ServiceNow"),
+}
+KINDS = {"integer": "integer", "boolean": "boolean", "array": "array", "object": "object"}
+TABLE = re.compile(r"(?<=<!-- settings -->\n).*?(?=<!-- /settings -->)", re.DOTALL)
+
+
+def about(plugin: str) -> dict[str, Any]:
+    """What a plugin says about itself."""
+    executable = Path(sys.executable).parent / plugin
+    printed = subprocess.run(  # noqa: S603 - our own executable
+        [str(executable), "--about", "--format", "json"],
+        check=True,
+        capture_output=True,
+        encoding="utf-8",
+    ).stdout
+    document: dict[str, Any] = json.loads(printed)
+    return document
+
+
+def setting(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """One setting as Meltano describes it."""
+    types = [kind for kind in _listed(schema.get("type", "string")) if kind != "null"]
+    described: dict[str, Any] = {
+        "name": name,
+        "label": schema.get("title", name),
+        "description": schema.get("description", ""),
+        "kind": KINDS.get(types[0], "string"),
+    }
+    if "enum" in schema:
+        described["kind"] = "options"
+        described["options"] = [
+            {"label": value, "value": value} for value in schema["enum"] if value is not None
+        ]
+    elif schema.get("format") in {"date", "date-time"}:
+        described["kind"] = "date_iso8601"
+    if schema.get("secret"):
+        described["sensitive"] = True
+    if "default" in schema:
+        described["value"] = schema["default"]
+    return described
+
+
+def definition(plugin: str, document: dict[str, Any]) -> dict[str, Any]:
+    """A Meltano Hub definition."""
+    settings = document["settings"]["properties"]
+    described = [setting(name, settings[name]) for name in sorted(settings)]
+    return {
+        "capabilities": sorted(document["capabilities"]),
+        "description": document["description"],
+        "executable": plugin,
+        "keywords": ["meltano_sdk"],
+        "label": PLUGINS[plugin][1],
+        "maintenance_status": "active",
+        "name": plugin,
+        "namespace": plugin.replace("-", "_"),
+        "pip_url": plugin,
+        "quality": "unknown",
+        "settings": described,
+        "settings_group_validation": [sorted(document["settings"].get("required", []))],
+        "variant": VARIANT,
+    }
+
+
+def markdown(document: dict[str, Any]) -> str:
+    """The settings as a table, the required ones first."""
+    properties = document["settings"]["properties"]
+    required = document["settings"].get("required", [])
+    lines = ["| Setting | Default | What it is for |", "|---|---|---|"]
+    for name in sorted(properties, key=lambda name: name not in required):
+        schema = properties[name]
+        notes = [schema.get("description", "")]
+        if "enum" in schema:
+            notes.append("One of " + ", ".join(f"`{v}`" for v in schema["enum"] if v) + ".")
+        if schema.get("secret"):
+            notes.append("Secret.")
+        default = f"`{json.dumps(schema['default'])}`" if "default" in schema else ""
+        default = "required" if name in required else default
+        lines.append(f"| `{name}` | {default} | {' '.join(notes)} |".replace("\n", " "))
+    return "\n".join(lines) + "\n"
+
+
+def generated() -> dict[Path, str]:
+    """Every file that is made here, with its text."""
+    files = {}
+    for plugin, (kind, _) in PLUGINS.items():
+        document = about(plugin)
+        hub = definition(plugin, document)
+        files[ROOT / "plugins" / "hub" / kind / f"{plugin}.yml"] = yaml.safe_dump(
+            hub, sort_keys=True, allow_unicode=True, width=100
+        )
+        lock = {"plugin_type": kind, **hub}
+        for name in ("keywords", "maintenance_status", "quality"):
+            del lock[name]
+        files[ROOT / "plugins" / kind / f"{plugin}--{VARIANT}.lock"] = (
+            json.dumps(lock, indent=2, ensure_ascii=False) + "\n"
+        )
+        readme = ROOT / plugin / "README.md"
+        text = readme.read_text(encoding="utf-8")
+        files[readme] = TABLE.sub(lambda _, d=document: markdown(d), text)
+    return files
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def main() -> int:
+    """Write the files, or with ``--check`` name those that have drifted."""
+    drifted = [
+        path
+        for path, text in generated().items()
+        if not path.exists() or path.read_text(encoding="utf-8") != text
+    ]
+    if "--check" in sys.argv[1:]:
+        for path in drifted:
+            print(f"{path.relative_to(ROOT)} has drifted from --about: run `make plugins`")
+        return 1 if drifted else 0
+    for path, text in generated().items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", newline="\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
