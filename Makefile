@@ -8,7 +8,22 @@ BIN := .venv/bin
 PACKAGES := tap-sage300 target-servicenow sandbox
 MANIFESTS := $(PACKAGES:%=%/pyproject.toml)
 
-.PHONY: test lint lock install clean
+.PHONY: demo test lint plugins lock install clean
+
+demo: .meltano/installed
+	$(BIN)/python demo.py
+
+test: .meltano/installed
+	$(BIN)/python -m pytest
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# What is said of the two plugins elsewhere, made anew from their own --about.
+plugins: install
+	$(BIN)/python plugins/generate.py
 
 install: .venv/installed
 
@@ -19,13 +34,10 @@ install: .venv/installed
 	$(BIN)/uv pip install --quiet --python .venv --no-deps --no-build-isolation $(PACKAGES:%=-e %)
 	touch $@
 
-test: install
-	$(BIN)/python -m pytest
-
-lint: install
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+# The plugins' own environments, as Meltano keeps them.
+.meltano/installed: .venv/installed meltano.yml
+	$(BIN)/meltano --log-level=warning install
+	touch $@
 
 COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url \
 	--python-version 3.10 --custom-compile-command "make lock"

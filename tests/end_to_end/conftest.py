@@ -1,0 +1,148 @@
+"""The two executables against a sandbox, as a user runs them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+from sage300_servicenow_sandbox import Sandbox, SandboxOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BIN = Path(sys.executable).parent
+
+
+@dataclass
+class Ended:
+    """How a pipe ended."""
+
+    tap: int
+    target: int
+    states: list[dict[str, Any]]
+    errors: str
+
+
+@dataclass
+class Pair:
+    """Tap and target with their settings, and both systems to look at."""
+
+    sandbox: Sandbox
+    folder: Path
+    tap: dict[str, Any] = field(default_factory=dict)
+    target: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.tap = {
+            "api_url": self.sandbox.sage_url,
+            "companies": list(self.sandbox.options.companies),
+            "username": "Integration",
+            "password": "sandbox",
+            "min_call_interval_ms": 0,
+            **self.tap,
+        }
+        self.target = {
+            "instance_url": self.sandbox.servicenow_url,
+            "client_id": "sandbox-client",
+            "client_secret": "sandbox-secret",
+            "ledger_path": str(self.folder / "ledger.sqlite"),
+            "max_retries": 1,
+            **self.target,
+        }
+
+    def run(self, state: dict[str, Any] | None = None) -> Ended:
+        """``tap-sage300 | target-servicenow``, and what came out of it."""
+        arguments = [str(BIN / "tap-sage300"), "--config", self._file("tap.json", self.tap)]
+        if state is not None:
+            arguments += ["--state", self._file("state.json", state)]
+        errors = self.folder / "errors.log"
+        with errors.open("w", encoding="utf-8") as log:
+            tap = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=log)
+            target = subprocess.Popen(
+                [
+                    str(BIN / "target-servicenow"),
+                    "--config",
+                    self._file("target.json", self.target),
+                ],
+                stdin=tap.stdout,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                encoding="utf-8",
+            )
+            assert tap.stdout is not None
+            tap.stdout.close()
+            printed, _ = target.communicate(timeout=120)
+            tap.wait(timeout=120)
+        return Ended(
+            tap=tap.returncode,
+            target=target.returncode,
+            states=[json.loads(line) for line in printed.splitlines()],
+            errors=errors.read_text(encoding="utf-8"),
+        )
+
+    def _file(self, name: str, content: dict[str, Any]) -> str:
+        path = self.folder / name
+        path.write_text(json.dumps(content), encoding="utf-8")
+        return str(path)
+
+    def sage(self, resource: str, company: str = "SAMINC") -> list[dict[str, Any]]:
+        """Everything a Sage 300 resource holds, read past the Web API."""
+        return self.control("GET", f"sage300/{company}/{resource}")["records"]
+
+    def servicenow(self, table: str) -> dict[str, dict[str, str]]:
+        """Everything a ServiceNow table holds, by source identifier, read past the Table API."""
+        rows = self.control("GET", f"servicenow/{table}")["rows"]
+        by_identifier = {row["correlation_id"]: row for row in rows}
+        assert len(by_identifier) == len(rows), f"{table} holds an identifier twice"
+        return by_identifier
+
+    def control(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        """A control endpoint of the sandbox."""
+        address = f"{self.sandbox.servicenow_url}/_sandbox/{path}"
+        response = requests.request(method, address, json=body, timeout=60)
+        assert response.ok, response.text
+        return response.json()
+
+    def writes(self) -> int:
+        """Rows sent to ServiceNow since the counters were reset."""
+        counters = self.control("GET", "counters")["servicenow"]
+        items = counters["batch_items"]
+        single = sum(counters["by_method"].get(m, 0) for m in ("PUT", "PATCH", "DELETE"))
+        return items.get("POST", 0) + items.get("PATCH", 0) + single
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """A small company and an empty instance."""
+    options = SandboxOptions(
+        sage_port=0, servicenow_port=0, companies=("SAMINC",), vendors=60, accounts=50, batches=16
+    )
+    with Sandbox(options) as running:
+        yield running
+
+
+@pytest.fixture
+def pair(sandbox: Sandbox, tmp_path: Path) -> Pair:
+    """Tap and target set up for the sandbox."""
+    return Pair(sandbox, tmp_path)
+
+
+@pytest.fixture
+def two_companies(tmp_path: Path) -> Iterator[Pair]:
+    """Two companies on one server, which number their vendors alike."""
+    options = SandboxOptions(
+        sage_port=0,
+        servicenow_port=0,
+        companies=("SAMINC", "SAMLTD"),
+        vendors=30,
+        accounts=30,
+        batches=6,
+    )
+    with Sandbox(options) as running:
+        yield Pair(running, tmp_path)
