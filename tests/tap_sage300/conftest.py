@@ -1,0 +1,240 @@
+"""A Sage 300 made of one function, and ways to run the tap against it or the sandbox."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import subprocess
+import sys
+import threading
+import urllib.request
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+import pytest
+from werkzeug.serving import make_server
+from werkzeug.wrappers import Request, Response
+
+from sage300_servicenow_sandbox import Sandbox, SandboxOptions
+from tap_sage300.tap import TapSage300
+
+COMMAND = str(Path(sys.executable).with_name("tap-sage300"))
+
+
+@dataclass
+class Output:
+    """What a tap wrote, message by message."""
+
+    text: str
+    messages: list = field(init=False)
+
+    def __post_init__(self):
+        self.messages = [
+            json.loads(line, parse_float=Decimal) for line in self.text.splitlines() if line
+        ]
+
+    def records(self, stream, company=None):
+        return [
+            message["record"]
+            for message in self.messages
+            if message["type"] == "RECORD"
+            and message["stream"] == stream
+            and company in (None, message["record"]["CompanyID"])
+        ]
+
+    @property
+    def schemas(self):
+        return {m["stream"]: m for m in self.messages if m["type"] == "SCHEMA"}
+
+    @property
+    def states(self):
+        return [m["value"] for m in self.messages if m["type"] == "STATE"]
+
+    @property
+    def state(self):
+        return self.states[-1]
+
+    def part(self, stream, company="SAMINC"):
+        parts = self.state["bookmarks"][stream]["partitions"]
+        return next(part for part in parts if part["context"] == {"CompanyID": company})
+
+
+def sync(config, state=None, catalog=None):
+    """Run the tap in this process."""
+    written = io.StringIO()
+    with contextlib.redirect_stdout(written):
+        tap = TapSage300(config=dict(config), state=state, catalog=catalog)
+        tap.sync_all()
+    return Output(written.getvalue())
+
+
+def only(*streams, **deselected):
+    """A catalog that selects some streams, without some of their properties."""
+    catalog = TapSage300(config={}, validate_config=False, setup_mapper=False).catalog_dict
+    for entry in catalog["streams"]:
+        name = entry["tap_stream_id"]
+        for item in entry["metadata"]:
+            if not item["breadcrumb"]:
+                item["metadata"]["selected"] = name in streams
+            elif item["breadcrumb"][-1] in deselected.get(name, ()):
+                item["metadata"]["selected"] = False
+    return catalog
+
+
+class FakeSage:
+    """A server whose answers come from a function of the request; it keeps every request."""
+
+    def __init__(self):
+        self.requests = []
+        self.answer = lambda _request: page([])
+        self._server = make_server("127.0.0.1", 0, self._app, threaded=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+        self.host = f"http://127.0.0.1:{self._server.server_port}"
+        self.url = self.host + "/Sage300WebApi"
+
+    def _app(self, environ, start_response):
+        request = Request(environ)
+        self.requests.append(request)
+        return self.answer(request)(environ, start_response)
+
+    def stop(self):
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def queries(self, resource=""):
+        return [
+            dict(parse_qsl(r.query_string.decode())) for r in self.requests if resource in r.path
+        ]
+
+
+def page(rows, **more):
+    """An answer with a list of rows; ``count`` and ``link`` as OData writes them."""
+    body = {"value": rows}
+    if "count" in more:
+        body["@odata.count"] = more["count"]
+    if "link" in more:
+        body["@odata.nextLink"] = more["link"]
+    return Response(json.dumps(body), content_type="application/json")
+
+
+def refusal(status, code, message="no"):
+    body = {"error": {"code": code, "message": {"lang": "en-US", "value": message}}}
+    return Response(json.dumps(body), status, content_type="application/json")
+
+
+@pytest.fixture
+def fake():
+    server = FakeSage()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def fake_config(fake):
+    return {
+        "api_url": fake.url,
+        "companies": ["SAMINC"],
+        "username": "reader",
+        "password": "Secret1",
+        "min_call_interval_ms": 0,
+        "max_retries": 0,
+    }
+
+
+class Site:
+    """The sandbox's Sage 300, and what a user there or a test does to it."""
+
+    def __init__(self, sandbox):
+        self.sandbox = sandbox
+        self.url = sandbox.sage_url
+        self._control = self.url.removesuffix("/Sage300WebApi") + "/_sandbox/"
+        self.config = {
+            "api_url": self.url,
+            "companies": ["SAMINC"],
+            "username": "integration",
+            "password": "sandbox",
+            "min_call_interval_ms": 0,
+            "max_retries": 0,
+        }
+
+    def call(self, path, body=None):
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(  # a loopback address
+            self._control + path,
+            data=data,
+            headers={"Content-Type": "application/json"},
+            method="GET" if body is None else "POST",
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.loads(answer.read(), parse_float=Decimal)
+
+    def records(self, resource, company="SAMINC"):
+        return self.call(f"sage300/{company}/{resource}")["records"]
+
+    def edit(self, resource, key, company="SAMINC", **values):
+        return self.call(f"sage300/{company}/{resource}/{key}/edit", values)
+
+    def post(self, number, company="SAMINC"):
+        return self.call(f"sage300/{company}/APInvoiceBatches/{number}/post", {})
+
+    def now(self, instant):
+        self.call("clock", {"now": instant})
+
+    def calls(self):
+        return self.call("counters")["sage300"]["calls"]
+
+    def fresh(self):
+        self.call("reset", {})
+        self.now("2026-11-20T12:00:00Z")
+        return self
+
+
+@pytest.fixture(scope="session")
+def sandbox_site():
+    options = SandboxOptions(
+        sage_port=0,
+        servicenow_port=0,
+        companies=("SAMINC", "SAMLTD"),
+        vendors=50,
+        accounts=40,
+        batches=12,
+    )
+    with Sandbox(options) as sandbox:
+        yield Site(sandbox)
+
+
+@pytest.fixture
+def site(sandbox_site):
+    return sandbox_site.fresh()
+
+
+@pytest.fixture
+def helpers():
+    return Helpers
+
+
+class Helpers:
+    """Functions of this file, since tests here cannot import one another."""
+
+    sync = staticmethod(sync)
+    only = staticmethod(only)
+    page = staticmethod(page)
+    refusal = staticmethod(refusal)
+    Response = Response
+
+    @staticmethod
+    def run(*arguments, config=None, folder, timeout=60):
+        """Run the installed command with a configuration file."""
+        words = list(arguments)
+        if config is not None:
+            path = folder / "config.json"
+            path.write_text(json.dumps(config), encoding="utf-8")
+            words = ["--config", str(path), *words]
+        return subprocess.run(  # the command under test
+            [COMMAND, *words], capture_output=True, text=True, timeout=timeout, check=False
+        )

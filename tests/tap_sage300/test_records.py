@@ -1,0 +1,116 @@
+"""From Sage's entities to Singer's records."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from importlib.resources import files
+
+import pytest
+
+from tap_sage300 import records
+
+STREAMS = ["APInvoiceBatches", "APVendors", "GLAccounts"]
+
+
+def schema_of(stream):
+    source = files("tap_sage300").joinpath("schemas", f"{stream}.json")
+    return json.loads(source.read_text(encoding="utf-8"))
+
+
+def build(stream, entity, leave_out=()):
+    maker = records.builder(schema_of(stream), lambda name: name not in leave_out, ("AcctSel",))
+    return maker.build("SAMINC", entity)
+
+
+def test_a_batch_keeps_its_details_and_its_digits():
+    made = build(
+        "APInvoiceBatches",
+        {
+            "BatchNumber": Decimal("58.0"),
+            "BatchTotal": Decimal("12.990"),
+            "UpdateOperation": "Unspecified",
+            "PartnerField": "x",
+            "Invoices": [
+                {
+                    "BatchNumber": Decimal("58.00"),
+                    "EntryNumber": 1,
+                    "ExchangeRate": Decimal("1.0000000"),
+                    "UpdateOperation": "Unspecified",
+                    "PartnerField": "y",
+                    "InvoiceDetails": [{"LineNumber": Decimal("20.0"), "UpdateOperation": "U"}],
+                    "InvoicePaymentSchedules": None,
+                }
+            ],
+        },
+    )
+    assert next(iter(made)) == "CompanyID"
+    assert made == {
+        "CompanyID": "SAMINC",
+        "BatchNumber": 58,
+        "BatchTotal": Decimal("12.990"),
+        "Invoices": [
+            {
+                "BatchNumber": 58,
+                "EntryNumber": 1,
+                "ExchangeRate": Decimal("1.0000000"),
+                "PartnerField": "y",
+                "InvoiceDetails": [{"LineNumber": 20}],
+                "InvoicePaymentSchedules": None,
+            }
+        ],
+    }
+    assert type(made["BatchNumber"]) is int
+    assert type(made["Invoices"][0]["InvoiceDetails"][0]["LineNumber"]) is int
+    assert str(made["BatchTotal"]) == "12.990"
+
+
+def test_what_is_not_selected_is_not_there():
+    entity = {"VendorNumber": "1", "VendorName": "A", "City": "B"}
+    assert build("APVendors", entity, {"City"}) == {
+        "CompanyID": "SAMINC",
+        "VendorNumber": "1",
+        "VendorName": "A",
+    }
+
+
+def test_strangers_are_named_but_helpers_are_not():
+    maker = records.builder(schema_of("GLAccounts"), lambda _name: True, ("AcctSelector",))
+    entity = {
+        "UnformattedAccount": "1",
+        "AcctSelectorFromAccount": "",
+        "UpdateOperation": "Unspecified",
+        "PartnerField": 1,
+    }
+    assert maker.unknown(entity) == {"PartnerField"}
+
+
+def test_select_is_asked_for_only_when_something_is_left_out():
+    schema = schema_of("APInvoiceBatches")
+    everything = records.builder(schema, lambda _name: True, ())
+    assert everything.to_select(("BatchNumber", None)) == []
+    few = records.builder(schema, lambda name: name in {"CompanyID", "Description"}, ())
+    assert few.to_select(("BatchNumber", "DateLastEdited", "BatchStatus", None)) == [
+        "BatchNumber",
+        "BatchStatus",
+        "DateLastEdited",
+        "Description",
+    ]
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_every_property_of_a_schema_is_typed(stream):
+    def check(schema, path):
+        for name, one in schema["properties"].items():
+            assert one["type"], f"{path}.{name}"
+            if "array" in one["type"]:
+                assert one["items"]["additionalProperties"] is True
+                check(one["items"], f"{path}.{name}")
+
+    check(schema_of(stream), stream)
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_no_schema_holds_helper_properties(stream):
+    names = schema_of(stream)["properties"]
+    assert not [n for n in names if n.startswith("AcctSelector") or n == "UpdateOperation"]

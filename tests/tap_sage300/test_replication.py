@@ -1,0 +1,217 @@
+"""Which window is read next, and what is remembered after each page."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+
+import pytest
+
+from tap_sage300 import replication
+from tap_sage300.replication import Reading, Rules
+from tap_sage300.state import CHANGES, NOT_FINAL, SWEEP, Progress, Window
+
+TODAY = dt.date(2026, 11, 22)
+RULES = Rules(lookback_days=2)
+
+
+def day(text):
+    return dt.date.fromisoformat(text)
+
+
+def begun(progress, **rules):
+    return replication.begin(progress, replace(RULES, **rules), TODAY).window
+
+
+@pytest.mark.parametrize(
+    ("progress", "rules", "window"),
+    [
+        # nothing known: everything, unless a start date bounds it
+        (Progress(), {}, Window(SWEEP)),
+        (Progress(), {"start_date": day("2026-01-01")}, Window(SWEEP, day("2026-01-01"))),
+        # known: from the bookmark less the look-back, but not from before the start date
+        (Progress(day("2026-11-20")), {}, Window(CHANGES, day("2026-11-18"))),
+        (Progress(day("2026-11-20")), {"lookback_days": 0}, Window(CHANGES, day("2026-11-20"))),
+        (
+            Progress(day("2026-11-20")),
+            {"start_date": day("2026-11-19")},
+            Window(CHANGES, day("2026-11-19")),
+        ),
+        # sweeps by the calendar
+        (Progress(day("2026-11-20"), TODAY), {"sweep_days": 0}, Window(SWEEP)),
+        (Progress(day("2026-11-20"), day("2026-11-16")), {"sweep_days": 6}, Window(SWEEP)),
+        (
+            Progress(day("2026-11-20"), day("2026-11-17")),
+            {"sweep_days": 6},
+            Window(CHANGES, day("2026-11-18")),
+        ),
+        (Progress(day("2026-11-20")), {"sweep_days": 6}, Window(SWEEP)),
+        # a cut window goes on, whatever else is due
+        (
+            Progress(day("2026-11-20"), window=Window(CHANGES, day("2026-11-01"), last_key="A")),
+            {"sweep_days": 0},
+            Window(CHANGES, day("2026-11-01"), last_key="A"),
+        ),
+        # the setting paging decides; what another way had reached is not trusted
+        (Progress(), {"paging": "skip"}, Window(SWEEP, skip=0)),
+        (Progress(window=Window(SWEEP, last_key="A")), {"paging": "skip"}, Window(SWEEP, skip=0)),
+        (Progress(window=Window(SWEEP, skip=300)), {"paging": "keyset"}, Window(SWEEP)),
+        (Progress(window=Window(SWEEP, skip=300)), {}, Window(SWEEP, skip=300)),
+    ],
+)
+def test_the_next_window(progress, rules, window):
+    assert begun(progress, **rules) == window
+
+
+def page(*keys, **facts):
+    return Reading(keys=keys, asked_on=TODAY, **{"full": False, **facts})
+
+
+def after(window, reading, progress=None, **rules):
+    start = replace(progress or Progress(day("2026-11-20")), window=window)
+    return replication.advance(start, reading, replace(RULES, **rules))
+
+
+def test_a_full_page_goes_on_after_its_last_key():
+    window = Window(CHANGES, day("2026-11-18"))
+    progress, remark = after(window, page("A", "B", full=True, count=5, high=day("2026-11-19")))
+    assert progress.window == replace(
+        window, until=TODAY, last_key="B", high=day("2026-11-19"), expected=5, received=2
+    )
+    assert progress.bookmark == day("2026-11-20")
+    assert remark == ""
+
+
+@pytest.mark.parametrize(
+    ("high", "bookmark"),
+    [
+        ("2026-11-21", "2026-11-21"),
+        ("2026-11-19", "2026-11-20"),  # never back
+        ("2027-03-01", "2026-11-22"),  # never past the server's date
+        (None, "2026-11-20"),
+    ],
+)
+def test_the_bookmark_moves_at_the_end_of_a_window(high, bookmark):
+    progress, _ = after(Window(CHANGES), page("A", high=high and day(high)))
+    assert progress.window is None
+    assert progress.bookmark == day(bookmark)
+    assert progress.last_sweep is None
+
+
+def test_the_server_date_is_that_of_the_first_page():
+    window = Window(SWEEP, until=day("2026-11-21"), last_key="A")
+    progress, _ = after(window, page("B", high=day("2026-11-22")))
+    assert progress.bookmark == day("2026-11-21")
+    assert progress.last_sweep == day("2026-11-21")
+
+
+def test_an_empty_company_stays_without_a_bookmark():
+    progress, _ = after(Window(SWEEP), page(count=0), Progress())
+    assert progress == Progress(last_sweep=TODAY)
+
+
+@pytest.mark.parametrize(
+    "reading",
+    [
+        page("A", full=True),  # as many as were asked for: there may be more
+        page("A", more=True),  # the server says so
+        page("A", count=2),  # the server announced more than came
+    ],
+)
+def test_a_window_is_not_ended_early(reading):
+    progress, _ = after(Window(SWEEP), reading)
+    assert progress.window is not None
+    assert progress.window.last_key == "A"
+
+
+@pytest.mark.parametrize(
+    "reading",
+    [
+        page("B", "A", ordered=False, full=True, count=9),
+        page(count=3),  # announced, and yet nothing comes after the key
+        page(more=True),
+    ],
+)
+def test_broken_order_starts_again_by_skip(reading):
+    progress, remark = after(Window(SWEEP, day("2026-01-01"), last_key="0"), reading)
+    assert progress.window == Window(SWEEP, day("2026-01-01"), until=TODAY, skip=0)
+    assert "read again from the start with $skip" in remark
+    with pytest.raises(ValueError, match="set paging to auto or skip"):
+        after(Window(SWEEP, last_key="0"), reading, paging="keyset")
+
+
+@pytest.mark.parametrize(
+    ("reading", "skip"),
+    [
+        (page("B", "A", full=True, ordered=False), 302),  # by rows received, not by page size
+        (page("B", "A", more=True, next_skip=400), 400),  # by what the server says
+        (page("B", "A", more=True, next_skip=300), 302),  # unless that leads nowhere
+        (page("B", "A", count=310), 302),
+    ],
+)
+def test_paging_by_skip(reading, skip):
+    progress, _ = after(Window(SWEEP, skip=300), reading)
+    assert progress.window is not None
+    assert (progress.window.skip, progress.window.last_key) == (skip, None)
+
+
+def test_paging_by_skip_ends_and_says_what_is_missing():
+    progress, remark = after(Window(SWEEP, skip=300, expected=310), page())
+    assert progress.window is None
+    assert remark == "310 rows were announced and 300 came"
+    progress, remark = after(Window(SWEEP, skip=300, expected=301), page("A"))
+    assert (progress.window, remark) == (None, "")
+
+
+OPEN = Progress(day("2026-11-20"), not_final=frozenset({3, 5, 8, 9}))
+
+
+def test_batches_that_could_change_are_checked_after_the_window():
+    # 3 was read again and is open still, 5 was read and is final, 12 is new and open
+    progress, _ = after(Window(CHANGES), page(3, 5, 12, not_final=frozenset({3, 12})), OPEN)
+    assert progress.not_final == {3, 8, 9, 12}
+    assert progress.window == Window(NOT_FINAL)
+    assert replication.to_check(progress, 10) == [8, 9]
+    assert progress.bookmark == day("2026-11-20")
+
+
+def test_nothing_is_checked_twice_in_a_run():
+    progress, _ = after(Window(CHANGES), page(3, 5, 8, 9, not_final=frozenset({3, 5, 8, 9})), OPEN)
+    assert progress.window is None
+
+
+def test_what_a_check_finds_final_or_gone_is_forgotten():
+    progress = replace(OPEN, window=Window(NOT_FINAL))
+    reading = page(3, 8, not_final=frozenset({8}), asked=(3, 5, 8), count=2)
+    progress, _ = replication.advance(progress, reading, RULES)
+    assert progress.not_final == {8, 9}
+    assert progress.window == Window(NOT_FINAL, last_key=8)
+    progress, _ = replication.advance(progress, page(9, asked=(9,), count=1), RULES)
+    assert progress.not_final == {8}
+    assert progress.window is None
+
+
+@pytest.mark.parametrize("sign", [{"count": 4}, {"more": True}])
+def test_absence_from_a_capped_answer_proves_nothing(sign):
+    progress = replace(OPEN, window=Window(NOT_FINAL))
+    reading = page(3, asked=(3, 5, 8, 9), not_final=frozenset({3}), **sign)
+    progress, _ = replication.advance(progress, reading, RULES)
+    assert progress.not_final == {3, 5, 8, 9}
+    assert replication.to_check(progress, 10) == [5, 8]
+
+
+def test_a_check_cut_short_goes_on_after_its_last_key():
+    progress = replace(OPEN, window=Window(NOT_FINAL, last_key=5))
+    assert replication.to_check(progress, 1) == [8]
+
+
+def test_putting_off_counts_the_runs():
+    progress = replication.put_off(replication.put_off(Progress(window=Window(SWEEP))))
+    assert progress.window == Window(SWEEP, waited=2)
+    assert replication.put_off(Progress()) == Progress()
+
+
+def test_highest_day_ignores_what_is_no_date():
+    values = [None, "2026-01-02T00:00:00Z", "2025-12-31T00:00:00Z", "never", 20260103]
+    assert replication.highest(values) == day("2026-01-02")
+    assert replication.highest([None]) is None
