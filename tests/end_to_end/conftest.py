@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
+
 from sage300_servicenow_sandbox import Sandbox, SandboxOptions
 
 if TYPE_CHECKING:
@@ -146,3 +147,9 @@ def two_companies(tmp_path: Path) -> Iterator[Pair]:
     )
     with Sandbox(options) as running:
         yield Pair(running, tmp_path)
+
+
+@pytest.fixture
+def pair_class() -> type[Pair]:
+    """For tests that need a sandbox of their own size."""
+    return Pair

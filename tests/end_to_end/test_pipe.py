@@ -38,9 +38,7 @@ def test_a_morning_of_work_arrives_and_nothing_else_is_written(pair: Pair) -> No
     vendor = pair.sage("APVendors")[3]
     account = pair.sage("GLAccounts")[4]
     batch = next(b for b in pair.sage("APInvoiceBatches") if b["BatchStatus"] == "Open")
-    pair.control(
-        "POST", f"sage300/SAMINC/APVendors/{vendor['VendorNumber']}/edit", {"City": "Åbo"}
-    )
+    pair.control("POST", f"sage300/SAMINC/APVendors/{vendor['VendorNumber']}/edit", {"City": "Åbo"})
     pair.control(
         "POST",
         f"sage300/SAMINC/GLAccounts/{account['UnformattedAccount']}/edit",

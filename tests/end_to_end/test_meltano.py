@@ -1,0 +1,124 @@
+"""Meltano with the project as it is shipped."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Pair
+
+ROOT = Path(__file__).parents[2]
+MELTANO = Path(sys.executable).parent / "meltano"
+
+
+@pytest.fixture
+def environment(pair: Pair) -> dict[str, str]:
+    """The sandbox environment, pointed at this test's sandbox, with a state of its own."""
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("TAP_", "TARGET_", "SAGE300_", "SERVICENOW_", "MELTANO_"))
+    }
+    return {
+        **inherited,
+        "MELTANO_DATABASE_URI": f"sqlite:///{(pair.folder / 'meltano.db').as_posix()}",
+        "TAP_SAGE300_API_URL": pair.sandbox.sage_url,
+        "TARGET_SERVICENOW_INSTANCE_URL": pair.sandbox.servicenow_url,
+        "TARGET_SERVICENOW_LEDGER_PATH": pair.target["ledger_path"],
+    }
+
+
+def meltano(
+    environment: dict[str, str], *arguments: str, folder: Path = ROOT
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(MELTANO), *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=240,
+        check=False,
+    )
+
+
+def test_the_job_runs_from_any_folder_and_keeps_its_state(
+    pair: Pair, environment: dict[str, str]
+) -> None:
+    # No registry can be asked: what is installed must do.
+    offline = {**environment, "UV_OFFLINE": "1", "PIP_NO_INDEX": "1"}
+    first = meltano(offline, "run", "sage300-to-servicenow", folder=ROOT / "docs")
+    assert first.returncode == 0, first.stderr
+    assert len(pair.servicenow("proc_vendor")) == 60
+    assert len(pair.servicenow("itfm_gl_accounts")) == 50
+    assert len(pair.servicenow("sn_apo_invoice")) > 20
+
+    pair.control("POST", "counters/reset")
+    second = meltano(offline, "run", "sage300-to-servicenow")
+    assert second.returncode == 0, second.stderr
+    assert pair.writes() == 0
+    calls = pair.control("GET", "counters")["sage300"]["by_path"]
+    assert calls["AP/APVendors"] == 1, "the second run reads only what is new"
+
+
+def test_a_schedule_runs_the_job(pair: Pair, environment: dict[str, str]) -> None:
+    ran = meltano(environment, "schedule", "run", "sage300-to-servicenow-daily")
+    assert ran.returncode == 0, ran.stderr
+    assert len(pair.servicenow("proc_vendor")) == 60
+
+
+def test_the_schedules_are_daily_and_at_month_end(environment: dict[str, str]) -> None:
+    listed = meltano(environment, "schedule", "list", "--format=json")
+    schedules = json.loads(listed.stdout)["schedules"]["job"]
+    assert {s["name"]: s["cron_interval"] for s in schedules} == {
+        "sage300-to-servicenow-daily": "0 2 * * *",
+        "sage300-to-servicenow-month-end": "0 */2 28-31,1-5 * *",
+    }
+
+
+@pytest.mark.parametrize("plugin", ["tap-sage300", "target-servicenow"])
+def test_every_setting_has_a_title_and_says_what_it_is_for(
+    environment: dict[str, str], plugin: str
+) -> None:
+    listed = meltano(environment, "config", "list", "--all", plugin)
+    assert listed.returncode == 0, listed.stderr
+    lines = listed.stdout.splitlines()
+    heads = [n for n, line in enumerate(lines) if re.match(r"\w+ .*\[env: ", line)]
+    assert len(heads) > 15
+    for head in heads:
+        assert re.match(r"\t[^:]+: .{20,}", lines[head + 1]), lines[head]
+
+
+def test_prod_takes_everything_from_the_environment_file(
+    pair: Pair, environment: dict[str, str]
+) -> None:
+    names = [
+        line.partition("=")[0]
+        for line in (ROOT / ".env.example").read_text(encoding="utf-8").splitlines()
+        if re.match(r"[A-Z0-9_]+=", line)
+    ]
+    del environment["TAP_SAGE300_API_URL"], environment["TARGET_SERVICENOW_INSTANCE_URL"]
+    values = {
+        "SAGE300_API_URL": pair.sandbox.sage_url,
+        "SAGE300_COMPANIES": '["SAMINC"]',
+        "SAGE300_USERNAME": "INTEGRATION",
+        "SAGE300_PASSWORD": "SANDBOX",
+        "SERVICENOW_INSTANCE_URL": pair.sandbox.servicenow_url,
+        "SERVICENOW_AUTH_METHOD": "oauth_client_credentials",
+        "SERVICENOW_CLIENT_ID": "sandbox-client",
+        "SERVICENOW_CLIENT_SECRET": "sandbox-secret",
+        "SERVICENOW_USERNAME": "",
+        "SERVICENOW_PASSWORD": "",
+    }
+    assert set(names) == set(values)
+    ran = meltano({**environment, **values}, "--environment=prod", "run", "sage300-to-servicenow")
+    assert ran.returncode == 0, ran.stderr
+    assert len(pair.servicenow("proc_vendor")) == 60
