@@ -4,6 +4,8 @@
 # Both install what they need, once.
 
 PYTHON ?= python3
+# Many company networks have an authority of their own; uv then must ask the system about it.
+export UV_SYSTEM_CERTS ?= 1
 BIN := .venv/bin
 PACKAGES := tap-sage300 target-servicenow sandbox
 MANIFESTS := $(PACKAGES:%=%/pyproject.toml)
