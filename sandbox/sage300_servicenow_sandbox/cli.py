@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import signal
+import sqlite3
 import sys
 import time
 from pathlib import Path
@@ -77,7 +78,10 @@ _COUNT = click.IntRange(0)
     help="Company database; may be given several times.",
 )
 @click.option(
-    "--vendors", type=_COUNT, default=_DEFAULTS.vendors, help="Vendors a company is made with."
+    "--vendors",
+    type=click.IntRange(1),
+    default=_DEFAULTS.vendors,
+    help="Vendors a company is made with.",
 )
 @click.option(
     "--accounts",
@@ -113,8 +117,12 @@ def up(**options: Any) -> None:
             sys.stdout.flush()
             while True:
                 time.sleep(1)
-    except (PortTakenError, OSError) as error:
+    except PortTakenError as error:
         raise click.ClickException(str(error)) from None
+    except (OSError, sqlite3.Error) as error:
+        raise click.ClickException(
+            f"The data in {options['data']} cannot be used: {error}."
+        ) from None
 
 
 def _leave(_signal: int, _frame: FrameType | None) -> None:

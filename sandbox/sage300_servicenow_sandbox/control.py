@@ -170,9 +170,11 @@ def _insert_row(sandbox: Sandbox, table: str, body: dict[str, Any]) -> str:
     try:
         return json.dumps(sandbox.servicenow.insert(table, body))
     except KeyError as error:
-        raise _RefusedError(404, f"There is no table {table}: {error}.") from None
+        if error.args[0] == table:
+            raise _RefusedError(404, f"ServiceNow has no table {table}.") from None
+        raise _RefusedError(400, str(error.args[0])) from None
     except ApiError as error:
-        raise _RefusedError(400, str(error)) from None
+        raise _RefusedError(400, f"ServiceNow refuses the row: {error}.") from None
 
 
 def _reset(sandbox: Sandbox) -> str:

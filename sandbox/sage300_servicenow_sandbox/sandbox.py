@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 class SandboxOptions:
     """What a sandbox is made of.
 
-    Port 0 takes any free port. `vendors`, `accounts` and `batches` are per company. `data` is
+    Port 0 takes any free port. `vendors`, `accounts` (at least one each) and
+    `batches` are per company. `data` is
     the directory that keeps both databases between runs; None uses a temporary one.
     `latency_ms` is added to every answer of both systems.
     """

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _STRUCTURES = {1: "ACCT", 2: "ACDV", 3: "ACDVRG"}
 _EXPENSE_SPLITS = 8
+_SITES = 20
 
 
 def most_accounts() -> int:
@@ -81,18 +82,26 @@ def _expense_indexes(accounts: int) -> list[int]:
 @cache
 def _splits() -> list[list[str]]:
     """List the segments that may follow the first, small codes first: none, 100, 100-10, 200..."""
-    divisions = [code for code, _ in tables()["divisions"]]
+    divisions = list(_divisions())
     regions = [[], *([code] for code, _ in tables()["regions"])]
-    ranked = sorted(
-        product(range(len(divisions)), range(len(regions))), key=lambda pair: (sum(pair), pair)
-    )
+    pairs = product(range(len(divisions)), range(len(regions)))
+    ranked = sorted(pairs, key=lambda pair: (sum(pair), pair))
     return [[], *([divisions[first], *regions[second]] for first, second in ranked)]
+
+
+def _divisions() -> dict[str, str]:
+    """Give the names of the divisions and of their sites by code: 100, 200... 101, 201..."""
+    return {
+        f"{int(code) + site}": f"{name} site {site}" if site else name
+        for site in range(_SITES)
+        for code, name in tables()["divisions"]
+    }
 
 
 @cache
 def _names() -> dict[str, str]:
-    rows = (*tables()["chart"], *tables()["divisions"], *tables()["regions"])
-    return {code: name for code, name, *_ in rows}
+    rows = (*tables()["chart"], *tables()["regions"])
+    return {**{code: name for code, name, *_ in rows}, **_divisions()}
 
 
 def _yes(value: bool) -> str:  # noqa: FBT001

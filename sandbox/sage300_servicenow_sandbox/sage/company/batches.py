@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 from .invoices import invoice
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Iterator
 
     from .plan import CompanyPlan
 
 _HISTORY_DAYS = 730
+_RECENT_DAYS = 9
 _RECENT_SHARE = 10
 _LEAST_RECENT = 4
 _DELETED_EVERY = 11
@@ -32,22 +34,30 @@ def batches(plan: CompanyPlan) -> Iterator[dict[str, Any]]:
 
 def _status(plan: CompanyPlan, number: int) -> str:
     """The last tenth is not posted yet; of the others every eleventh was deleted."""
-    recent = max(_LEAST_RECENT, plan.batches // _RECENT_SHARE)
-    from_end = plan.batches - number
-    if from_end < recent:
-        if from_end == recent - 1:
+    place = number - _settled(plan)
+    if place > 0:
+        if place == 1:
             return "PostInProgress"
-        return "ReadyToPost" if from_end % 3 == 2 else "Open"  # noqa: PLR2004
+        return "ReadyToPost" if place % 3 == 2 else "Open"  # noqa: PLR2004
     return "Deleted" if number % _DELETED_EVERY == _LEAST_RECENT else "Posted"
+
+
+def _settled(plan: CompanyPlan) -> int:
+    """Return how many batches are posted or deleted."""
+    return plan.batches - max(_LEAST_RECENT, plan.batches // _RECENT_SHARE)
+
+
+def _age(plan: CompanyPlan, number: int, rng: random.Random) -> int:
+    """Return the days from a batch's date to the plan's day."""
+    before_last = _settled(plan) - number
+    if before_last < 0:
+        return rng.randint(0, _RECENT_DAYS)
+    return _RECENT_DAYS + before_last * _HISTORY_DAYS // _settled(plan)
 
 
 def _batch(plan: CompanyPlan, number: int, status: str, sequence: int) -> dict[str, Any]:
     rng = plan.random("batch", number)
-    from_end = plan.batches - number
-    age = from_end * _HISTORY_DAYS // plan.batches
-    if status not in ("Posted", "Deleted"):
-        age = min(age, rng.randint(0, 9))
-    batch_date = plan.day - timedelta(days=age)
+    batch_date = plan.day - timedelta(days=_age(plan, number, rng))
     entries = [
         invoice(plan, number, entry, batch_date) for entry in range(1, rng.randint(1, 6) + 1)
     ]

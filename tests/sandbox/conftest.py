@@ -1,0 +1,93 @@
+"""A running sandbox over real HTTP, and a client for its Sage 300 side and its controls."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+
+from sage300_servicenow_sandbox import Sandbox, SandboxOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+CREDENTIALS = ("INTEGRATION", "SANDBOX")
+NOW = datetime(2026, 11, 20, 10, 0, tzinfo=timezone.utc)
+
+
+class Client:
+    """Calls one sandbox as a user of its Web API, and as a test that moves things."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        self.session = requests.Session()
+        self.session.auth = CREDENTIALS
+        self.control_url = sandbox.sage_url.removesuffix("/Sage300WebApi") + "/_sandbox/"
+
+    def url(self, path: str, company: str = "SAMINC") -> str:
+        module = path[:2]
+        return f"{self.sandbox.sage_url}/v1.0/-/{company}/{module}/{path}"
+
+    def get(self, path: str, **options: Any) -> requests.Response:
+        """GET a resource; options are query options without their dollar sign."""
+        params = {f"${name}": str(value) for name, value in options.items()}
+        return self.session.get(self.url(path), params=params)
+
+    def page(self, path: str, **options: Any) -> dict[str, Any]:
+        answer = self.get(path, **options)
+        assert answer.status_code == 200, answer.text
+        return json.loads(answer.text, parse_float=Decimal)
+
+    def refusal(self, path: str, **options: Any) -> tuple[int, str, str]:
+        answer = self.get(path, **options)
+        error = answer.json()["error"]
+        assert error["message"]["lang"] == "en-US"
+        return answer.status_code, error["code"], error["message"]["value"]
+
+    def records(self, resource: str, company: str = "SAMINC") -> list[dict[str, Any]]:
+        """All records of a resource, from behind the Web API."""
+        answer = requests.get(f"{self.control_url}sage300/{company}/{resource}")
+        return json.loads(answer.text, parse_float=Decimal)["records"]
+
+    def control(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
+        answer = requests.request(method, self.control_url + path, json=body)
+        return answer.status_code, json.loads(answer.text, parse_float=Decimal)
+
+
+@pytest.fixture(scope="session")
+def start() -> Callable[..., Sandbox]:
+    """Describe a sandbox on free ports, at a fixed time; it starts in a with block."""
+
+    def describe(**options: Any) -> Sandbox:
+        sandbox = Sandbox(SandboxOptions(sage_port=0, servicenow_port=0, **options))
+        sandbox.clock.set(NOW)
+        return sandbox
+
+    return describe
+
+
+@pytest.fixture(scope="session")
+def client_of() -> Callable[[Sandbox], Client]:
+    return Client
+
+
+@pytest.fixture(scope="module")
+def reader(start: Callable[..., Sandbox]) -> Iterator[Client]:
+    """A client of a sandbox that the whole module only reads."""
+    with start() as sandbox:
+        client = Client(sandbox)
+        yield client
+        client.session.close()
+
+
+@pytest.fixture
+def client(start: Callable[..., Sandbox]) -> Iterator[Client]:
+    """A client of a small sandbox of the test's own."""
+    with start(vendors=12, accounts=44, batches=12) as sandbox:
+        client = Client(sandbox)
+        yield client
+        client.session.close()

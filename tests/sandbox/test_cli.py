@@ -1,0 +1,151 @@
+"""The command `sandbox up` as a process: ready line, clean end, and what it refuses."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import pytest
+import requests
+
+COMMAND = [sys.executable, "-c", "from sage300_servicenow_sandbox.cli import main; main()", "up"]
+SMALL = ["--vendors", "5", "--accounts", "44", "--batches", "6"]
+FREE_PORTS = ["--sage-port", "0", "--servicenow-port", "0"]
+
+
+@contextmanager
+def _running(*arguments):
+    """Start the command; give the process and its first line; end the process if need be."""
+    process = subprocess.Popen(
+        [*COMMAND, *SMALL, *FREE_PORTS, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    try:
+        yield process, process.stdout.readline()
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def _urls(line):
+    return re.findall(r"http://127\.0\.0\.1:\d+(?:/\w+)?", line)
+
+
+def test_the_ready_line_says_all_that_a_client_needs():
+    with _running("--company", "SAMINC", "--company", "SAMLTD") as (_, line):
+        sage, servicenow = _urls(line)
+        for company in ("SAMINC", "SAMLTD"):
+            answer = requests.get(
+                f"{sage}/v1.0/-/{company}/AP/APVendors", auth=("INTEGRATION", "SANDBOX")
+            )
+            assert len(answer.json()["value"]) == 5
+        assert requests.get(f"{servicenow}/api/now/table/proc_vendor").status_code == 401
+    assert "INTEGRATION" in line
+    assert "SANDBOX" in line
+    assert "sandbox-client" in line
+    assert "SAMLTD: 5 APVendors, 6 APInvoiceBatches, 44 GLAccounts" in line
+    assert "continued" not in line
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM that a process can catch")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_cleanly_even_with_a_connection_open(number):
+    with _running() as (process, line), requests.Session() as session:
+        session.get(_urls(line)[0])
+        process.send_signal(number)
+        rest, errors = process.communicate(timeout=20)
+        assert process.returncode == 0
+        assert rest == errors == ""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM that a process can catch")
+def test_data_are_kept_in_the_directory_and_said_to_be(tmp_path):
+    data = tmp_path / "new" / "data"
+    with _running("--data", str(data)) as (process, line):
+        control = _urls(line)[0].removesuffix("/Sage300WebApi") + "/_sandbox/"
+        edit = {"VendorName": "Kept"}
+        answer = requests.post(f"{control}sage300/SAMINC/APVendors/1010/edit", json=edit)
+        assert answer.status_code == 200
+        row = requests.post(f"{control}servicenow/proc_vendor", json={"name": "Kept"}).json()
+        process.terminate()
+        process.communicate(timeout=20)
+    again = ("--data", str(data), "--vendors", "50", "--company", "SAMINC", "--company", "NEW")
+    with _running(*again) as (_, line):
+        control = _urls(line)[0].removesuffix("/Sage300WebApi") + "/_sandbox/"
+        vendors = requests.get(f"{control}sage300/SAMINC/APVendors").json()["records"]
+        rows = requests.get(f"{control}servicenow/proc_vendor").json()["rows"]
+    assert [vendor["VendorName"] for vendor in vendors][1] == "Kept"
+    assert "SAMINC (continued): 5 APVendors" in line
+    assert "NEW: 50 APVendors" in line
+    assert rows == [row]
+
+
+def _fail(*arguments):
+    done = subprocess.run(
+        [*COMMAND, *SMALL, *arguments],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=30,
+        check=False,
+    )
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stderr.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize("option", ["--sage-port", "--servicenow-port"])
+def test_a_port_in_use_is_one_sentence(option):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        code, sentence = _fail(*FREE_PORTS, option, port)
+    assert code == 1
+    assert sentence.startswith(f"Error: Cannot listen on 127.0.0.1:{port}: ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (("--host", "0.0.0.0"), "loopback"),
+        (("--host", "example.com"), "loopback"),
+        (("--company", "saminc"), "company ID"),
+        (("--company", "TOOLONGID"), "company ID"),
+        (("--vendors", "0"), "--vendors"),
+        (("--batches", "many"), "--batches"),
+        (("--sage-port", "70000"), "--sage-port"),
+    ],
+)
+def test_a_wrong_option_is_one_sentence(arguments, part):
+    code, sentence = _fail(*FREE_PORTS, *arguments)
+    assert code == 2
+    assert part in sentence
+
+
+def test_a_directory_with_other_data_is_one_sentence(tmp_path):
+    (tmp_path / "sage300.sqlite").write_bytes(b"no database" * 500)
+    code, sentence = _fail(*FREE_PORTS, "--data", str(tmp_path))
+    assert code == 1
+    assert str(tmp_path) in sentence
+
+
+def test_every_option_has_help():
+    done = subprocess.run([*COMMAND, "--help"], capture_output=True, encoding="utf-8", check=True)
+    for option in (
+        "host",
+        "sage-port",
+        "servicenow-port",
+        "data",
+        "company",
+        "vendors",
+        "accounts",
+    ):
+        assert f"--{option} " in done.stdout
+    for option in ("batches", "random-seed", "latency-ms"):
+        assert f"--{option} " in done.stdout
