@@ -92,6 +92,22 @@ class ServiceNowApp:
         with self._turn:
             return self._records.insert(definition, values, user=_BY_HAND)
 
+    def define_table(self, name: str, columns: Mapping[str, str]) -> None:
+        """Add a table, as an administrator would; a reset empties it but lets it be.
+
+        Args:
+            name: the table's.
+            columns: internal types, such as string or glide_date_time, by column name.
+
+        Raises:
+            ValueError: there is a table of that name.
+        """
+        with self._turn:
+            table = self._schema.define(name, columns)
+            with self._rows.transaction() as connection:
+                store.create(connection, table)
+            self._describe()
+
     def reset(self) -> None:
         """Empty the tables and forget the token."""
         with self._turn:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _LENGTHS = {"reference": 32, "decimal": 15}
 _LENGTH = 40
+_LONG_TEXT = 4000
+_SCALE = 7
 _EMPTY = {"boolean": "false"}
 
 
@@ -62,7 +64,30 @@ class Table:
 class Schema:
     """All tables by name."""
 
-    tables: Mapping[str, Table]
+    tables: dict[str, Table]
+
+    def define(self, name: str, columns: Mapping[str, str]) -> Table:
+        """Add a table whose columns are of the types given, besides what every table has.
+
+        Text is as long as the dictionary of a real instance lets a plain text be.
+
+        Raises:
+            ValueError: there is a table of that name.
+        """
+        if name in self.tables:
+            raise ValueError(f"There is a table {name} already.")
+        described = {
+            column: {
+                "label": column,
+                "type": kind,
+                "max_length": _LENGTHS.get(kind, _LONG_TEXT),
+                "scale": _SCALE,
+            }
+            for column, kind in columns.items()
+        }
+        spec: dict[str, Any] = {"label": name, "display": "sys_id", "columns": described}
+        self.tables[name] = _table(name, _document()["system_columns"], **spec)
+        return self.tables[name]
 
     def walk(self, table: str, path: str) -> tuple[Column, ...]:
         """Follow a dot-walked field such as `invoice.vendor.name` from a table.
@@ -80,13 +105,18 @@ class Schema:
         return tuple(steps)
 
 
-@cache
 def load() -> Schema:
-    """Read tables.yml, once per process."""
+    """Give the tables of tables.yml, each time as a schema of its own."""
+    shared = _document()["system_columns"]
+    tables = _document()["tables"].items()
+    return Schema({name: _table(name, shared, **spec) for name, spec in tables})
+
+
+@cache
+def _document() -> dict[str, Any]:
     text = (files(__package__) / "tables.yml").read_text(encoding="utf-8")
     document: dict[str, Any] = yaml.safe_load(text)
-    shared = document["system_columns"]
-    return Schema({name: _table(name, shared, **spec) for name, spec in document["tables"].items()})
+    return document
 
 
 def _table(name: str, shared: dict[str, Any], columns: dict[str, Any], **spec: Any) -> Table:

@@ -31,7 +31,7 @@ class Store:
         self.connection.create_collation("number", compare_numbers)
         with self.transaction() as connection:
             for table in schema.tables.values():
-                _create(connection, table)
+                create(connection, table)
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -104,7 +104,8 @@ def every(connection: sqlite3.Connection, table: Table) -> list[Row]:
     return [dict(zip(table.columns, values, strict=True)) for values in rows]
 
 
-def _create(connection: sqlite3.Connection, table: Table) -> None:
+def create(connection: sqlite3.Connection, table: Table) -> None:
+    """Make a table and its index where they are not there yet."""
     definitions = ", ".join(
         f'"{name}" TEXT NOT NULL COLLATE NOCASE{" PRIMARY KEY" if name == "sys_id" else ""}'
         for name in table.columns
