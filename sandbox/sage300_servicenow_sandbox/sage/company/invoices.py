@@ -1,25 +1,23 @@
-"""AP invoices, credit notes and debit notes: lines, taxes, totals and payment schedules."""
+"""AP invoices, credit notes and debit notes: headers, totals and payment schedules."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from .accounts import description, expense_account
-from .optional_fields import detail_optional_fields, invoice_optional_fields
+from .lines import make_line, properties_of
+from .optional_fields import invoice_optional_fields
 from .plan import cents, tables
 from .vendors import vendor
 
 if TYPE_CHECKING:
-    import random
     from datetime import date
 
+    from .lines import Line
     from .plan import CompanyPlan
 
 _NUMBERS = {"Invoice": "INV{}", "CreditNote": "CN-{}", "DebitNote": "DN-{}"}
-_LINE_STEP = 20  # Sage 300 numbers lines 20, 40, 60...
 _COPIED = (
     "VendorNumber",
     "VendorName",
@@ -44,35 +42,6 @@ _COPIED = (
 )
 
 
-@dataclass(frozen=True)
-class _Tax:
-    """The tax of one authority on one line."""
-
-    place: int
-    rate: Decimal
-    amount: Decimal
-    recoverable: bool
-
-
-@dataclass(frozen=True)
-class _Line:
-    """A line's own facts, from which its properties follow."""
-
-    number: int
-    amount: Decimal
-    account: str
-    text: str
-    taxes: tuple[_Tax, ...]
-
-    @property
-    def tax(self) -> Decimal:
-        return sum((tax.amount for tax in self.taxes), Decimal(0))
-
-    @property
-    def recoverable(self) -> Decimal:
-        return sum((tax.amount for tax in self.taxes if tax.recoverable), Decimal(0))
-
-
 def invoice(
     plan: CompanyPlan, batch_number: int, entry_number: int, batch_date: date
 ) -> dict[str, Any]:
@@ -85,7 +54,7 @@ def invoice(
     rate = Decimal(tables()["countries"][supplier["Country"]][2])
     taxable = rng.random() < 0.8  # noqa: PLR2004
     lines = [
-        _line(plan, rng, supplier, place * _LINE_STEP, taxable=taxable)
+        make_line(plan, rng, supplier, place, taxable=taxable)
         for place in range(1, rng.choice((1, 1, 2, 2, 3, 4)) + 1)
     ]
     options = invoice_optional_fields(rng, document_date)
@@ -129,91 +98,13 @@ def invoice(
         **_totals(lines, rate),
         **_tax_group(supplier["TaxGroup"]),
         **_payment(keys, supplier["Terms"], lines, rate, document_date),
-        "InvoiceDetails": [_detail(rng, keys, line, rate, document_date) for line in lines],
+        "InvoiceDetails": [properties_of(rng, keys, line, rate, document_date) for line in lines],
         "NumberOfOptionalFields": len(options),
         "InvoiceOptionalFields": [{**keys, **option} for option in options],
     }
 
 
-def _line(
-    plan: CompanyPlan,
-    rng: random.Random,
-    supplier: dict[str, Any],
-    number: int,
-    *,
-    taxable: bool,
-) -> _Line:
-    account = expense_account(plan, rng)
-    if number == _LINE_STEP and supplier["GLAccount"]:
-        account = supplier["GLAccount"]
-    large = rng.random() < 0.05  # noqa: PLR2004
-    amount = Decimal(rng.randint(1200, 9_000_000 if large else 250_000)) / 100
-    authorities = tables()["tax_groups"][supplier["TaxGroup"]][1]
-    taxes = tuple(
-        _Tax(place, Decimal(percent), cents(amount * Decimal(percent) / 100), bool(recoverable))
-        for place, (_, _, percent, recoverable) in enumerate(authorities, 1)
-    )
-    return _Line(
-        number, amount, account, rng.choice(tables()["line_texts"]), taxes if taxable else ()
-    )
-
-
-def _detail(
-    rng: random.Random, keys: dict[str, int], line: _Line, rate: Decimal, day: date
-) -> dict[str, Any]:
-    options = detail_optional_fields(rng)
-    allocated = line.tax - line.recoverable
-    properties: dict[str, Any] = {
-        **keys,
-        "LineNumber": line.number,
-        "DistributionDescription": line.text,
-        "SageFixedAssetsAssetDescript": line.text,
-        "GLAccount": line.account,
-        "AccountDescription": description(line.account),
-        "AccountExists": 1,
-        "AccountStatus": 1,
-        "DestinationExists": 1,
-        "DestinationStatus": 1,
-        "DistributionCodeStatus": 1,
-        "RouteStatus": 1,
-        "BillingDate": day,
-        "Discountable": "Yes",
-        "DistributedAmount": line.amount,
-        "DistributedAmountBeforeTaxes": line.amount,
-        "FunctionalDistributedAmount": cents(line.amount * rate),
-        "FunctionalDistributionNetOfTaxes": cents(line.amount * rate),
-        "TaxTotal": line.tax,
-        "TaxReportingTotal": line.tax,
-        "TaxAllocatedTotal": allocated,
-        "TaxReportingAllocatedTax": allocated,
-        "FunctionalTaxAllocatedTotal": cents(allocated * rate),
-        "GLDistributedAmount": line.amount + allocated,
-        "NumberOfOptionalFields": len(options),
-        "InvoiceDetailOptionalFields": [
-            {**keys, "LineNumber": line.number, **option} for option in options
-        ],
-    }
-    for tax in line.taxes:
-        spent = "RecoverableTaxAmount" if tax.recoverable else "TaxAllocatedAmount"
-        functional = "TaxRecoverableAmount" if tax.recoverable else "TaxAllocatedAmount"
-        properties |= {
-            f"TaxClass{tax.place}": 1,
-            f"TaxRate{tax.place}": tax.rate,
-            f"BaseTax{tax.place}": line.amount,
-            f"TaxAmount{tax.place}": tax.amount,
-            f"TaxAmount{tax.place}Total": tax.amount,
-            f"TaxReportingAmount{tax.place}": tax.amount,
-            f"FunctionalTaxBase{tax.place}": cents(line.amount * rate),
-            f"FunctionalTaxAmount{tax.place}": cents(tax.amount * rate),
-            f"{spent}{tax.place}": tax.amount,
-            f"Functional{functional}{tax.place}": cents(tax.amount * rate),
-        }
-        if tax.recoverable:
-            properties[f"TaxReportingRecoverableTax{tax.place}"] = tax.amount
-    return properties
-
-
-def _totals(lines: list[_Line], rate: Decimal) -> dict[str, Any]:
+def _totals(lines: list[Line], rate: Decimal) -> dict[str, Any]:
     net = sum((line.amount for line in lines), Decimal(0))
     tax = sum((line.tax for line in lines), Decimal(0))
     recoverable = sum((line.recoverable for line in lines), Decimal(0))
@@ -270,7 +161,7 @@ def _tax_group(code: str) -> dict[str, Any]:
 
 
 def _payment(
-    keys: dict[str, int], terms: str, lines: list[_Line], rate: Decimal, day: date
+    keys: dict[str, int], terms: str, lines: list[Line], rate: Decimal, day: date
 ) -> dict[str, Any]:
     """Give due date, discount and schedule: instalments by percent, the last takes the rest."""
     terms_description, percent, discount_days, instalments = tables()["terms"][terms]
