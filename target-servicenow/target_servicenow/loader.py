@@ -77,7 +77,7 @@ class Loader:
     def _load(self, table: Table, rendered: Iterable[Row | Unrendered]) -> None:
         rows: list[Row] = []
         unfit: list[Entry] = []
-        for row in rendered:
+        for row in {row.identifier: row for row in rendered}.values():  # the last version counts
             if isinstance(row, Row):
                 rows.append(row)
             else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from singer_sdk.exceptions import MissingKeyPropertiesError
 from singer_sdk.sinks import BatchSink
 from typing_extensions import override
 
@@ -33,6 +34,15 @@ class TableSink(BatchSink):
     @override
     def get_validator(self) -> None:
         """No validation of properties nobody maps: rendering checks every one that is."""
+
+    @override
+    def _singer_validate_message(self, record: dict[str, Any]) -> None:
+        missing = [name for name in self.key_properties if name not in record]
+        if missing:
+            raise MissingKeyPropertiesError(
+                f"A record of stream {self.stream_name} lacks its key property "
+                f"{' and '.join(missing)}: check the tap, and stream_maps if there are any"
+            )
 
     @override
     def _parse_timestamps_in_record(

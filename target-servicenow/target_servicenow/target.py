@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import logging
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from jsonschema import Draft202012Validator
-from singer_sdk.exceptions import SingerSDKError
+from singer_sdk.exceptions import (
+    RecordsWithoutSchemaException,
+)
 from singer_sdk.helpers.capabilities import PluginCapabilities
-from singer_sdk.plugin_base import PluginBase
-from singer_sdk.target_base import Target
 from typing_extensions import override
 
+from target_servicenow import config as configuration
 from target_servicenow import preflight, settings
-from target_servicenow.api.errors import StopRun
 from target_servicenow.api.oauth import BasicAuth
 from target_servicenow.api.session import Session, client_credentials
-from target_servicenow.ledger.store import Ledger, LedgerError
+from target_servicenow.command_line import CommandLineTarget
+from target_servicenow.ledger.store import Ledger
 from target_servicenow.loader import Loader
 from target_servicenow.mapping import load as mapping
 from target_servicenow.mapping.expression import MappingError
 from target_servicenow.mapping.passthrough import passthrough
 from target_servicenow.mapping.profile import check_stream
-from target_servicenow.settings import SettingError
 from target_servicenow.sinks import TableSink
 from target_servicenow.upsert.apply import Policy, Upserter
 from target_servicenow.upsert.plan import Outcome
@@ -33,20 +31,14 @@ from target_servicenow.upsert.plan import Outcome
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType
-    from typing import IO
 
-    import click
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
-    from singer_sdk.plugin_base import _ConfigInput
 
     from target_servicenow.api.dictionary import Definitions
     from target_servicenow.mapping.profile import Table
 
-EXPECTED = (StopRun, MappingError, LedgerError, SettingError, SingerSDKError, ValueError)
-"""What ends a run with one sentence instead of a traceback."""
 
-
-class TargetServiceNow(Target):
+class TargetServiceNow(CommandLineTarget):
     """Upserts Singer records into ServiceNow tables, each row exactly once, with an audit trail."""
 
     name = "target-servicenow"
@@ -63,7 +55,13 @@ class TargetServiceNow(Target):
 
     @override
     def __init__(self, **options: Any) -> None:
-        """Read the settings and the mapping; nothing is connected yet."""
+        """Read the settings and the mapping; nothing is connected yet.
+
+        Raises:
+            SettingError: a setting is missing or wrong.
+            MappingError: the mapping is not there or not sound.
+            LedgerError: the ledger cannot be opened.
+        """
         super().__init__(**options)
         self.max_parallelism = 1  # tables drain in the order they point at each other
         self._profile = mapping.load(
@@ -93,8 +91,8 @@ class TargetServiceNow(Target):
         )
 
     def _open_sessions(self) -> list[Session]:
-        connection = settings.connection(self.config)
-        user, secret = settings.credentials(self.config)
+        connection = configuration.connection(self.config)
+        user, secret = configuration.credentials(self.config)
         if self.config["auth_method"] == "basic":
             authenticator: Any = BasicAuth(user, secret)
         else:
@@ -160,6 +158,14 @@ class TargetServiceNow(Target):
         self._prepare([table for sink in sinks for table in sink.tables])
 
     @override
+    def _assert_sink_exists(self, stream_name: str) -> None:
+        if not self.sink_exists(stream_name):
+            raise RecordsWithoutSchemaException(
+                f"A RECORD of stream {stream_name} came before its SCHEMA: check that what is "
+                "piped in is a Singer tap's output"
+            )
+
+    @override
     def _process_state_message(self, message_dict: dict[str, Any]) -> None:
         """Take state, and every ``checkpoint_seconds`` give it out for settled records."""
         super()._process_state_message(message_dict)
@@ -197,6 +203,7 @@ class TargetServiceNow(Target):
     def _calls(self) -> int:
         return sum(session.calls for session in self._sessions)
 
+    @override
     def finish(self, status: str, message: str = "") -> None:
         """Close the run in the ledger."""
         self._ledger.finish(status=status, calls=self._calls(), message=message)
@@ -210,78 +217,6 @@ class TargetServiceNow(Target):
             SystemExit: 128 + the signal's number.
         """
         raise SystemExit(128 + signum)
-
-    # Command line
-
-    @classmethod
-    @override
-    def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
-        """Add the settings of the SDK that have an effect here: stream maps."""
-        PluginBase.append_builtin_config.__func__(cls, config_jsonschema)  # type: ignore[attr-defined]
-
-    @override
-    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
-        """Check the settings, one sentence for the first that is wrong.
-
-        Raises:
-            SettingError: a setting is missing or wrong.
-        """
-        self.append_builtin_config(self.config_jsonschema)
-        for name, definition in self.config_jsonschema["properties"].items():
-            if "default" in definition:
-                self._config.setdefault(name, definition["default"])
-        errors = sorted(
-            Draft202012Validator(self.config_jsonschema).iter_errors(self._config),
-            key=lambda error: (error.validator != "required", str(error.path)),
-        )
-        sentences = [settings.sentence(error, self.name) for error in errors]
-        if sentences and raise_errors:
-            raise SettingError(sentences[0])
-        return sentences
-
-    @classmethod
-    @override
-    def invoke(  # type: ignore[override]
-        cls,
-        *,
-        about: bool = False,
-        about_format: str | None = None,
-        config: _ConfigInput | None = None,
-        file_input: IO[str] | None = None,
-    ) -> None:
-        """Run: whatever the user can mend ends in one sentence and exit code 1."""
-        if about:
-            cls.print_about(about_format)
-            return
-        for stream in (sys.stdin, sys.stdout):
-            if hasattr(stream, "reconfigure"):  # Windows pipes are not UTF-8 by themselves
-                stream.reconfigure(encoding="utf-8")
-        target = None
-        try:
-            target = cls(
-                config=config.config if config else {},
-                parse_env_config=config.parse_env if config else False,
-            )
-            target.listen(file_input)
-        except EXPECTED as error:
-            if target is not None:
-                target.finish("stopped", str(error))
-            cls.logger.error("%s", error)  # noqa: TRY400 - the sentence is all there is to say
-            sys.exit(1)
-        except (SystemExit, KeyboardInterrupt):
-            if target is not None:
-                target.finish("stopped", "it was ended by a signal")
-            raise
-
-    @classmethod
-    @override
-    def get_singer_command(cls) -> click.Command:
-        """The command line, with ``--input`` read as UTF-8 on every system."""
-        command = super().get_singer_command()
-        for parameter in command.params:
-            if parameter.name == "file_input":
-                parameter.type.encoding = "utf-8"  # type: ignore[attr-defined]
-        return command
 
 
 logging.captureWarnings(capture=True)

@@ -12,7 +12,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from target_servicenow.api.errors import Action, Verdict, judge
+from target_servicenow.api.errors import Action, StopRun, Verdict, error_text, judge
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,8 +90,14 @@ def call(session: Session, items: Sequence[Item], *, what: str, repeatable: bool
         },
         repeatable=repeatable,
     )
-    if reply.verdict.action is not Action.OK:
+    if reply.verdict.action is Action.SPLIT:
         return BatchReply({}, frozenset(), reply.seconds, too_large=True)
+    if reply.verdict.action is not Action.OK:
+        text = error_text(reply.body) or f"HTTP {reply.status}"
+        raise StopRun(
+            f"ServiceNow refuses the whole Batch call for {what} ({text}): check instance_url, and "
+            "that the Batch API is active there"
+        )
     body = reply.body if isinstance(reply.body, dict) else {}
     return BatchReply(
         items={

@@ -148,6 +148,8 @@ def client_credentials(
             return wire.send(request, "the token")
 
         reply = wire.until_answered(attempt, repeatable=True)
+        if not reply.status:  # no answer, and none to be hoped for
+            raise StopRun(reply.verdict.sentence)
         return reply.status, reply.body
 
     return ClientCredentials(fetch=fetch, client_id=client_id, client_secret=client_secret)
@@ -212,8 +214,8 @@ class _Wire:
             if number < self._connection.max_retries:
                 self._pause(number, reply)
         raise StopRun(
-            f"{reply.verdict.sentence}. Gave up after {self._connection.max_retries + 1} attempts; "
-            "nothing is lost: run again when the instance answers"
+            f"{reply.verdict.sentence} (attempts: {self._connection.max_retries + 1}); nothing is "
+            "lost: run again when the instance answers"
         )
 
     def _pause(self, number: int, reply: Reply) -> None:

@@ -57,7 +57,23 @@ class _ExactNumbers(ast.NodeTransformer):
         return node
 
 
-class Expression:
+class Property:
+    """A property by its name, whatever characters that holds."""
+
+    def __init__(self, name: str) -> None:
+        """Name it."""
+        self.text = name
+        self.names = {name}
+        """Every property the expression reads."""
+        self.parent_names: set[str] = set()
+        """Every property it reads of the record around the entry."""
+
+    def __call__(self, record: Mapping[str, Any]) -> Any:
+        """The value for one record; MISSING when the record lacks the property."""
+        return record.get(self.text, MISSING)
+
+
+class Expression(Property):
     """One compiled expression."""
 
     def __init__(self, text: str) -> None:
@@ -87,6 +103,14 @@ class Expression:
             node.id for node in ast.walk(body) if isinstance(node, ast.Name)
         } - FUNCTIONS.keys()
         """Every property the expression reads."""
+        self.parent_names = {
+            node.attr
+            for node in ast.walk(body)
+            if isinstance(node, ast.Attribute)
+            and isinstance(node.value, ast.Name)
+            and node.value.id == PARENT
+        }
+        """Every property it reads of the record around the entry."""
         self._body = body
         self._evaluator = EvalWithCompoundTypes(
             operators=DEFAULT_OPERATORS, functions=FUNCTIONS, names={}
@@ -105,5 +129,5 @@ class Expression:
             return self._evaluator.eval(self.text, previously_parsed=self._body)
         except NameNotDefined:
             return MISSING
-        except (InvalidExpression, ArithmeticError, TypeError, ValueError, KeyError) as error:
+        except (InvalidExpression, ArithmeticError, TypeError, ValueError, LookupError) as error:
             raise RecordError(f"{self.text!r} cannot be worked out: {error}") from None

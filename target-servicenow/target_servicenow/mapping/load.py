@@ -17,6 +17,7 @@ from target_servicenow.mapping.expression import Expression, MappingError
 from target_servicenow.mapping.profile import (
     DEFAULT_SOURCE_COLUMN,
     DEFAULT_SOURCE_LENGTH,
+    MIN_SOURCE_LENGTH,
     Column,
     Profile,
     Table,
@@ -49,7 +50,7 @@ def load(name: str, overrides: Mapping[str, Any] | None = None) -> Profile:
     source = shipped if shipped.is_file() else Path(name)
     try:
         raw = yaml.safe_load(source.read_text(encoding="utf-8"))
-    except OSError:
+    except (OSError, UnicodeDecodeError):
         known = sorted(Path(p.name).stem for p in _PROFILES.iterdir() if p.name.endswith(".yml"))
         raise MappingError(
             f"Setting mapping: {name!r} is neither a shipped profile ({', '.join(known)}) nor a "
@@ -60,19 +61,26 @@ def load(name: str, overrides: Mapping[str, Any] | None = None) -> Profile:
     return parse(_merged(raw, overrides or {}), name)
 
 
+def _without_nulls(data: Any) -> Any:
+    """A null stands for nothing written at all, in a file as in overrides."""
+    if not isinstance(data, dict):
+        return data
+    return {name: _without_nulls(value) for name, value in data.items() if value is not None}
+
+
 def parse(raw: Any, name: str) -> Profile:
     """Check a profile's data and compile it.
 
     Raises:
         MappingError: it is not sound; the sentence starts with the mapping's name.
     """
+    raw = _without_nulls(raw)
     if not isinstance(raw, dict) or not isinstance(raw.get("tables"), dict) or not raw["tables"]:
         raise MappingError(f"Mapping {name}: it needs `tables`, each with its columns")
     _only_known(raw, {"source", "tables"}, f"Mapping {name}")
     tables = {
         table: _table(table, data, f"Mapping {name}, table {table}")
         for table, data in raw["tables"].items()
-        if data is not None
     }
     for table in tables.values():
         for column in table.columns:
@@ -100,11 +108,18 @@ def _table(name: str, data: Any, place: str) -> Table:
     identity = data["identity"]
     if not isinstance(identity, dict) or not identity.get("entity") or not identity.get("key"):
         raise MappingError(f"{place}: identity needs entity and key")
+    if not isinstance(data["columns"], dict):
+        raise MappingError(f"{place}: columns must name each column with what it is made from")
+    length = data.get("source_length", DEFAULT_SOURCE_LENGTH)
+    if not isinstance(length, int) or length < MIN_SOURCE_LENGTH:
+        raise MappingError(
+            f"{place}: source_length is {length!r}: it must be a whole number of at least "
+            f"{MIN_SOURCE_LENGTH}"
+        )
     _only_known(identity, _IDENTITY_FIELDS, f"{place}, identity")
     columns = tuple(
         _column(column, spec, f"{place}, column {column}")
         for column, spec in data["columns"].items()
-        if spec is not None
     )
     adopt_by = data.get("adopt_by")
     if adopt_by and adopt_by not in {column.name for column in columns}:
@@ -120,7 +135,7 @@ def _table(name: str, data: Any, place: str) -> Table:
         where=_expression(data.get("where"), f"{place}, where"),
         create_when=_expression(data.get("create_when"), f"{place}, create_when"),
         source_column=str(data.get("source_column", DEFAULT_SOURCE_COLUMN)),
-        source_length=int(data.get("source_length", DEFAULT_SOURCE_LENGTH)),
+        source_length=length,
         adopt_by=adopt_by,
     )
 
@@ -146,6 +161,8 @@ def _column(name: str, spec: Any, place: str) -> Column:
     if (currency is not None) != (column_type is ColumnType.CURRENCY):
         raise MappingError(f"{place}: type currency and `currency` go together")
     choices = spec.get("choices")
+    if choices is not None and not isinstance(choices, dict):
+        raise MappingError(f"{place}: choices must give ServiceNow's word for each of the source's")
     return Column(
         name=name,
         value=_expression(str(spec["value"]), place),
@@ -165,7 +182,9 @@ def _expression(text: Any, place: str) -> Expression | None:
 
 
 def _expressions(texts: Any, place: str) -> tuple[Expression, ...]:
-    compiled = (_expression(text, place) for text in _list(texts))
+    compiled = tuple(_expression(text, place) for text in _list(texts))
+    if None in compiled:
+        raise MappingError(f"{place}: a part of its key is empty")
     return tuple(expression for expression in compiled if expression is not None)
 
 

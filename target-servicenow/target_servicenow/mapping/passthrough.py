@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from target_servicenow.mapping.expression import Expression
+from target_servicenow.mapping.expression import MappingError, Property
 from target_servicenow.mapping.profile import Column, Table
 from target_servicenow.mapping.types import ColumnType
 
@@ -13,19 +13,27 @@ if TYPE_CHECKING:
 
 
 def passthrough(stream: str, schema: Mapping[str, Any], key_properties: tuple[str, ...]) -> Table:
-    """A table for a stream of anyone's tap: table = stream, column = property, identity = key."""
-    columns = tuple(
-        Column(name=_column_name(name), value=Expression(name), type=_type_of(definition))
-        for name, definition in schema.get("properties", {}).items()
-        if name.isidentifier()
-    )
+    """A table for a stream of anyone's tap: table = stream, column = property, identity = key.
+
+    Raises:
+        MappingError: two properties come to one column name.
+    """
+    columns: dict[str, Column] = {}
+    for name, definition in schema.get("properties", {}).items():
+        column = Column(name=_column_name(name), value=Property(name), type=_type_of(definition))
+        if column.name in columns:
+            raise MappingError(
+                f"Stream {stream} has several properties for the column {column.name}: rename or "
+                "remove all but one with stream_maps, or map the stream"
+            )
+        columns[column.name] = column
     return Table(
         name=_column_name(stream),
         stream=stream,
-        columns=columns,
+        columns=tuple(columns.values()),
         entity=stream,
         company=None,
-        key=tuple(Expression(name) for name in key_properties),
+        key=tuple(Property(name) for name in key_properties),
     )
 
 

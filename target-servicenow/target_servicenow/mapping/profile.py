@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from target_servicenow.mapping.expression import PARENT, Expression, MappingError
+from target_servicenow.mapping.expression import PARENT, MappingError, Property
 from target_servicenow.mapping.types import ColumnType
 
 if TYPE_CHECKING:
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 DEFAULT_SOURCE_COLUMN = "correlation_id"
 DEFAULT_SOURCE_LENGTH = 100
 """The length of correlation_id in ServiceNow."""
+MIN_SOURCE_LENGTH = 40
+"""A digest with its mark takes 34 characters, and something must tell the source."""
 
 
 @dataclass(frozen=True)
@@ -21,17 +23,17 @@ class Column:
     """One column: a value of a type, or a reference to a row of another mapped table."""
 
     name: str
-    value: Expression | None = None
+    value: Property | None = None
     type: ColumnType = ColumnType.STRING
     choices: Mapping[str, str] | None = None
     """From the source's word to ServiceNow's; a word that is not here is the record's fault."""
-    currency: Expression | None = None
+    currency: Property | None = None
     reference: str | None = None
     """The table a reference points into."""
-    key: tuple[Expression, ...] = ()
+    key: tuple[Property, ...] = ()
     """The key parts of the row a reference points at."""
 
-    def expressions(self) -> Iterator[Expression]:
+    def expressions(self) -> Iterator[Property]:
         """Every expression of the column."""
         yield from (e for e in (self.value, self.currency, *self.key) if e is not None)
 
@@ -44,13 +46,13 @@ class Table:
     stream: str
     columns: tuple[Column, ...]
     entity: str
-    company: Expression | None
-    key: tuple[Expression, ...]
+    company: Property | None
+    key: tuple[Property, ...]
     """Empty: the whole record is the identity (a stream without key properties)."""
     each: tuple[str, ...] = ()
     """Lists to explode, from the outermost in: a row for each entry of the innermost."""
-    where: Expression | None = None
-    create_when: Expression | None = None
+    where: Property | None = None
+    create_when: Property | None = None
     source_column: str = DEFAULT_SOURCE_COLUMN
     source_length: int = DEFAULT_SOURCE_LENGTH
     adopt_by: str | None = None
@@ -65,7 +67,7 @@ class Table:
         """The tables this one points into."""
         return {column.reference for column in self.columns if column.reference}
 
-    def expressions(self) -> Iterator[tuple[str, Expression]]:
+    def expressions(self) -> Iterator[tuple[str, Property]]:
         """Every expression of the table, with the place it stands at."""
         identity = [self.company, *self.key]
         yield from (("identity", e) for e in identity if e is not None)
@@ -102,19 +104,23 @@ def check_stream(table: Table, schema: Mapping[str, Any]) -> None:
     """
     known = set(schema.get("properties", {}))
     level: Any = schema
+    parent: Any = {}
     for part in table.each:
+        parent = level.get("properties") or {}
         level = (level.get("properties") or {}).get(part)
         if level is None:
             raise MappingError(
                 f"Table {table.name} is filled from each of {'.'.join(table.each)}, but stream "
                 f"{table.stream} sends no {part}: select it in the tap"
             )
-        level = level.get("items", {})
-        known |= set(level.get("properties", {}))
+        level = level.get("items") or {}
+        known |= set(level.get("properties") or {})
         if not level.get("properties"):
             return  # the schema does not say what its entries hold
     for place, expression in table.expressions():
-        for name in sorted(expression.names - known - {PARENT}):
+        absent = expression.names - known - {PARENT}
+        absent |= {f"{PARENT}.{name}" for name in expression.parent_names - set(parent)}
+        for name in sorted(absent):
             raise MappingError(
                 f"Column {table.name}.{place} is made from {name}, which stream {table.stream} "
                 "does not send: select the property in the tap, or take the column out with "

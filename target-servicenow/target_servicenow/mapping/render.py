@@ -14,8 +14,9 @@ from target_servicenow.mapping.expression import MISSING, PARENT, RecordError
 from target_servicenow.mapping.types import ColumnType, render
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from target_servicenow.mapping.expression import Property
     from target_servicenow.mapping.profile import Column, Profile, Table
 
 
@@ -45,13 +46,19 @@ class Unrendered:
     payload: Mapping[str, Any]
 
 
-def identifier(source: str, table: Table, company: Any, parts: list[Any]) -> str:
+def identifier(source: str, table: Table, company: Sequence[Any], parts: Sequence[Any]) -> str:
     """The source identifier: ``sage300:SAMINC:Vendor:1200``.
 
     Parts are percent-encoded outside ``A-Za-z0-9._-``, since ServiceNow's queries have no escape
     for their own signs. What would not fit the column is kept as a digest.
+
+    Args:
+        source: the profile's.
+        table: the row's.
+        company: its company database; empty where the table's identity names none.
+        parts: its key.
     """
-    prefix = ":".join(_encoded(part) for part in (source, *([company] * bool(table.company))))
+    prefix = ":".join(_encoded(part) for part in (source, *company))
     name = f"{prefix}:{_encoded(table.entity)}"
     whole = ":".join((name, *(_encoded(part) for part in parts)))
     if len(whole) <= table.source_length:
@@ -71,7 +78,12 @@ def render_record(
     profile: Profile, table: Table, record: Mapping[str, Any]
 ) -> Iterator[Row | Unrendered]:
     """The rows one record wants in one table, each whole or with the reason why not."""
-    for scope, payload in _entries(record, table.each):
+    try:
+        entries = list(_entries(record, table.each))
+    except RecordError as error:
+        yield Unrendered(table.name, _keyless(record), str(error), record)
+        return
+    for scope, payload in entries:
         name = ""
         try:
             name = _identity(profile.source, table, scope, record)
@@ -79,7 +91,7 @@ def render_record(
                 continue
             yield _row(profile, table, scope, name, payload)
         except RecordError as error:
-            yield Unrendered(table.name, name or "(no key)", str(error), payload)
+            yield Unrendered(table.name, name or _keyless(payload), str(error), payload)
 
 
 def _entries(
@@ -90,7 +102,10 @@ def _entries(
         yield record, record
         return
     head, *rest = each
-    for entry in record.get(head) or ():
+    entries = record.get(head) or []
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise RecordError(f"{head} is not a list of objects")
+    for entry in entries:
         for inner, payload in _entries(entry, tuple(rest)):
             scopes: list[Any] = [inner, {PARENT: record}, record]
             yield ChainMap(*scopes), {**record, head: [payload]}
@@ -100,13 +115,27 @@ def _identity(
     source: str, table: Table, scope: Mapping[str, Any], record: Mapping[str, Any]
 ) -> str:
     if not table.key:  # a stream without key properties: the record is its own key
-        text = json.dumps(record, sort_keys=True, default=str)
-        return identifier(source, table, "", [hashlib.sha256(text.encode()).hexdigest()[:32]])
-    company = table.company(scope) if table.company else ""
+        return identifier(source, table, [], [_digest(record)])
+    company = [table.company(scope)] if table.company else []
     parts = [part(scope) for part in table.key]
-    if company in (None, MISSING) or any(part in (None, MISSING, "") for part in parts):
-        raise RecordError(f"a part of its key ({_names(table.key)}) is empty")
+    if any(_empty(part) for part in (*company, *parts)):
+        named = ([table.company] if table.company else []) + list(table.key)
+        raise RecordError(f"a part of its key ({_names(named)}) is empty")
     return identifier(source, table, company, parts)
+
+
+def _empty(part: Any) -> bool:
+    return part is None or part is MISSING or not str(part).strip()
+
+
+def _digest(record: Mapping[str, Any]) -> str:
+    text = json.dumps(record, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _keyless(payload: Mapping[str, Any]) -> str:
+    """What the ledger calls a record that has no identifier, apart from others like it."""
+    return f"(no key) {_digest(payload)}"
 
 
 def _row(
@@ -153,12 +182,12 @@ def _reference(profile: Profile, column: Column, scope: Mapping[str, Any]) -> st
     parts = [part(scope) for part in column.key]
     if any(part is MISSING for part in parts):
         return None
-    if all(part in (None, "") or not str(part).strip() for part in parts):
+    if all(_empty(part) for part in parts):
         return ""
     table = profile.table(column.reference or "")
-    company = table.company(scope) if table.company else ""
+    company = [table.company(scope)] if table.company else []
     return identifier(profile.source, table, company, parts)
 
 
-def _names(key: tuple[Any, ...]) -> str:
+def _names(key: Iterable[Property]) -> str:
     return ", ".join(part.text for part in key)

@@ -41,7 +41,7 @@ def render(value: Any, column_type: ColumnType) -> str:
         return ""
     try:
         return _RENDER[column_type](value)
-    except (ValueError, TypeError, InvalidOperation):
+    except (ValueError, TypeError, ArithmeticError):
         raise RecordError(f"{value!r} is not a {column_type.value}") from None
 
 
@@ -49,6 +49,8 @@ def same(left: str, right: str, column_type: ColumnType) -> bool:
     """Whether two strings are one value to ServiceNow: ``12.9`` and ``12.90`` are."""
     if left == right:
         return True
+    if column_type is ColumnType.BOOLEAN:  # ServiceNow stores a cleared one as false
+        return (left or "false") == (right or "false")
     if not left or not right:
         return False
     if column_type in {ColumnType.DECIMAL, ColumnType.INTEGER, ColumnType.CURRENCY}:
@@ -74,7 +76,7 @@ def _string(value: Any) -> str:
 
 def _integer(value: Any) -> str:
     number = Decimal(str(value))
-    if number != number.to_integral_value():
+    if not number.is_finite() or number != number.to_integral_value():
         raise ValueError
     return f"{number.to_integral_value():f}"
 

@@ -244,6 +244,8 @@ class Writer:
         for entry in entries:
             before = entry.decision
             now = decide(self._table, before.row, matches[before.row.identifier], [])
+            if now.outcome is None:  # gone meanwhile, and not wanted anew (`create_when`)
+                continue
             if now.outcome is Outcome.REJECTED:
                 settled.append(self._refused(entry, now.reason))
             elif now.outcome is Outcome.UNCHANGED:  # it had been done

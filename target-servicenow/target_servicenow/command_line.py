@@ -1,0 +1,142 @@
+"""The command line: settings read and checked, and every user's error ended with one sentence."""
+
+from __future__ import annotations
+
+import abc
+import os
+import sys
+from typing import IO, TYPE_CHECKING, Any
+
+from jsonschema import Draft202012Validator
+from singer_sdk.exceptions import InvalidInputLine, SingerSDKError
+from singer_sdk.plugin_base import PluginBase, _ConfigInput
+from singer_sdk.target_base import Target
+from typing_extensions import override
+
+from target_servicenow import config as configuration
+from target_servicenow.api.errors import StopRun
+from target_servicenow.config import SettingError
+from target_servicenow.ledger.store import LedgerError
+from target_servicenow.mapping.expression import MappingError
+from target_servicenow.reader import Reader
+
+if TYPE_CHECKING:
+    import click
+
+EXPECTED = (
+    StopRun,
+    MappingError,
+    LedgerError,
+    SettingError,
+    InvalidInputLine,
+    SingerSDKError,
+    ValueError,
+)
+"""What ends a run with one sentence instead of a traceback."""
+
+
+class CommandLineTarget(Target):
+    """A target as a command."""
+
+    message_reader_class = Reader
+
+    @override
+    def __init__(self, **options: Any) -> None:
+        """Read the settings.
+
+        Raises:
+            SettingError: one is missing or wrong.
+        """
+        try:
+            super().__init__(**options)
+        except ValueError:
+            if misread := configuration.misread_variable(os.environ, self.name):
+                raise SettingError(misread) from None
+            raise
+
+    @abc.abstractmethod
+    def finish(self, status: str, message: str = "") -> None:
+        """Close the run in the ledger."""
+
+    @classmethod
+    @override
+    def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
+        """Add the settings of the SDK that have an effect here: stream maps."""
+        PluginBase.append_builtin_config.__func__(cls, config_jsonschema)  # type: ignore[attr-defined]
+
+    @override
+    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
+        """Check the settings, one sentence for the first that is wrong.
+
+        Raises:
+            SettingError: a setting is missing or wrong.
+        """
+        self.append_builtin_config(self.config_jsonschema)
+        for name, definition in self.config_jsonschema["properties"].items():
+            if "default" in definition:
+                self._config.setdefault(name, definition["default"])
+        errors = sorted(
+            Draft202012Validator(self.config_jsonschema).iter_errors(self._config),
+            key=lambda error: (error.validator != "required", str(error.path)),
+        )
+        sentences = [configuration.sentence(error, self.name) for error in errors]
+        if sentences and raise_errors:
+            raise SettingError(sentences[0])
+        return sentences
+
+    @classmethod
+    @override
+    def cb_config(
+        cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]
+    ) -> _ConfigInput:
+        """The settings of the files, and whether the environment is to be asked too."""
+        try:
+            files = configuration.read_files([path for path in value if path != "ENV"])
+        except SettingError as error:
+            cls.logger.error("%s", error)  # noqa: TRY400
+            sys.exit(1)
+        return _ConfigInput(config=files, parse_env="ENV" in value)
+
+    @classmethod
+    @override
+    def invoke(  # type: ignore[override]
+        cls,
+        *,
+        about: bool = False,
+        about_format: str | None = None,
+        config: _ConfigInput | None = None,
+        file_input: IO[str] | None = None,
+    ) -> None:
+        """Run: whatever the user can mend ends in one sentence and exit code 1."""
+        if about:
+            cls.print_about(about_format)
+            return
+        for stream in (sys.stdin, sys.stdout):
+            if hasattr(stream, "reconfigure"):  # Windows pipes are not UTF-8 by themselves
+                stream.reconfigure(encoding="utf-8")
+        target = None
+        try:
+            target = cls(
+                config=config.config if config else {},
+                parse_env_config=config.parse_env if config else False,
+            )
+            target.listen(file_input)
+        except EXPECTED as error:
+            if target is not None:
+                target.finish("stopped", str(error))
+            cls.logger.error("%s", error)  # noqa: TRY400 - the sentence is all there is to say
+            sys.exit(1)
+        except (SystemExit, KeyboardInterrupt):
+            if target is not None:
+                target.finish("stopped", "it was ended by a signal")
+            raise
+
+    @classmethod
+    @override
+    def get_singer_command(cls) -> click.Command:
+        """The command line, with ``--input`` read as UTF-8 on every system."""
+        command = super().get_singer_command()
+        for parameter in command.params:
+            if parameter.name == "file_input":
+                parameter.type.encoding = "utf-8"  # type: ignore[attr-defined]
+        return command
