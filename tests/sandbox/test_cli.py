@@ -31,8 +31,8 @@ def _running(*arguments):
         yield process, process.stdout.readline()
     finally:
         if process.poll() is None:
-            process.kill()
-        process.communicate()
+            process.terminate()
+        process.communicate(timeout=20)
 
 
 def _urls(line):
