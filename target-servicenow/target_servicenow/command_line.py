@@ -73,8 +73,8 @@ class CommandLineTarget(Target):
         """
         self.append_builtin_config(self.config_jsonschema)
         for name, definition in self.config_jsonschema["properties"].items():
-            if "default" in definition:
-                self._config.setdefault(name, definition["default"])
+            if "default" in definition and self._config.get(name) is None:
+                self._config[name] = definition["default"]
         errors = sorted(
             Draft202012Validator(self.config_jsonschema).iter_errors(self._config),
             key=lambda error: (error.validator != "required", str(error.path)),

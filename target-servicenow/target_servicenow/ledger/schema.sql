@@ -59,3 +59,10 @@ CREATE TABLE IF NOT EXISTS rejects (
   payload    TEXT NOT NULL,  -- the Singer record, amounts exact
   PRIMARY KEY ("table", identifier)
 ) WITHOUT ROWID;
+
+-- The last SCHEMA message of each stream, so that rejects can be given out as Singer messages.
+CREATE TABLE IF NOT EXISTS schemas (
+  stream         TEXT PRIMARY KEY,
+  schema         TEXT NOT NULL,
+  key_properties TEXT NOT NULL
+) WITHOUT ROWID;

@@ -94,6 +94,21 @@ class Ledger:
             )
             self._run = cursor.lastrowid or 0
 
+    def keep_schema(
+        self, stream: str, schema: Mapping[str, Any], key_properties: Iterable[str]
+    ) -> None:
+        """Keep a stream's SCHEMA message, for giving its rejects out as Singer messages."""
+        with self._lock, self._db:
+            self._db.execute(
+                "INSERT INTO schemas VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET"
+                " schema = excluded.schema, key_properties = excluded.key_properties",
+                (
+                    stream,
+                    simplejson.dumps(schema, use_decimal=True),
+                    simplejson.dumps(list(key_properties)),
+                ),
+            )
+
     def record(self, entries: Iterable[Entry]) -> None:
         """Keep the fate of some rows, in one transaction.
 

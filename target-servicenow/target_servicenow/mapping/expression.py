@@ -113,7 +113,7 @@ class Expression(Property):
         """Every property it reads of the record around the entry."""
         self._body = body
         self._evaluator = EvalWithCompoundTypes(
-            operators=DEFAULT_OPERATORS, functions=FUNCTIONS, names={}
+            operators=DEFAULT_OPERATORS, functions=dict(FUNCTIONS), names={}
         )
 
     def __call__(self, record: Mapping[str, Any]) -> Any:

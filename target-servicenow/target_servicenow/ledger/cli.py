@@ -1,0 +1,142 @@
+"""``target-servicenow ledger``: what was done, why, and what waits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import simplejson
+
+from target_servicenow.ledger.queries import OUTCOMES, LedgerReader
+from target_servicenow.ledger.store import LedgerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+DEFAULT_PATH = "target-servicenow.ledger.sqlite"
+
+_as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+
+
+@click.group(context_settings={"help_option_names": ["--help"]})
+@click.option(
+    "--ledger",
+    "path",
+    default=DEFAULT_PATH,
+    show_default=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file of the setting ledger_path.",
+)
+@click.pass_context
+def ledger(context: click.Context, path: Path) -> None:
+    """Read the audit of every record.
+
+    Example: target-servicenow ledger --ledger output/prod.ledger.sqlite runs
+    """
+    try:
+        context.obj = LedgerReader(path)
+    except LedgerError as error:
+        raise click.ClickException(str(error)) from None
+
+
+@ledger.command()
+@click.option("--limit", default=20, show_default=True, help="How many runs.")
+@_as_json
+@click.pass_obj
+def runs(reader: LedgerReader, limit: int, *, as_json: bool) -> None:
+    """The latest runs and what they did to each table.
+
+    Example: target-servicenow ledger runs --limit 5
+    """
+    found = reader.runs(limit)
+    if as_json:
+        _print_json(found)
+        return
+    rows = []
+    for run in found:
+        head = (run["run"], run["started"], run["status"], run["mode"])
+        for table, counts in sorted(run["outcomes"].items()) or [("", {})]:
+            rows.append((*head, table, *(counts.get(o) or "." for o in OUTCOMES)))
+            head = ("", "", "", "")
+        if run["message"]:
+            rows.append(("", run["message"]))
+    _print_table(("run", "started", "status", "mode", "table", *OUTCOMES), rows)
+
+
+@ledger.command()
+@click.argument("key")
+@_as_json
+@click.pass_obj
+def explain(reader: LedgerReader, key: str, *, as_json: bool) -> None:
+    """The life of one record, by its source identifier or the end of it.
+
+    Example: target-servicenow ledger explain sage300:SAMINC:Vendor:1200
+    """
+    found = reader.find(key)
+    if not found:
+        raise click.ClickException(
+            f"The ledger holds no record {key}: give the whole source identifier, such as "
+            "sage300:SAMINC:Vendor:1200, or its last part"
+        )
+    stories = [{**record, "history": reader.history(record["identifier"])} for record in found]
+    if as_json:
+        _print_json(stories)
+        return
+    for story in stories:
+        click.echo(
+            f"{story['identifier']} in {story['table']} (sys_id {story['sys_id'] or 'none'})"
+        )
+        for entry in story["history"]:
+            click.echo(f"  run {entry['run']}, {entry['at']}: {entry['outcome']}")
+            if entry["reason"]:
+                click.echo(f"    {entry['reason']}")
+            for column, change in entry["changes"].items():
+                click.echo(f"    {column}: {change['old']!r} -> {change['new']!r}")
+            for column, change in entry["swallowed"].items():
+                click.echo(f"    {column}: sent {change['new']!r}, stored {change['old']!r}")
+        click.echo(f"  last seen in run {story['last_seen']}")
+
+
+@ledger.command()
+@_as_json
+@click.pass_obj
+def rejects(reader: LedgerReader, *, as_json: bool) -> None:
+    """Rows held or rejected that wait for another try, each with its reason.
+
+    Example: target-servicenow ledger rejects --json
+    """
+    found = reader.rejects()
+    if as_json:
+        _print_json(found)
+        return
+    columns = ("table", "identifier", "outcome", "run", "reason")
+    _print_table(columns, ([row[name] for name in columns] for row in found))
+
+
+@ledger.command()
+@click.pass_obj
+def export(reader: LedgerReader) -> None:
+    """The rows that wait as Singer messages, to be mended and sent through the target again.
+
+    Example: target-servicenow ledger export > waiting.singer
+    """
+    for message in reader.messages():
+        click.echo(simplejson.dumps(message, use_decimal=True, ensure_ascii=False))
+
+
+def _print_json(value: Any) -> None:
+    click.echo(simplejson.dumps(value, use_decimal=True, ensure_ascii=False, indent=2))
+
+
+def _print_table(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Columns as wide as their widest cell; a row shorter than the headings runs on freely."""
+    lines = [[str(cell) for cell in row] for row in rows]
+    whole = [line for line in lines if len(line) == len(headings)]
+    widths = [max(len(cell) for cell in column) for column in zip(headings, *whole, strict=True)]
+    for line in (list(headings), *lines):
+        if len(line) == len(headings):
+            cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+            click.echo("  ".join(cells).rstrip())
+        else:
+            click.echo("  ".join(line))

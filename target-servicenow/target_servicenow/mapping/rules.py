@@ -1,0 +1,122 @@
+"""Rules of a mapping: the first that fits a record says which code it gets, such as a cost centre.
+
+Sage 300 has no cost centres: they are a segment of the account, a range of accounts, or an optional
+field, as each site has it. So a profile says it in rules, and a run counts how they were met.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from target_servicenow.mapping.expression import MISSING, RecordError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from target_servicenow.mapping.expression import Expression
+
+
+class HoldRecord(Exception):  # noqa: N818 - a fate, not a failure
+    """No rule fits, and such a record is to wait. The message says which rules."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule; without a condition it fits every record."""
+
+    when: Expression | None
+    code: Expression
+    name: Expression | None
+
+    def fits(self, record: Mapping[str, Any]) -> bool:
+        """Whether the condition holds; it does not where the record lacks a property of it."""
+        return self.when is None or self.when(record) not in (False, None, MISSING, "")
+
+
+@dataclass
+class RuleSet:
+    """Rules in order, and how often each came first in this run, or could have."""
+
+    title: str
+    rules: tuple[Rule, ...]
+    hold: bool
+    """Whether a record that no rule fits waits, instead of getting no code."""
+    first: list[int] = field(init=False)
+    fitting: list[int] = field(init=False)
+    unmapped: list[str] = field(init=False, default_factory=list)
+    """Names of records that no rule fitted, the first few."""
+    unmapped_count: int = field(init=False, default=0)
+
+    def __post_init__(self) -> None:
+        """Count from zero."""
+        self.first = [0] * len(self.rules)
+        self.fitting = [0] * len(self.rules)
+
+    def expressions(self) -> Iterator[Expression]:
+        """Every expression of the rules."""
+        for rule in self.rules:
+            yield from (e for e in (rule.when, rule.code, rule.name) if e is not None)
+
+    def apply(self, record: Mapping[str, Any], *, count_as: str | None) -> dict[str, str]:
+        """The code and name for a record, both empty when no rule fits.
+
+        Args:
+            record: its properties.
+            count_as: the record's name, to count it under; None not to count it.
+
+        Raises:
+            HoldRecord: no rule fits, and such records wait.
+            RecordError: the record does not fit a rule's expressions.
+        """
+        fitting = [n for n, rule in enumerate(self.rules) if rule.fits(record)]
+        if count_as is not None:
+            self._count(fitting, count_as)
+        if fitting:
+            rule = self.rules[fitting[0]]
+            code = _text(rule.code(record))
+            if code:
+                return {"code": code, "name": _text(rule.name(record)) if rule.name else code}
+        if self.hold:
+            raise HoldRecord(f"no rule of {self.title} fits it")
+        return {"code": "", "name": ""}
+
+    def _count(self, fitting: list[int], name: str) -> None:
+        for number in fitting:
+            self.fitting[number] += 1
+        if fitting:
+            self.first[fitting[0]] += 1
+            return
+        self.unmapped_count += 1
+        if len(self.unmapped) < SHOWN:
+            self.unmapped.append(name)
+
+    def remarks(self) -> list[str]:
+        """What an administrator should know of the run: records without a code, useless rules."""
+        found = []
+        if self.unmapped_count:
+            more = ", ..." if self.unmapped_count > len(self.unmapped) else ""
+            found.append(
+                f"{self.unmapped_count} records fit no rule of {self.title}: "
+                f"{', '.join(self.unmapped)}{more}"
+            )
+        for number, rule in enumerate(self.rules):
+            if self.fitting[number] and not self.first[number]:
+                condition = rule.when.text if rule.when else "always"
+                found.append(
+                    f"Rule {number + 1} of {self.title} ({condition}) is shadowed: earlier rules "
+                    f"fit all {self.fitting[number]} records that it fits"
+                )
+        return found
+
+
+SHOWN = 20
+"""Unmapped records named in the remarks."""
+
+
+def _text(value: Any) -> str:
+    if value in (None, MISSING):
+        return ""
+    if isinstance(value, dict | list):
+        raise RecordError(f"{value!r} is no code")
+    return str(value).strip()

@@ -1,0 +1,106 @@
+"""Expressions of a mapping: values, what they read, and what they refuse."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from target_servicenow.mapping.expression import (
+    MISSING,
+    Expression,
+    MappingError,
+    Property,
+    RecordError,
+)
+
+RECORD = {
+    "Name": "Acme ",
+    "Empty": "",
+    "Null": None,
+    "Amount": Decimal("12.90"),
+    "Status": "Active",
+    "parent": {"BatchStatus": "Open"},
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("Name", "Acme "),
+        ("Null", None),
+        ("Absent", MISSING),
+        ("first(Empty, Null, Name)", "Acme "),
+        ("first(Empty, Null)", ""),
+        ("first(Empty, Absent)", MISSING),
+        ("join(', ', Name, Empty, Null, Status)", "Acme, Active"),
+        ("join('\\n', Empty, Null)", ""),
+        ("Status == 'Active'", True),
+        ("Status == 'Inactive'", False),
+        ("Absent == 'Active'", MISSING),
+        ("parent.BatchStatus != 'Deleted'", True),
+        ("Amount * 0.1", Decimal("1.290")),
+        ("Amount + decimal('0.10')", Decimal("13.00")),
+        ("0.1 + 0.2", Decimal("0.3")),
+        ("int('7') + len(Status)", 13),
+        ("str(Amount)", "12.90"),
+        ("'A' if Status == 'Active' else 'I'", "A"),
+        ("Status.upper()", "ACTIVE"),
+        ("Name[0:2]", "Ac"),
+        ("  Name  ", "Acme "),
+    ],
+)
+def test_a_value(text: str, value: object) -> None:
+    result = Expression(text)(RECORD)
+    assert result == value
+    assert type(result) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("decimal(Name)", "'decimal(Name)' cannot be worked out: "),
+        ("Amount + Name", "'Amount + Name' cannot be worked out: "),
+        ("Amount / 0", "'Amount / 0' cannot be worked out: "),
+        ("Name[99]", "'Name[99]' cannot be worked out: "),
+        ("parent.Nothing", "'parent.Nothing' cannot be worked out: "),
+        ("Null.upper()", "'Null.upper()' cannot be worked out: "),
+    ],
+)
+def test_a_record_that_does_not_fit(text: str, sentence: str) -> None:
+    with pytest.raises(RecordError) as caught:
+        Expression(text)(RECORD)
+    assert str(caught.value).startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("Name ==", "'Name ==' is not an expression (invalid syntax (<unknown>, line 1))"),
+        (
+            "open('x')",
+            "'open('x')' calls open; a mapping can call decimal, first, int, join, len, str",
+        ),
+        (
+            "float(Amount)",
+            "'float(Amount)' calls float; a mapping can call decimal, first, int, join, len, str",
+        ),
+    ],
+)
+def test_what_is_no_expression(text: str, sentence: str) -> None:
+    with pytest.raises(MappingError) as caught:
+        Expression(text)
+    assert str(caught.value).replace('"', "'") == sentence
+
+
+def test_the_properties_it_reads() -> None:
+    expression = Expression("join(' ', Name, parent.BatchStatus) if len(Status) else str(Amount)")
+    assert expression.names == {"Name", "parent", "Status", "Amount"}
+    assert expression.parent_names == {"BatchStatus"}
+
+
+@pytest.mark.parametrize("name", ["class", "None", "my-name", "agent:os", "len", "1st", ""])
+def test_a_property_may_have_any_name(name: str) -> None:
+    assert Property(name)({name: 5}) == 5
+    assert Property(name)({}) is MISSING
+    assert Property(name).names == {name}

@@ -1,0 +1,76 @@
+"""Requests that find rows by their keys."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from target_servicenow.api.table import Found, find_items, found
+
+FIELDS = ["correlation_id", "name"]
+
+
+def queries(keys: list[str]) -> list[str]:
+    items = list(find_items("proc_vendor", "correlation_id", keys, FIELDS))
+    assert [item.id for item in items] == [f"find-{n}" for n in range(1, len(items) + 1)]
+    assert all(item.method == "GET" and item.body is None for item in items)
+    assert all(len(item.url.encode()) <= 7_700 for item in items)
+    asked = [parse_qs(urlsplit(item.url).query) for item in items]
+    assert all(one["sysparm_fields"] == ["sys_id,correlation_id,name"] for one in asked)
+    assert all(one["sysparm_exclude_reference_link"] == ["true"] for one in asked)
+    return [one["sysparm_query"][0] for one in asked]
+
+
+def keys_of(query: str) -> list[str]:
+    assert query.startswith("correlation_idIN")
+    assert query.endswith("^ORDERBYsys_id")
+    return query.removeprefix("correlation_idIN").removesuffix("^ORDERBYsys_id").split(",")
+
+
+@pytest.mark.parametrize(
+    ("count", "chunks"),
+    [(0, []), (1, [1]), (200, [200]), (201, [200, 1]), (401, [200, 200, 1])],
+)
+def test_at_most_200_keys_at_once(count: int, chunks: list[int]) -> None:
+    keys = [f"k{n}" for n in range(count)]
+    asked = [keys_of(query) for query in queries(keys)]
+    assert [len(chunk) for chunk in asked] == chunks
+    assert [key for chunk in asked for key in chunk] == keys
+
+
+def test_an_address_stays_short_whatever_the_keys() -> None:
+    keys = [f"sage300:SAMINC:Vendor:{n:03}{'ü' * 60}" for n in range(60)]
+    asked = [keys_of(query) for query in queries(keys)]
+    assert len(asked) > 2
+    assert [key for chunk in asked for key in chunk] == keys
+
+
+def test_a_key_too_long_for_any_address_is_asked_alone() -> None:
+    items = list(find_items("t", "c", ["a", "x" * 9000, "b"], []))
+    assert len(items) == 3
+
+
+def test_keys_that_a_query_cannot_hold_are_asked_by_their_beginning() -> None:
+    keys = ["Plain", "Smith, Sons", "Bolts^Nuts", "mail@host", "a,b", ",", "ab^c"]
+    assert queries(keys) == [
+        "correlation_idSTARTSWITHSmith^ORDERBYsys_id",
+        "correlation_idSTARTSWITHBolts^ORDERBYsys_id",
+        "correlation_idSTARTSWITHmail^ORDERBYsys_id",
+        "correlation_idINPlain^ORDERBYsys_id",
+    ]
+
+
+def test_signs_of_a_url_are_escaped() -> None:
+    assert keys_of(queries(["a&b=c d+e%41#?"])[0]) == ["a&b=c d+e%41#?"]
+
+
+def test_a_found_row() -> None:
+    row = {
+        "sys_id": "s1",
+        "name": "Acme",
+        "vendor": {"link": "http://x/1", "value": "v1"},
+        "empty": "",
+        "null": None,
+    }
+    assert found(row) == Found("s1", {"name": "Acme", "vendor": "v1", "empty": "", "null": ""})

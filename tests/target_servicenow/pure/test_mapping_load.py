@@ -1,0 +1,273 @@
+"""Reading a mapping: what it becomes, and one exact sentence for every slip."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from target_servicenow.mapping.expression import MappingError
+from target_servicenow.mapping.load import load, parse
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TYPES = "string, integer, decimal, boolean, date, datetime, currency"
+
+
+def sound() -> dict[str, Any]:
+    return {
+        "source": "erp",
+        "tables": {
+            "invoice": {
+                "stream": "Batches",
+                "each": ["Invoices"],
+                "identity": {"entity": "Invoice", "company": "Company", "key": ["Batch", "Entry"]},
+                "columns": {
+                    "number": "Number",
+                    "vendor": {"reference": "vendor", "key": ["Vendor"]},
+                    "total": {"value": "Total", "type": "currency", "currency": "Currency"},
+                    "state": {"value": "parent.Status", "choices": {"Open": "open", 1: 2}},
+                },
+            },
+            "vendor": {
+                "stream": "Vendors",
+                "identity": {"entity": "Vendor", "company": "Company", "key": ["Number"]},
+                "adopt_by": "name",
+                "source_column": "u_source",
+                "source_length": 60,
+                "columns": {"name": "Name", "active": {"value": "Status == 1", "type": "boolean"}},
+            },
+        },
+    }
+
+
+def test_a_sound_mapping() -> None:
+    profile = parse(sound(), "mine")
+    assert profile.source == "erp"
+    assert [table.name for table in profile.tables] == ["vendor", "invoice"]
+    vendor, invoice = profile.tables
+    assert vendor.fields == ["u_source", "name", "active"]
+    assert (vendor.adopt_by, vendor.source_length, vendor.each) == ("name", 60, ())
+    assert invoice.fields == ["correlation_id", "number", "vendor", "total", "state"]
+    assert (invoice.each, invoice.references()) == (("Invoices",), {"vendor"})
+    assert invoice.columns[3].choices == {"Open": "open", "1": "2"}
+    assert [t.name for t in profile.of_stream("Batches")] == ["invoice"]
+    assert profile.of_stream("Other") == ()
+
+
+def test_the_shipped_mapping_fills_the_three_tables() -> None:
+    names = [table.name for table in load("default").tables]
+    assert names == ["itfm_gl_accounts", "proc_vendor", "sn_apo_invoice"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "sentence"),
+    [
+        ({"tabels": {}}, "Mapping mine: 'tabels' is none of source, tables"),
+        ({"tables": None}, "Mapping mine: it needs `tables`, each with its columns"),
+        (
+            {"tables": {"vendor": "Vendors"}},
+            "Mapping mine, table vendor: it needs stream, identity and columns",
+        ),
+        (
+            {"tables": {"vendor": {"steam": "x"}}},
+            (
+                "Mapping mine, table vendor: 'steam' is none of adopt_by, columns, create_when, "
+                "each, identity, source_column, source_length, stream, where"
+            ),
+        ),
+        (
+            {"tables": {"vendor": {"stream": None}}},
+            "Mapping mine, table vendor: stream is missing",
+        ),
+        (
+            {"tables": {"vendor": {"identity": "Number"}}},
+            "Mapping mine, table vendor: identity needs entity and key",
+        ),
+        (
+            {"tables": {"vendor": {"identity": {"key": None}}}},
+            "Mapping mine, table vendor: identity needs entity and key",
+        ),
+        (
+            {"tables": {"vendor": {"identity": {"key": [None]}}}},
+            "Mapping mine, table vendor, identity: a part of its key is empty",
+        ),
+        (
+            {"tables": {"vendor": {"identity": {"keys": []}}}},
+            "Mapping mine, table vendor, identity: 'keys' is none of company, entity, key",
+        ),
+        (
+            {"tables": {"vendor": {"columns": ["name"]}}},
+            "Mapping mine, table vendor: columns must name each column with what it is made from",
+        ),
+        (
+            {"tables": {"vendor": {"adopt_by": "fax"}}},
+            "Mapping mine, table vendor: adopt_by names fax, which is none of its columns",
+        ),
+        (
+            {"tables": {"vendor": {"source_length": 20}}},
+            (
+                "Mapping mine, table vendor: source_length is 20: it must be a whole number of at "
+                "least 40"
+            ),
+        ),
+        (
+            {"tables": {"vendor": {"source_length": "long"}}},
+            (
+                "Mapping mine, table vendor: source_length is 'long': it must be a whole number of "
+                "at least 40"
+            ),
+        ),
+        (
+            {"tables": {"vendor": {"where": "Status ="}}},
+            "Mapping mine, table vendor, where: 'Status =' is not an expression (invalid syntax",
+        ),
+        (
+            {"tables": {"vendor": {"columns": {"name": "lower(Name)"}}}},
+            (
+                "Mapping mine, table vendor, column name: 'lower(Name)' calls lower; a mapping can "
+                "call decimal, first, int, join, len, str"
+            ),
+        ),
+        (
+            {"tables": {"vendor": {"columns": {"name": {"type": "string"}}}}},
+            (
+                "Mapping mine, table vendor, column name: it needs a `value`, or a `reference` "
+                "with its `key`"
+            ),
+        ),
+        (
+            {"tables": {"vendor": {"columns": {"name": {"values": "Name"}}}}},
+            (
+                "Mapping mine, table vendor, column name: 'values' is none of choices, currency, "
+                "key, reference, type, value"
+            ),
+        ),
+        (
+            {"tables": {"vendor": {"columns": {"name": {"value": "Name", "type": "float"}}}}},
+            f"Mapping mine, table vendor, column name: type 'float' is none of {TYPES}",
+        ),
+        (
+            {"tables": {"vendor": {"columns": {"name": {"value": "Name", "choices": ["a"]}}}}},
+            (
+                "Mapping mine, table vendor, column name: choices must give ServiceNow's word for "
+                "each of the source's"
+            ),
+        ),
+        (
+            {"tables": {"vendor": {"columns": {"name": {"value": "Name", "type": "currency"}}}}},
+            "Mapping mine, table vendor, column name: type currency and `currency` go together",
+        ),
+        (
+            {"tables": {"vendor": {"columns": {"name": {"value": "Name", "currency": "C"}}}}},
+            "Mapping mine, table vendor, column name: type currency and `currency` go together",
+        ),
+        (
+            {"tables": {"invoice": {"columns": {"vendor": {"reference": "vendor"}}}}},
+            (
+                "Mapping mine, table invoice, column vendor: a reference takes `reference` and "
+                "`key`, and no `value`"
+            ),
+        ),
+        (
+            {"tables": {"invoice": {"columns": {"vendor": {"value": "Vendor"}}}}},
+            (
+                "Mapping mine, table invoice, column vendor: a reference takes `reference` and "
+                "`key`, and no `value`"
+            ),
+        ),
+        (
+            {"tables": {"vendor": None}},
+            (
+                "Mapping mine, table invoice, column vendor: it points into vendor, which this "
+                "mapping does not fill"
+            ),
+        ),
+        (
+            {
+                "tables": {
+                    "vendor": {"columns": {"last": {"reference": "invoice", "key": ["A", "B"]}}}
+                }
+            },
+            "Mapping mine: its references run in a circle: ",
+        ),
+    ],
+)
+def test_a_slip(tmp_path: Path, overrides: dict[str, Any], sentence: str) -> None:
+    path = tmp_path / "mine"
+    path.write_text(yaml.safe_dump(sound()), encoding="utf-8")
+    with pytest.raises(MappingError) as caught:
+        load(str(path), overrides)
+    said = str(caught.value).replace(str(path), "mine")
+    assert said.startswith(sentence)
+    assert "\n" not in said
+    if not sentence.endswith((": ", "syntax")):
+        assert said == sentence
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "Mapping mine: it needs `tables`, each with its columns"),
+        (b"- a\n", "Mapping mine: it needs `tables`, each with its columns"),
+        (b"tables: {}\n", "Mapping mine: it needs `tables`, each with its columns"),
+        (b"tables: [unclosed\n", "Mapping mine: not YAML: while parsing a flow sequence in "),
+        (
+            b"\xff\xfe\x00",
+            (
+                "Setting mapping: 'mine' is neither a shipped profile (default) nor a file that "
+                "can be read"
+            ),
+        ),
+        (
+            None,
+            (
+                "Setting mapping: 'mine' is neither a shipped profile (default) nor a file that "
+                "can be read"
+            ),
+        ),
+    ],
+)
+def test_a_file_that_is_no_mapping(tmp_path: Path, content: bytes | None, sentence: str) -> None:
+    path = tmp_path / "mine"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(MappingError) as caught:
+        load(str(path))
+    said = str(caught.value).replace(str(path), "mine")
+    assert said.startswith(sentence)
+    assert "\n" not in said
+
+
+def test_overrides_change_add_and_take_out() -> None:
+    overrides = {
+        "tables": {
+            "proc_vendor": {
+                "source_column": "u_sage",
+                "adopt_by": None,
+                "columns": {
+                    "fax": None,
+                    "city": "ShortName",
+                    "u_terms": "Terms",
+                    "gl_account": {"reference": None, "key": None, "value": "GLAccount"},
+                },
+            },
+            "sn_apo_invoice": {"each": None, "columns": {"vendor": None}},
+        }
+    }
+    profile = load("default", overrides)
+    vendor, invoice = profile.table("proc_vendor"), profile.table("sn_apo_invoice")
+    columns = {column.name: column for column in vendor.columns}
+    assert (vendor.source_column, vendor.adopt_by) == ("u_sage", None)
+    assert "fax" not in columns
+    made_of = {name: columns[name].value for name in ("city", "u_terms", "gl_account")}
+    assert {name: value and value.text for name, value in made_of.items()} == {
+        "city": "ShortName",
+        "u_terms": "Terms",
+        "gl_account": "GLAccount",
+    }
+    assert columns["gl_account"].reference is None
+    assert vendor.references() == invoice.references() == set()
+    assert invoice.each == ()

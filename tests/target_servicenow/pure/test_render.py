@@ -1,0 +1,248 @@
+"""From a record to rows, each whole or with its reason."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from target_servicenow.mapping.load import parse
+from target_servicenow.mapping.render import Row, Unrendered, render_record
+
+KEY = {"entity": "Vendor", "company": "Company", "key": ["Number"]}
+VENDOR = {
+    "stream": "Vendors",
+    "identity": KEY,
+    "columns": {
+        "name": "Name",
+        "active": {"value": "Status == 'Active'", "type": "boolean"},
+        "kind": {"value": "Kind", "choices": {"A": "alpha", "1": "one"}},
+        "limit": {"value": "Limit", "type": "currency", "currency": "Currency"},
+        "account": {"reference": "account", "key": ["Account"]},
+    },
+}
+ACCOUNT = {
+    "stream": "Accounts",
+    "identity": {"entity": "Account", "company": "Company", "key": ["Account"]},
+    "columns": {"name": "Name"},
+}
+FULL = {
+    "Company": "SAMINC",
+    "Number": "1200",
+    "Name": "Acme",
+    "Status": "Active",
+    "Kind": "A",
+    "Limit": Decimal("12.90"),
+    "Currency": "USD",
+    "Account": "6000",
+}
+
+
+def rows(record: dict[str, Any], *, drop: str = "", **changes: Any) -> list[Row | Unrendered]:
+    profile = parse({"tables": {"vendor": {**VENDOR, **changes}, "account": ACCOUNT}}, "m")
+    sent = {name: value for name, value in record.items() if name != drop}
+    return list(render_record(profile, profile.table("vendor"), sent))
+
+
+def one(record: dict[str, Any], **options: Any) -> Row:
+    [row] = rows(record, **options)
+    assert isinstance(row, Row), row
+    return row
+
+
+def test_a_whole_row() -> None:
+    assert one(FULL) == Row(
+        table="vendor",
+        identifier="sage300:SAMINC:Vendor:1200",
+        values={"name": "Acme", "active": "true", "kind": "alpha", "limit": "USD;12.90"},
+        references={"account": "sage300:SAMINC:Account:6000"},
+        creatable=True,
+        payload=FULL,
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "part"),
+    [
+        ("1200  ", "1200"),
+        ("a:b", "a%3Ab"),
+        ("a^b,c@d", "a%5Eb%2Cc%40d"),
+        ("~x", "%7Ex"),
+        ("50%", "50%25"),
+        ("A-1_b.c", "A-1_b.c"),
+        ("é", "%C3%A9"),
+        (" 7", "%207"),
+        (28, "28"),
+        (Decimal("28.0"), "28"),
+        (Decimal("1E+2"), "100"),
+        (Decimal("2.50"), "2.50"),
+        (0, "0"),
+    ],
+)
+def test_the_key_in_the_identifier(key: object, part: str) -> None:
+    assert one({**FULL, "Number": key}).identifier == f"sage300:SAMINC:Vendor:{part}"
+
+
+def test_an_identifier_that_would_not_fit_becomes_a_digest() -> None:
+    longest = "x" * (60 - len("sage300:SAMINC:Vendor:"))
+    assert one({**FULL, "Number": longest}, source_length=60).identifier.endswith(f":{longest}")
+    names = {
+        one({**FULL, "Number": f"{longest}{end}"}, source_length=60).identifier for end in "ab"
+    }
+    assert len(names) == 2
+    assert {len(name) for name in names} == {len("sage300:SAMINC:Vendor:~") + 32}
+    assert all(name.startswith("sage300:SAMINC:Vendor:~") for name in names)
+    short = one({**FULL, "Company": "C" * 50, "Number": longest}, source_length=60).identifier
+    assert len(short) == 60
+
+
+@pytest.mark.parametrize("value", [None, "", "   "])
+@pytest.mark.parametrize("name", ["Company", "Number"])
+def test_a_record_with_an_empty_key(name: str, value: str | None) -> None:
+    record = {**FULL, name: value}
+    [row] = rows(record)
+    assert isinstance(row, Unrendered)
+    assert row.reason == "a part of its key (Company, Number) is empty"
+    assert row.payload == record
+    [other] = rows({**record, "Name": "Other"})
+    assert row.identifier.startswith("(no key) ")
+    assert row.identifier != other.identifier
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("Kind", "Z", "column kind: 'Z' is none of its choices (A, 1)"),
+        ("Limit", "many", "column limit: 'USD;many' is not a currency"),
+    ],
+)
+def test_a_record_that_does_not_fit(name: str, value: object, reason: str) -> None:
+    record = {**FULL, name: value}
+    assert rows(record) == [Unrendered("vendor", "sage300:SAMINC:Vendor:1200", reason, record)]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "column", "text"),
+    [
+        ("Kind", 1, "kind", "one"),
+        ("Kind", "", "kind", ""),
+        ("Kind", None, "kind", ""),
+        ("Name", None, "name", ""),
+        ("Limit", None, "limit", ""),
+        ("Status", None, "active", "false"),
+        ("Account", "", "account", ""),
+        ("Account", None, "account", ""),
+        ("Account", "   ", "account", ""),
+    ],
+)
+def test_an_empty_property_clears_its_column(
+    name: str, value: object, column: str, text: str
+) -> None:
+    row = one({**FULL, name: value})
+    assert row.values[column] == text
+    assert column not in row.references
+
+
+@pytest.mark.parametrize(
+    ("absent", "column"),
+    [("Name", "name"), ("Status", "active"), ("Kind", "kind"), ("Account", "account")],
+)
+def test_a_property_not_sent_leaves_its_column_alone(absent: str, column: str) -> None:
+    row = one(FULL, drop=absent)
+    assert column not in row.values
+    assert column not in row.references
+
+
+@pytest.mark.parametrize(
+    ("record", "wanted"),
+    [
+        ({"Kind": "A"}, True),
+        ({"Kind": "1"}, False),
+        ({"Kind": None}, False),
+        ({}, False),
+    ],
+)
+def test_where_leaves_records_out(record: dict[str, Any], *, wanted: bool) -> None:
+    base = {name: value for name, value in FULL.items() if name != "Kind"}
+    assert bool(rows({**base, **record}, where="Kind == 'A'")) is wanted
+
+
+BATCH = {
+    "Company": "SAMINC",
+    "Batch": Decimal("28.0"),
+    "Status": "Open",
+    "Invoices": [
+        {"Number": 1, "Name": "first", "Lines": [{"Line": 1}, {"Line": 2}]},
+        {"Number": 2, "Name": "second", "Lines": []},
+        {"Number": 3, "Status": "own", "Lines": [{"Line": 1}]},
+    ],
+}
+
+
+def exploded(record: dict[str, Any], **table: Any) -> list[Row | Unrendered]:
+    profile = parse({"tables": {"t": {"stream": "Batches", **table}}}, "m")
+    return list(render_record(profile, profile.table("t"), record))
+
+
+INVOICES = {
+    "each": ["Invoices"],
+    "identity": {"entity": "Invoice", "company": "Company", "key": ["Batch", "Number"]},
+    "columns": {"name": "Name", "state": "parent.Status", "near": "Status"},
+}
+
+
+def test_each_entry_is_a_row_with_its_own_payload() -> None:
+    made = exploded(BATCH, **INVOICES)
+    assert [row.identifier for row in made] == [
+        "sage300:SAMINC:Invoice:28:1",
+        "sage300:SAMINC:Invoice:28:2",
+        "sage300:SAMINC:Invoice:28:3",
+    ]
+    assert [row.values for row in made] == [
+        {"name": "first", "state": "Open", "near": "Open"},
+        {"name": "second", "state": "Open", "near": "Open"},
+        {"state": "Open", "near": "own"},
+    ]
+    for row, entry in zip(made, BATCH["Invoices"], strict=True):
+        assert row.payload == {**BATCH, "Invoices": [entry]}
+        assert exploded(dict(row.payload), **INVOICES) == [row]
+
+
+def test_entries_of_entries() -> None:
+    lines = {
+        "each": ["Invoices", "Lines"],
+        "identity": {"entity": "Line", "company": "Company", "key": ["Batch", "Number", "Line"]},
+        "columns": {"name": "parent.Number", "invoice": "Name"},
+    }
+    made = exploded(BATCH, **lines)
+    assert [row.identifier.removeprefix("sage300:SAMINC:Line:28:") for row in made] == [
+        "1:1",
+        "1:2",
+        "3:1",
+    ]
+    assert [row.values.get("invoice") for row in made] == ["first", "first", None]
+    assert [row.values["name"] for row in made] == ["1", "1", "3"]
+    first = BATCH["Invoices"][0]
+    assert made[1].payload == {**BATCH, "Invoices": [{**first, "Lines": [{"Line": 2}]}]}
+
+
+@pytest.mark.parametrize("entries", [None, []])
+def test_no_entries_no_rows(entries: object) -> None:
+    assert exploded({**BATCH, "Invoices": entries}, **INVOICES) == []
+
+
+@pytest.mark.parametrize("entries", ["text", {"Number": 1}, [1], [None]])
+def test_entries_that_are_none(entries: object) -> None:
+    record = {**BATCH, "Invoices": entries}
+    [row] = exploded(record, **INVOICES)
+    assert isinstance(row, Unrendered)
+    assert (row.reason, row.payload) == ("Invoices is not a list of objects", record)
+
+
+@pytest.mark.parametrize(("status", "creatable"), [("Open", True), ("Deleted", False)])
+def test_create_when(status: str, *, creatable: bool) -> None:
+    made = exploded(
+        {**BATCH, "Status": status}, create_when="parent.Status != 'Deleted'", **INVOICES
+    )
+    assert [row.creatable for row in made] == [creatable] * 3
