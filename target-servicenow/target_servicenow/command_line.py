@@ -7,21 +7,26 @@ import os
 import sys
 from typing import IO, TYPE_CHECKING, Any
 
+import click
 from jsonschema import Draft202012Validator
 from singer_sdk.exceptions import InvalidInputLine, SingerSDKError
-from singer_sdk.plugin_base import PluginBase, _ConfigInput
+from singer_sdk.plugin_base import PluginBase, SingerCommand, _ConfigInput
 from singer_sdk.target_base import Target
 from typing_extensions import override
 
 from target_servicenow import config as configuration
 from target_servicenow.api.errors import StopRun
 from target_servicenow.config import SettingError
+from target_servicenow.ledger.cli import ledger
 from target_servicenow.ledger.store import LedgerError
 from target_servicenow.mapping.expression import MappingError
+from target_servicenow.preflight import Level
 from target_servicenow.reader import Reader
 
 if TYPE_CHECKING:
-    import click
+    from collections.abc import Sequence
+
+    from target_servicenow.preflight import Finding
 
 EXPECTED = (
     StopRun,
@@ -57,6 +62,26 @@ class CommandLineTarget(Target):
     @abc.abstractmethod
     def finish(self, status: str, message: str = "") -> None:
         """Close the run in the ledger."""
+
+    @abc.abstractmethod
+    def check(self) -> list[Finding]:
+        """Hold the mapping against the instance."""
+
+    def test(self) -> int:
+        """Print what an administrator of ServiceNow must change, and return the exit code."""
+        findings = self.check()
+        self.finish("finished", "it was a test")
+        for finding in findings:
+            mark = "must " if finding.level is Level.FAULT else "check"
+            click.echo(f"[{mark}] {finding.sentence}")
+        faults = sum(finding.level is Level.FAULT for finding in findings)
+        click.echo(
+            f"{faults} things must be changed before a run can write, {len(findings) - faults} "
+            "should be looked at."
+            if findings
+            else "Everything the mapping needs is there, as far as the integration user may see."
+        )
+        return 1 if faults else 0
 
     @classmethod
     @override
@@ -106,6 +131,7 @@ class CommandLineTarget(Target):
         about_format: str | None = None,
         config: _ConfigInput | None = None,
         file_input: IO[str] | None = None,
+        test: bool = False,
     ) -> None:
         """Run: whatever the user can mend ends in one sentence and exit code 1."""
         if about:
@@ -120,6 +146,8 @@ class CommandLineTarget(Target):
                 config=config.config if config else {},
                 parse_env_config=config.parse_env if config else False,
             )
+            if test:
+                sys.exit(target.test())
             target.listen(file_input)
         except EXPECTED as error:
             if target is not None:
@@ -134,9 +162,29 @@ class CommandLineTarget(Target):
     @classmethod
     @override
     def get_singer_command(cls) -> click.Command:
-        """The command line, with ``--input`` read as UTF-8 on every system."""
+        """The command line: the SDK's, ``--test``, and the ledger's own commands."""
         command = super().get_singer_command()
         for parameter in command.params:
-            if parameter.name == "file_input":
+            if parameter.name == "file_input":  # UTF-8 on every system
                 parameter.type.encoding = "utf-8"  # type: ignore[attr-defined]
+        command.params.append(
+            click.Option(
+                ["--test"],
+                is_flag=True,
+                help="Check that the mapped tables can be written, and print what is missing.",
+            )
+        )
+        command.epilog = "target-servicenow ledger --help: reading the audit of every record."
+        command.__class__ = _Command
         return command
+
+
+class _Command(SingerCommand):
+    """The SDK's command, with ``target-servicenow ledger ...`` beside it."""
+
+    @override
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **options: Any) -> Any:
+        words = list(sys.argv[1:] if args is None else args)
+        if words[:1] == ["ledger"]:
+            return ledger.main(words[1:], prog_name="target-servicenow ledger")
+        return super().main(words, *rest, **options)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from dataclasses import asdict
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from target_servicenow.api.errors import StopRun
-from target_servicenow.ledger.store import Entry
-from target_servicenow.mapping.render import Row, render_record
+from target_servicenow.ledger.store import FROM_LEDGER, Entry
+from target_servicenow.mapping.render import Row, Unrendered, parent_prefix, render_record
+from target_servicenow.upsert.gone import gone
 from target_servicenow.upsert.plan import Outcome
 
 if TYPE_CHECKING:
@@ -17,20 +19,26 @@ if TYPE_CHECKING:
 
     from target_servicenow.ledger.store import Ledger
     from target_servicenow.mapping.profile import Profile, Table
-    from target_servicenow.mapping.render import Unrendered
     from target_servicenow.upsert.apply import Upserter
     from target_servicenow.upsert.write import Settled
 
 logger = logging.getLogger(__name__)
 
 _KEPT = {Outcome.HELD, Outcome.REJECTED}
+_CHANGED = {Outcome.CREATED, Outcome.ADOPTED, Outcome.UPDATED}
 
 
 class Loader:
     """Renders, upserts and records."""
 
     def __init__(
-        self, profile: Profile, upserter: Upserter, ledger: Ledger, *, max_rejects: int | None
+        self,
+        profile: Profile,
+        upserter: Upserter,
+        ledger: Ledger,
+        *,
+        max_rejects: int | None,
+        announce: bool = False,
     ) -> None:
         """Prepare.
 
@@ -39,25 +47,77 @@ class Loader:
             upserter: brings rows into ServiceNow.
             ledger: with its run started.
             max_rejects: more rejected rows than this stop the run; None for any number.
+            announce: log what is changed, row by row, old and new (mode plan).
         """
         self._profile = profile
         self._upserter = upserter
         self._ledger = ledger
         self._max_rejects = max_rejects
+        self._announce = announce
         self.swallowed: Counter[tuple[str, str]] = Counter()
         """Rows whose column ServiceNow stored otherwise than sent, by table and column."""
 
-    def load(self, tables: Sequence[Table], records: Iterable[Mapping[str, Any]]) -> None:
+    def load(
+        self,
+        tables: Sequence[Table],
+        records: Iterable[Mapping[str, Any]],
+        *,
+        version: int | None = None,
+    ) -> None:
         """Settle the rows that the records of one stream want in its tables.
+
+        Args:
+            tables: all tables of the stream, those pointed at first.
+            records: any number; of two versions of one record the last one counts.
+            version: the Singer version the records came under, if any.
 
         Raises:
             StopRun: the run cannot go on, or too many rows were rejected.
         """
         records = list(records)
         for table in tables:
-            self._load(
-                table, (row for r in records for row in render_record(self._profile, table, r))
+            latest: dict[str, Mapping[str, Any]] = {}
+            for number, record in enumerate(records):
+                latest[parent_prefix(self._profile, table, record) or f"({number})"] = record
+            rendered = {
+                prefix: list(render_record(self._profile, table, record))
+                for prefix, record in latest.items()
+            }
+            self._load(table, chain.from_iterable(rendered.values()), version)
+            if table.each and table.when_gone:
+                whole = {
+                    prefix: {row.identifier for row in rows}
+                    for prefix, rows in rendered.items()
+                    if prefix.endswith(":") and not latest[prefix].get(FROM_LEDGER)
+                }
+                self._load(table, self._upserter.leftovers(table, whole), version)
+                self._ledger.drop_rejects(table.name, whole)
+
+    def reject(self, tables: Iterable[Table], record: Mapping[str, Any], reason: str) -> None:
+        """Record that none of a record's rows can be made."""
+        for table in tables:
+            name = parent_prefix(self._profile, table, record).rstrip(":") or "(no key)"
+            self._load(table, [Unrendered(table.name, name, reason, record)], None)
+
+    def deactivate(self, table: Table, version: int, max_percent: int) -> None:
+        """Set to ``when_gone`` what a complete read under `version` did not bring.
+
+        Only companies the read brought anything of are looked at.
+
+        Raises:
+            StopRun: more than `max_percent` of the rows would be, which looks like a fault.
+        """
+        seen, unseen = self._ledger.seen_and_unseen(table.name, version)
+        if not unseen:
+            return
+        percent = 100 * len(unseen) / (seen + len(unseen))
+        if percent > max_percent:
+            raise StopRun(
+                f"{len(unseen)} of {seen + len(unseen)} rows of {table.name} ({percent:.0f} %) "
+                f"were not in the complete read, more than max_inactive_percent ({max_percent}): "
+                "none was changed. If they are really gone, raise the setting and run again"
             )
+        self._load(table, gone(table, unseen), None)
 
     def retry(self, tables: Iterable[Table]) -> None:
         """Try again what was held in this run, and what earlier runs held or rejected."""
@@ -71,34 +131,44 @@ class Loader:
         for name, table in by_name.items():
             payloads = [reject.payload for reject in again if reject.table == name]
             self._load(
-                table, (row for p in payloads for row in render_record(self._profile, table, p))
+                table,
+                (row for p in payloads for row in render_record(self._profile, table, p)),
+                None,
             )
 
-    def _load(self, table: Table, rendered: Iterable[Row | Unrendered]) -> None:
+    def _load(
+        self, table: Table, rendered: Iterable[Row | Unrendered], version: int | None
+    ) -> None:
         rows: list[Row] = []
         unfit: list[Entry] = []
         for row in {row.identifier: row for row in rendered}.values():  # the last version counts
             if isinstance(row, Row):
                 rows.append(row)
             else:
-                logger.warning("%s %s rejected: %s", table.name, row.identifier, row.reason)
+                outcome = Outcome.HELD if row.held else Outcome.REJECTED
+                logger.warning(
+                    "%s %s %s: %s", table.name, row.identifier, outcome.value, row.reason
+                )
                 unfit.append(
                     Entry(
                         table.name,
                         row.identifier,
-                        Outcome.REJECTED.value,
+                        outcome.value,
                         reason=row.reason,
                         stream=table.stream,
                         payload=row.payload,
+                        version=version,
                     )
                 )
         if unfit:
             self._ledger.record(unfit)
 
         def settle(settled: list[Settled]) -> None:
-            self._ledger.record([_entry(table, one) for one in settled])
+            self._ledger.record([_entry(table, one, version) for one in settled])
             for one in settled:
                 self.swallowed.update((table.name, name) for name in one.swallowed)
+                if self._announce and one.outcome in _CHANGED:
+                    logger.info("%s", _announcement(table, one))
                 if one.outcome in _KEPT:
                     logger.warning(
                         "%s %s %s: %s",
@@ -121,7 +191,16 @@ class Loader:
             )
 
 
-def _entry(table: Table, settled: Settled) -> Entry:
+def _announcement(table: Table, settled: Settled) -> str:
+    row = settled.decision.row
+    if settled.outcome is Outcome.CREATED:
+        return f"{table.name} {row.identifier} would be created"
+    changes = settled.decision.changes.items()
+    told = ", ".join(f"{name} {change.old!r} -> {change.new!r}" for name, change in changes)
+    return f"{table.name} {row.identifier} would be {settled.outcome.value}: {told}"
+
+
+def _entry(table: Table, settled: Settled, version: int | None) -> Entry:
     row = settled.decision.row
     changes = settled.decision.changes
     return Entry(
@@ -135,5 +214,6 @@ def _entry(table: Table, settled: Settled) -> Entry:
         attempts=settled.attempts,
         reason=settled.reason,
         stream=table.stream,
-        payload=row.payload if settled.outcome in _KEPT else None,
+        payload=(row.payload or None) if settled.outcome in _KEPT else None,
+        version=version,
     )

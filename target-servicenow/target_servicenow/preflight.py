@@ -1,59 +1,192 @@
-"""What would fail later, said now: before a stream's first record is written."""
+"""What would fail later, said now: the mapped tables held against what ServiceNow says of them.
+
+What an account may write cannot be asked without writing, and the dictionary may be closed to it;
+such things show when the first rows come back.
+"""
 
 from __future__ import annotations
 
-import logging
+import enum
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 from target_servicenow.api import dictionary
-from target_servicenow.api.errors import StopRun
+from target_servicenow.api.errors import Refused
+from target_servicenow.mapping.types import ColumnType
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from target_servicenow.api.dictionary import Definitions
+    from target_servicenow.api.dictionary import Choices, ColumnDefinition, Definitions
     from target_servicenow.api.session import Session
-    from target_servicenow.mapping.profile import Table
-
-logger = logging.getLogger(__name__)
+    from target_servicenow.mapping.profile import Column, Table
 
 
-def check(session: Session, tables: Sequence[Table]) -> Definitions:
-    """Check that the tables are there and keep the source column; return what the dictionary says.
+class Level(enum.Enum):
+    """How much a finding matters."""
+
+    FAULT = "fault"
+    """The table cannot be written as mapped."""
+    WARNING = "warning"
+    """Something would be left out or altered without a word from ServiceNow."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing an administrator should change, in one sentence."""
+
+    table: str
+    level: Level
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found of some tables."""
+
+    findings: list[Finding]
+    definitions: Definitions
+
+    def faults(self) -> list[Finding]:
+        """What cannot be written as mapped."""
+        return [finding for finding in self.findings if finding.level is Level.FAULT]
+
+
+_TEXT = {"string", "translated_text", "email", "url", "phone_number_e164", "choice", "html"}
+_FITTING = {
+    ColumnType.INTEGER: {"integer", "longint", "decimal", "float", "count", *_TEXT},
+    ColumnType.DECIMAL: {"decimal", "float", "currency", "price", *_TEXT},
+    ColumnType.BOOLEAN: {"boolean", *_TEXT},
+    ColumnType.DATE: {"glide_date", "glide_date_time", *_TEXT},
+    ColumnType.DATETIME: {"glide_date_time", "glide_date", *_TEXT},
+    ColumnType.CURRENCY: {"currency", "currency2", "price", *_TEXT},
+}
+"""Types of columns, as the dictionary names them, that take a mapped type."""
+
+
+def inspect(session: Session, tables: Sequence[Table]) -> Report:
+    """Hold the mapped tables against the instance.
 
     Raises:
-        StopRun: a table or its source column is missing.
+        StopRun: the instance cannot be reached, or does not take the credentials.
     """
-    for table in tables:
-        parameters = urlencode(
-            {"sysparm_limit": "1", "sysparm_fields": f"sys_id,{table.source_column}"},
-            quote_via=quote,
-        )
-        address = f"/api/now/table/{quote(table.name, safe='')}?{parameters}"
-        session.call("GET", address, what=f"reading {table.name}")
-    definitions = dictionary.read(session, [table.name for table in tables])
-    for table in tables:
+    findings = [finding for table in tables for finding in _probe(session, table)]
+    unusable = {finding.table for finding in findings if finding.level is Level.FAULT}
+    usable = [table for table in tables if table.name not in unusable]
+    if not usable:
+        return Report(findings, {})
+    names = [table.name for table in usable]
+    definitions = dictionary.read(session, names)
+    choices = dictionary.choices(session, names)
+    for table in usable:
         columns = definitions.get(table.name)
         if columns is None:
-            logger.warning(
-                "The integration user may not read ServiceNow's dictionary of %s: lengths and "
-                "column names are checked only by what comes back from a write",
-                table.name,
+            findings.append(
+                Finding(
+                    table.name,
+                    Level.WARNING,
+                    f"The integration user may not read ServiceNow's dictionary of {table.name}: "
+                    "columns, lengths and types show only by what comes back from a write",
+                )
             )
-            continue
-        if table.source_column not in columns:
-            raise StopRun(
-                f"{table.name} has no column {table.source_column} to keep the source identifier "
-                "in: add it there (text, 100 characters), or name another one as source_column in "
-                "mapping_overrides"
+        else:
+            findings += _against_dictionary(table, columns, choices)
+    return Report(findings, definitions)
+
+
+def _probe(session: Session, table: Table) -> Iterator[Finding]:
+    """Whether the table is there and can be read, which every account may ask."""
+    parameters = urlencode(
+        {"sysparm_limit": "1", "sysparm_fields": f"sys_id,{table.source_column}"}, quote_via=quote
+    )
+    address = f"/api/now/table/{quote(table.name, safe='')}?{parameters}"
+    try:
+        reply = session.call("GET", address, what=f"reading {table.name}")
+    except Refused as refusal:
+        yield Finding(table.name, Level.FAULT, str(refusal))
+        return
+    rows = reply.body.get("result") if isinstance(reply.body, dict) else None
+    if not rows and reply.total:
+        # The count includes what access rules hide; without rows, every record would look new.
+        yield Finding(
+            table.name,
+            Level.FAULT,
+            f"The integration user may not read {table.name} ({reply.total} rows are there and "
+            "none is shown): give it a role that reads the table",
+        )
+    if rows and table.source_column not in rows[0]:
+        yield Finding(table.name, Level.FAULT, _no_source_column(table))
+
+
+def _against_dictionary(
+    table: Table, columns: Mapping[str, ColumnDefinition], choices: Choices
+) -> Iterator[Finding]:
+    source = columns.get(table.source_column)
+    if source is None:
+        yield Finding(table.name, Level.FAULT, _no_source_column(table))
+    elif source.read_only or 0 < source.max_length < table.source_length:
+        yield Finding(
+            table.name,
+            Level.FAULT,
+            f"{table.name}.{table.source_column} is to keep source identifiers, so it must be "
+            f"writable and hold {table.source_length} characters (it holds {source.max_length}): "
+            "change the column, or source_length in mapping_overrides",
+        )
+    absent = sorted(set(table.fields) - columns.keys() - {table.source_column})
+    if absent:
+        yield _warning(
+            table,
+            f"has no column {', '.join(absent)}: what is mapped there is left out; add the "
+            "columns, or take them out with mapping_overrides",
+        )
+    mapped = {column.name for column in table.columns}
+    for name, definition in sorted(columns.items()):
+        if definition.mandatory and name not in mapped | {table.source_column}:
+            yield _warning(
+                table, f"wants a value in {name}, which is not mapped: new rows may be refused"
             )
-        absent = sorted(set(table.fields) - columns.keys())
-        if absent:
-            logger.warning(
-                "%s has no column %s: what is mapped there is left out. Add the columns, or take "
-                "them out with mapping_overrides",
-                table.name,
-                ", ".join(absent),
+    for column in table.columns:
+        if column.name in columns:
+            allowed = choices.get((table.name, column.name), set())
+            yield from _of_column(table, column, columns[column.name], allowed)
+
+
+def _of_column(
+    table: Table, column: Column, definition: ColumnDefinition, allowed: set[str]
+) -> Iterator[Finding]:
+    if definition.read_only:
+        yield _warning(table, f"does not let {column.name} be written: what is mapped is left out")
+    if column.reference and not column.take:
+        if definition.reference != column.reference:
+            yield _warning(
+                table,
+                f"has in {column.name} {definition.reference or 'no reference'}, where the mapping "
+                f"points at {column.reference}: such values are dropped",
             )
-    return definitions
+        return
+    if definition.type not in _FITTING.get(column.type, {definition.type}):
+        yield _warning(
+            table,
+            f"has {column.name} as {definition.type}, where the mapping makes a "
+            f"{column.type.value}: such values may be dropped",
+        )
+    strange = sorted(set((column.choices or {}).values()) - allowed) if allowed else []
+    if strange:
+        yield _warning(
+            table,
+            f"does not know the choice {', '.join(strange)} of {column.name}: add it to the "
+            "choice list, or change choices in mapping_overrides; unknown choices are dropped",
+        )
+
+
+def _no_source_column(table: Table) -> str:
+    return (
+        f"{table.name} has no column {table.source_column} to keep the source identifier in (or it "
+        f"is hidden): add it there (text, {table.source_length} characters), or name another one "
+        "as source_column in mapping_overrides"
+    )
+
+
+def _warning(table: Table, said: str) -> Finding:
+    return Finding(table.name, Level.WARNING, f"{table.name} {said}")

@@ -79,6 +79,23 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         "it out, or write it to the table of its own name, property by property.",
     ),
     th.Property(
+        "mode",
+        th.StringType(nullable=False),
+        default="apply",
+        allowed_values=["apply", "plan"],
+        title="Mode",
+        description="Write to ServiceNow, or only say what would be written: plan sends no write, "
+        "gives out no state, and keeps old and new values in the ledger.",
+    ),
+    th.Property(
+        "validate_records",
+        th.BooleanType(nullable=False),
+        default=False,
+        title="Validate records",
+        description="Whether each record is held against its whole schema first, and rejected if "
+        "it does not fit. What is mapped is checked in any case.",
+    ),
+    th.Property(
         "batch_size_rows",
         th.IntegerType(nullable=False, minimum=1),
         default=1000,
@@ -126,11 +143,27 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         "recorded.",
     ),
     th.Property(
+        "max_inactive_percent",
+        th.IntegerType(nullable=False, minimum=0, maximum=100),
+        default=10,
+        title="Inactive allowed",
+        description="After a complete read (ACTIVATE_VERSION), rows that it did not bring are set "
+        "inactive. If they are more than this share of a table's rows, the run stops instead.",
+    ),
+    th.Property(
         "ledger_path",
         th.StringType(nullable=False),
         default="target-servicenow.ledger.sqlite",
         title="Ledger",
         description="The SQLite file that keeps what was done with every record.",
+    ),
+    th.Property(
+        "ledger_keep_days",
+        th.IntegerType(nullable=False, minimum=0),
+        default=0,
+        title="Days kept in the ledger",
+        description="Older entries are deleted when a run starts, and the log says how many. "
+        "0 keeps all.",
     ),
     th.Property(
         "connect_timeout_seconds",

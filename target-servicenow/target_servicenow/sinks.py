@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import fastjsonschema
 from singer_sdk.exceptions import MissingKeyPropertiesError
 from singer_sdk.sinks import BatchSink
 from typing_extensions import override
@@ -30,10 +31,25 @@ class TableSink(BatchSink):
         super().__init__(target, stream_name, schema, key_properties)
         self._target: TargetServiceNow = target  # type: ignore[assignment]
         self.tables = self._target.tables_of(stream_name, schema, tuple(key_properties or ()))
+        self.version: int | None = None
+        """The Singer version of the records collected."""
+        self._check = fastjsonschema.compile(schema) if self.config["validate_records"] else None
 
     @override
     def get_validator(self) -> None:
-        """No validation of properties nobody maps: rendering checks every one that is."""
+        """None: the SDK's validation ends the run, where here it rejects the record."""
+
+    @override
+    def process_record(self, record: dict[str, Any], context: dict[str, Any]) -> None:
+        """Collect the record, or reject it when it does not fit its schema."""
+        if self._check is not None:
+            try:
+                self._check(record)
+            except fastjsonschema.JsonSchemaValueException as error:
+                reason = f"it does not fit its schema: {error.name} {error.rule}"
+                self._target.loader.reject(self.tables, record, reason)
+                return
+        super().process_record(record, context)
 
     @override
     def _singer_validate_message(self, record: dict[str, Any]) -> None:
@@ -57,7 +73,8 @@ class TableSink(BatchSink):
     def process_batch(self, context: dict[str, Any]) -> None:
         """Settle the collected records, those they may point at first."""
         self._target.drain_before(self)
-        self._target.loader.load(self.tables, context.get("records", []))
+        records = context.get("records", [])
+        self._target.loader.load(self.tables, records, version=self.version)
 
     @override
     def process_batch_files(self, encoding: Any, files: Sequence[str]) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import simplejson
 from singer_sdk.exceptions import (
     RecordsWithoutSchemaException,
 )
@@ -15,6 +18,7 @@ from typing_extensions import override
 
 from target_servicenow import config as configuration
 from target_servicenow import preflight, settings
+from target_servicenow.api.errors import StopRun
 from target_servicenow.api.oauth import BasicAuth
 from target_servicenow.api.session import Session, client_credentials
 from target_servicenow.command_line import CommandLineTarget
@@ -24,6 +28,7 @@ from target_servicenow.mapping import load as mapping
 from target_servicenow.mapping.expression import MappingError
 from target_servicenow.mapping.passthrough import passthrough
 from target_servicenow.mapping.profile import check_stream
+from target_servicenow.preflight import Level
 from target_servicenow.sinks import TableSink
 from target_servicenow.upsert.apply import Policy, Upserter
 from target_servicenow.upsert.plan import Outcome
@@ -35,7 +40,8 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
 
     from target_servicenow.api.dictionary import Definitions
-    from target_servicenow.mapping.profile import Table
+    from target_servicenow.mapping.profile import Profile, Table
+    from target_servicenow.preflight import Finding
 
 
 class TargetServiceNow(CommandLineTarget):
@@ -45,6 +51,7 @@ class TargetServiceNow(CommandLineTarget):
     config_jsonschema: ClassVar[dict[str, Any]] = settings.SCHEMA
     capabilities: ClassVar[list[CapabilitiesEnum]] = [
         PluginCapabilities.ABOUT,
+        PluginCapabilities.ACTIVATE_VERSION,
         PluginCapabilities.STREAM_MAPS,
         PluginCapabilities.STRUCTURED_LOGGING,
     ]
@@ -64,9 +71,10 @@ class TargetServiceNow(CommandLineTarget):
         """
         super().__init__(**options)
         self.max_parallelism = 1  # tables drain in the order they point at each other
-        self._profile = mapping.load(
+        self._mapping = mapping.load(
             self.config["mapping"], self.config.get("mapping_overrides") or {}
         )
+        self._planning = self.config["mode"] == "plan"
         self._passthrough: dict[str, Table] = {}
         self._definitions: Definitions = {}
         self._checked: set[str] = set()
@@ -74,20 +82,38 @@ class TargetServiceNow(CommandLineTarget):
         self._started = time.monotonic()
         self._sessions = self._open_sessions()
         self._ledger = Ledger(Path(self.config["ledger_path"]))
-        self._ledger.start(mode="apply", mapping=self.config["mapping"])
-        self.loader = Loader(
+        self._ledger.start(mode=self.config["mode"], mapping=self.config["mapping"])
+        if self.config["ledger_keep_days"]:
+            pruned = self._ledger.prune(self.config["ledger_keep_days"])
+            self.logger.info(
+                "%d entries older than %d days are deleted from the ledger (ledger_keep_days)",
+                pruned,
+                self.config["ledger_keep_days"],
+            )
+
+    @cached_property
+    def _profile(self) -> Profile:
+        """The mapping less the optional tables that the instance does not have."""
+        optional = [table for table in self._mapping.tables if table.optional]
+        faults = preflight.inspect(self._sessions[0], optional).faults() if optional else []
+        for fault in faults:
+            self.logger.info("%s is optional and left out: %s", fault.table, fault.sentence)
+        return self._mapping.without({fault.table for fault in faults})
+
+    @cached_property
+    def loader(self) -> Loader:
+        """What brings records into ServiceNow."""
+        policy = Policy(
+            dry_run=self._planning,
+            on_missing_reference=self.config["on_missing_reference"],
+            on_long_text=self.config["on_long_text"],
+        )
+        return Loader(
             self._profile,
-            Upserter(
-                self._sessions,
-                self._profile,
-                self._definitions,
-                Policy(
-                    on_missing_reference=self.config["on_missing_reference"],
-                    on_long_text=self.config["on_long_text"],
-                ),
-            ),
+            Upserter(self._sessions, self._profile, self._definitions, policy),
             self._ledger,
             max_rejects=self.config.get("max_rejects"),
+            announce=self._planning,
         )
 
     def _open_sessions(self) -> list[Session]:
@@ -132,9 +158,23 @@ class TargetServiceNow(CommandLineTarget):
         for table in tables:
             wanted.update({name: self._profile.table(name) for name in table.references()})
         new = [table for name, table in wanted.items() if name not in self._checked]
-        if new:
-            self._definitions.update(preflight.check(self._sessions[0], new))
-            self._checked.update(table.name for table in new)
+        if not new:
+            return
+        report = preflight.inspect(self._sessions[0], new)
+        for finding in report.findings:
+            if finding.level is Level.FAULT:
+                raise StopRun(finding.sentence)
+            self.logger.warning("%s", finding.sentence)
+        self._definitions.update(report.definitions)
+        self._checked.update(table.name for table in new)
+
+    def check(self) -> list[Finding]:
+        """Hold every table of the mapping against the instance, for ``--test``.
+
+        Raises:
+            StopRun: the instance cannot be reached, or does not take the credentials.
+        """
+        return preflight.inspect(self._sessions[0], self._mapping.tables).findings
 
     def drain_before(self, sink: TableSink) -> None:
         """Settle the records that rows of this sink may point at."""
@@ -154,6 +194,9 @@ class TargetServiceNow(CommandLineTarget):
         if sink is not None and sink.original_schema != message_dict.get("schema"):
             self.drain_one(sink)
         super()._process_schema_message(message_dict)
+        self._ledger.keep_schema(
+            stream, message_dict["schema"], message_dict.get("key_properties") or ()
+        )
         sinks = [sink for sink in self._sinks_active.values() if isinstance(sink, TableSink)]
         self._prepare([table for sink in sinks for table in sink.tables])
 
@@ -164,6 +207,33 @@ class TargetServiceNow(CommandLineTarget):
                 f"A RECORD of stream {stream_name} came before its SCHEMA: check that what is "
                 "piped in is a Singer tap's output"
             )
+
+    @override
+    def _process_record_message(self, message_dict: dict[str, Any]) -> None:
+        """Collect a record; those of another version are settled first."""
+        sink = self._sinks_active.get(message_dict.get("stream", ""))
+        version = message_dict.get("version")
+        if isinstance(sink, TableSink) and sink.version != version:
+            self.drain_one(sink)
+            sink.version = version
+        super()._process_record_message(message_dict)
+
+    @override
+    def _process_activate_version_message(self, message_dict: dict[str, Any]) -> None:
+        """A complete read has ended: set inactive what it did not bring.
+
+        Raises:
+            StopRun: that would be more than ``max_inactive_percent``.
+        """
+        sink = self._sinks_active.get(message_dict.get("stream", ""))
+        if not isinstance(sink, TableSink):
+            return
+        self.drain_one(sink)
+        for table in sink.tables:
+            if table.when_gone and not table.each:
+                self.loader.deactivate(
+                    table, message_dict["version"], self.config["max_inactive_percent"]
+                )
 
     @override
     def _process_state_message(self, message_dict: dict[str, Any]) -> None:
@@ -177,14 +247,28 @@ class TargetServiceNow(CommandLineTarget):
     def process_endofpipe(self) -> None:
         """Settle the rest, give what was held another try, and say what was done."""
         super().process_endofpipe()
-        self.loader.retry((*self._profile.tables, *self._passthrough.values()))
+        waiting = {reject.table for reject in self._ledger.pending()}
+        mapped = (*self._profile.tables, *self._passthrough.values()) if waiting else ()
+        if tables := [table for table in mapped if table.name in waiting]:
+            self._prepare(tables)
+            self.loader.retry(tables)
         self._summarise()
         self.finish("finished")
+
+    @override
+    def _write_state_message(self, state: dict[str, Any]) -> None:
+        """Give state out; a plan gives none, or a schedule would go on past unwritten rows."""
+        if not self._planning:
+            sys.stdout.write(simplejson.dumps(state, use_decimal=True) + "\n")
+            sys.stdout.flush()
 
     def _summarise(self) -> None:
         for table, counts in self._ledger.counts().items():
             words = (f"{counts.get(o.value, 0)} {o.value}" for o in Outcome)
             self.logger.info("%s: %s", table, ", ".join(words))
+        for rules in self._mapping.rules.values():
+            for remark in rules.remarks():
+                self.logger.warning("%s", remark)
         for (table, column), rows in sorted(self.loader.swallowed.items()):
             self.logger.warning(
                 "ServiceNow stored %s.%s otherwise than sent in %d rows; the ledger says how",
@@ -193,7 +277,8 @@ class TargetServiceNow(CommandLineTarget):
                 rows,
             )
         self.logger.info(
-            "Run %d: %d calls to ServiceNow in %.1f s; the ledger is %s",
+            "%s %d: %d calls to ServiceNow in %.1f s; the ledger is %s",
+            "Plan" if self._planning else "Run",
             self._ledger.run,
             self._calls(),
             time.monotonic() - self._started,

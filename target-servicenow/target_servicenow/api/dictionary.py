@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
+from target_servicenow.api.errors import Refused
 from target_servicenow.api.table import found
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ class ColumnDefinition:
     read_only: bool
     reference: str
 
+
+Choices = dict[tuple[str, str], set[str]]
+"""The values a column may take, by table and column; a column that is not here takes any."""
 
 Definitions = dict[str, dict[str, ColumnDefinition]]
 """Column definitions by table and column."""
@@ -64,6 +68,25 @@ def read(session: Session, tables: Iterable[str]) -> Definitions:
     return {table: columns for table, columns in merged.items() if columns}
 
 
+def choices(session: Session, tables: Iterable[str]) -> Choices:
+    """The choice lists of each table's columns, as far as they can be read.
+
+    Raises:
+        StopRun: as `Session.call`.
+    """
+    rows = _rows(
+        session,
+        "sys_choice",
+        f"nameIN{','.join(tables)}^inactive=false",
+        ("name", "element", "value"),
+    )
+    found: Choices = {}
+    for row in rows:
+        key = (row.get("name", ""), row.get("element", ""))
+        found.setdefault(key, set()).add(row.get("value", ""))
+    return found
+
+
 def _ancestry(session: Session, table: str) -> list[str]:
     """The table and those it extends, nearest first."""
     line = [table]
@@ -86,6 +109,9 @@ def _rows(
         },
         quote_via=quote,
     )
-    reply = session.call("GET", f"/api/now/table/{table}?{parameters}", what=f"reading {table}")
+    try:
+        reply = session.call("GET", f"/api/now/table/{table}?{parameters}", what=f"reading {table}")
+    except Refused:
+        return []
     result = reply.body.get("result") if isinstance(reply.body, dict) else None
     return [found(row).values for row in result or ()]

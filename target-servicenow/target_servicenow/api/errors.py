@@ -16,6 +16,10 @@ class StopRun(Exception):  # noqa: N818 - it is how a run ends, not only an erro
     """The run cannot go on. The message is one sentence for the user: what, and what to do."""
 
 
+class Refused(StopRun):
+    """ServiceNow answered, and will not do this: a table that is not there, a right that is not."""
+
+
 class UnknownOutcomeError(Exception):
     """A write was sent and its effect is not known: look before sending anything again."""
 

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 
-from target_servicenow.api.errors import Action, StopRun, UnknownOutcomeError, Verdict, judge
+from target_servicenow.api.errors import (
+    Action,
+    Refused,
+    StopRun,
+    UnknownOutcomeError,
+    Verdict,
+    judge,
+)
 from target_servicenow.api.oauth import ClientCredentials
 
 if TYPE_CHECKING:
@@ -52,6 +59,8 @@ class Reply:
     seconds: float = 0.0
     wait: float | None = None
     """Seconds the server asks to wait."""
+    total: int | None = None
+    """Rows the query matches by X-Total-Count, those the user may not read included."""
 
 
 def instance_url(setting: str) -> str:
@@ -114,7 +123,8 @@ class Session:
                 effect is not known raises instead of being repeated.
 
         Raises:
-            StopRun: the configuration, a right, or the connection is at fault.
+            Refused: ServiceNow answered that it will not do this.
+            StopRun: the configuration or the connection is at fault.
             UnknownOutcomeError: not repeatable, and it may have been done.
         """
 
@@ -126,6 +136,8 @@ class Session:
         reply = self._wire.until_answered(attempt, repeatable=repeatable)
         if reply.verdict.action is Action.RENEW and self.renew():
             reply = self._wire.until_answered(attempt, repeatable=repeatable)
+        if reply.verdict.action is Action.STOP and reply.status:
+            raise Refused(reply.verdict.sentence)
         if reply.verdict.action in {Action.RENEW, Action.STOP}:
             raise StopRun(reply.verdict.sentence)
         return reply
@@ -190,12 +202,14 @@ class _Wire:
         except requests.exceptions.RequestException as error:
             return Reply(_transport_verdict(error, self._connection.instance_url, what))
         body = _json(response)
+        total = response.headers.get("X-Total-Count", "")
         return Reply(
             verdict=judge(response.status_code, body, what=what),
             status=response.status_code,
             body=body,
             seconds=time.monotonic() - started,
             wait=retry_after(response.headers, time.time()),
+            total=int(total) if total.isdigit() else None,
         )
 
     def until_answered(self, attempt: Callable[[], Reply], *, repeatable: bool) -> Reply:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
@@ -20,6 +20,12 @@ Batch call is not published, so it is kept there too."""
 
 UNSEARCHABLE = "^,@"
 """Encoded queries have no escape for these."""
+
+MAX_ROWS = 10_000
+"""Rows of one page: ServiceNow's own default."""
+
+MAX_PREFIXES = 60
+"""Beginnings asked for in one query, as a chain of conditions."""
 
 MIN_PREFIX = 3
 """A shorter beginning would match too much of a table; such a key is not looked for."""
@@ -42,16 +48,43 @@ def find_items(
     Keys with characters that an ``IN`` cannot hold are asked for one by one, by the part before
     the character; the caller compares exactly.
     """
-    common = {
+    budget = MAX_URL_BYTES - len(_find_url(table, "", fields))
+    for number, query in enumerate(_queries(column, keys, budget=budget), start=1):
+        yield Item(f"find-{number}", "GET", _find_url(table, query, fields))
+
+
+def find_prefixed_items(
+    table: str, column: str, prefixes: Sequence[str], fields: Sequence[str]
+) -> Iterator[Item]:
+    """Requests that find the rows whose `column` begins with one of `prefixes`."""
+    for start in range(0, len(prefixes), MAX_PREFIXES):
+        group = prefixes[start : start + MAX_PREFIXES]
+        chain = "^OR".join(f"{column}STARTSWITH{prefix}" for prefix in group)
+        url = _find_url(table, f"{chain}^ORDERBYsys_id", fields)
+        yield Item(f"begins-{start}", "GET", url)
+
+
+def next_page(item: Item, rows: int) -> Item | None:
+    """The request for the rows after those `item` gave; None when a page of `rows` was the last."""
+    if rows < MAX_ROWS:
+        return None
+    address, _, offset = item.url.partition(_OFFSET)
+    return replace(item, url=f"{address}{_OFFSET}{int(offset or 0) + rows}")
+
+
+_OFFSET = "&sysparm_offset="
+
+
+def _find_url(table: str, query: str, fields: Sequence[str]) -> str:
+    parameters = {
         "sysparm_fields": ",".join(("sys_id", *fields)),
+        "sysparm_limit": str(MAX_ROWS),
         "sysparm_exclude_reference_link": "true",
         "sysparm_suppress_pagination_header": "true",
         "sysparm_no_count": "true",
+        "sysparm_query": query,
     }
-    budget = MAX_URL_BYTES - len(urlencode(common)) - len(_path(table)) - 100
-    for number, query in enumerate(_queries(column, keys, budget=budget), start=1):
-        parameters = urlencode({"sysparm_query": query, **common}, quote_via=quote)
-        yield Item(f"find-{number}", "GET", f"{_path(table)}?{parameters}")
+    return f"{_path(table)}?{urlencode(parameters, quote_via=quote)}"
 
 
 def _queries(column: str, keys: Iterable[str], *, budget: int) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import simplejson
 
-from target_servicenow.ledger.store import LedgerError
+from target_servicenow.ledger.store import FROM_LEDGER, LedgerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,7 +91,10 @@ class LedgerReader:
                 yield {
                     "type": "RECORD",
                     "stream": stream,
-                    "record": simplejson.loads(reject["payload"], use_decimal=True),
+                    "record": {
+                        **simplejson.loads(reject["payload"], use_decimal=True),
+                        FROM_LEDGER: True,
+                    },
                 }
 
     def _rows(self, sql: str, *parameters: Any) -> list[dict[str, Any]]:

@@ -45,6 +45,7 @@ CREATE TABLE IF NOT EXISTS records (
   identifier TEXT NOT NULL,
   sys_id     TEXT NOT NULL,
   last_seen  INTEGER NOT NULL REFERENCES runs (run),
+  version    INTEGER,        -- the Singer version it last came under
   PRIMARY KEY ("table", identifier)
 ) WITHOUT ROWID;
 

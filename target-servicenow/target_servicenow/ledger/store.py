@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections import Counter
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from importlib import resources
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,9 +13,22 @@ import simplejson
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
 _SCHEMA = (resources.files("target_servicenow.ledger") / "schema.sql").read_text(encoding="utf-8")
+
+
+FROM_LEDGER = "_from_ledger"
+"""Marks a record that was exported from here: it may hold only a part of what Sage 300 holds."""
+
+
+_PLAN = """
+CREATE TEMP TABLE records AS SELECT * FROM main.records;
+CREATE UNIQUE INDEX temp.records_key ON records ("table", identifier);
+CREATE TEMP TABLE rejects AS SELECT * FROM main.rejects;
+"""
+"""Tables that hide those of the same names for as long as the connection lasts."""
 
 
 class LedgerError(Exception):
@@ -37,6 +50,8 @@ class Entry(NamedTuple):
     stream: str = ""
     payload: Mapping[str, Any] | None = None
     """Kept for rows held or rejected."""
+    version: int | None = None
+    """The Singer version the row came under, for finding what a complete read did not bring."""
 
 
 class Reject(NamedTuple):
@@ -81,7 +96,13 @@ class Ledger:
         return self._run
 
     def start(self, *, mode: str, mapping: str) -> None:
-        """Open a run; one that was killed is closed as stopped."""
+        """Open a run; one that was killed is closed as stopped.
+
+        A plan keeps what it would do, but what it knows of records and rejects is its own and
+        goes with it.
+        """
+        if mode == "plan":
+            self._db.executescript(_PLAN)
         with self._lock, self._db:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.execute(
@@ -93,6 +114,13 @@ class Ledger:
                 (_now(), mode, mapping),
             )
             self._run = cursor.lastrowid or 0
+
+    def prune(self, keep_days: int) -> int:
+        """Delete what was done longer ago than so many days; returns how many entries went."""
+        with self._lock, self._db:
+            before = datetime.now(timezone.utc) - timedelta(days=keep_days)
+            cursor = self._db.execute("DELETE FROM outcomes WHERE at < ?", (_text(before),))
+        return cursor.rowcount
 
     def keep_schema(
         self, stream: str, schema: Mapping[str, Any], key_properties: Iterable[str]
@@ -132,10 +160,11 @@ class Ledger:
                 ],
             )  # fmt: skip
             self._db.executemany(
-                'INSERT INTO records ("table", identifier, sys_id, last_seen) VALUES (?, ?, ?, ?)'
-                " ON CONFLICT DO UPDATE SET last_seen = excluded.last_seen, sys_id = CASE"
+                'INSERT INTO records ("table", identifier, sys_id, last_seen, version)'
+                " VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET last_seen = excluded.last_seen,"
+                " version = IFNULL(excluded.version, version), sys_id = CASE"
                 " excluded.sys_id WHEN '' THEN sys_id ELSE excluded.sys_id END",
-                [(e.table, e.identifier, e.sys_id, self._run) for e in entries],
+                [(e.table, e.identifier, e.sys_id, self._run, e.version) for e in entries],
             )
             self._db.executemany(
                 'DELETE FROM rejects WHERE "table" = ? AND identifier = ?',
@@ -166,6 +195,37 @@ class Ledger:
                 for outcome, rows in fates.items()
             ],
         )
+
+    def drop_rejects(self, table: str, kept: Mapping[str, AbstractSet[str]]) -> None:
+        """Forget rejects of entries that their records, read whole, no longer hold.
+
+        Args:
+            table: the rows' table.
+            kept: for what the identifiers of a record's entries begin with, the entries it holds.
+        """
+        with self._lock, self._db:
+            waiting = self._db.execute(
+                'SELECT identifier FROM rejects WHERE "table" = ?', (table,)
+            ).fetchall()
+            prefixes = tuple(kept)
+            every = set().union(*kept.values())
+            self._db.executemany(
+                'DELETE FROM rejects WHERE "table" = ? AND identifier = ?',
+                [
+                    (table, identifier)
+                    for (identifier,) in waiting
+                    if identifier.startswith(prefixes) and identifier not in every
+                ],
+            )
+
+    def seen_and_unseen(self, table: str, version: int) -> tuple[int, list[str]]:
+        """How many rows came under a version, and which of the same companies did not."""
+        rows = self._db.execute(
+            'SELECT identifier, version IS ? FROM records WHERE "table" = ?', (version, table)
+        ).fetchall()
+        companies = {_company(identifier) for identifier, seen in rows if seen}
+        unseen = [i for i, seen in rows if not seen and _company(i) in companies]
+        return sum(seen for _, seen in rows), unseen
 
     def uncount(self, rejects: Iterable[Reject]) -> None:
         """Rows about to be tried again in this run will be counted by their new fate."""
@@ -203,5 +263,14 @@ class Ledger:
         self._db.close()
 
 
+def _company(identifier: str) -> str:
+    """Source and company, which every identifier begins with."""
+    return ":".join(identifier.split(":")[:2])
+
+
 def _now() -> str:
-    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _text(datetime.now(timezone.utc))
+
+
+def _text(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -36,6 +36,14 @@ def _join(separator: str, *values: Any) -> str:
     return separator.join(str(value).strip() for value in values if str(value or "").strip())
 
 
+def _optional_field(fields: Any, name: str) -> str:
+    """The value of an optional field, from a record's list of them; "" when it has none."""
+    for one in fields or ():
+        if one.get("OptionalField") == name:
+            return str(one.get("Value") or "").strip()
+    return ""
+
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "str": str,
     "int": int,
@@ -43,6 +51,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "len": len,
     "first": _first,
     "join": _join,
+    "optional_field": _optional_field,
 }
 """What a mapping may call. No float: amounts stay exact."""
 

@@ -6,6 +6,7 @@ anything has been read or written.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 from importlib import resources
 from pathlib import Path
@@ -22,6 +23,7 @@ from target_servicenow.mapping.profile import (
     Profile,
     Table,
 )
+from target_servicenow.mapping.rules import Rule, RuleSet
 from target_servicenow.mapping.types import ColumnType
 
 if TYPE_CHECKING:
@@ -30,10 +32,11 @@ if TYPE_CHECKING:
 _PROFILES = resources.files("target_servicenow.mapping") / "profiles"
 _TABLE_FIELDS = {
     "stream", "each", "where", "create_when", "identity", "source_column", "source_length",
-    "adopt_by", "columns",
+    "adopt_by", "columns", "optional", "when_gone",
 }  # fmt: skip
 _IDENTITY_FIELDS = {"entity", "company", "key"}
-_COLUMN_FIELDS = {"value", "type", "choices", "reference", "key", "currency"}
+_COLUMN_FIELDS = {"value", "type", "choices", "reference", "key", "take", "currency"}
+_RULE_FIELDS = {"when", "code", "name"}
 
 
 def load(name: str, overrides: Mapping[str, Any] | None = None) -> Profile:
@@ -77,17 +80,26 @@ def parse(raw: Any, name: str) -> Profile:
     raw = _without_nulls(raw)
     if not isinstance(raw, dict) or not isinstance(raw.get("tables"), dict) or not raw["tables"]:
         raise MappingError(f"Mapping {name}: it needs `tables`, each with its columns")
-    _only_known(raw, {"source", "tables"}, f"Mapping {name}")
+    _only_known(raw, {"source", "rules", "tables"}, f"Mapping {name}")
+    rules = {
+        title: _rules(title, data, f"Mapping {name}, rules {title}")
+        for title, data in raw.get("rules", {}).items()
+    }
     tables = {
-        table: _table(table, data, f"Mapping {name}, table {table}")
+        table: _with_rules(_table(table, data, f"Mapping {name}, table {table}"), rules)
         for table, data in raw["tables"].items()
     }
     for table in tables.values():
         for column in table.columns:
+            place = f"Mapping {name}, table {table.name}, column {column.name}"
             if column.reference and column.reference not in tables:
                 raise MappingError(
-                    f"Mapping {name}, table {table.name}, column {column.name}: it points into "
-                    f"{column.reference}, which this mapping does not fill"
+                    f"{place}: it points into {column.reference}, which this mapping does not fill"
+                )
+            if column.take and column.take not in tables[column.reference or ""].fields:
+                raise MappingError(
+                    f"{place}: it takes {column.take}, which is no mapped column of "
+                    f"{column.reference}"
                 )
     order = TopologicalSorter({t.name: t.references() for t in tables.values()})
     try:
@@ -95,7 +107,38 @@ def parse(raw: Any, name: str) -> Profile:
     except CycleError as error:
         circle = " -> ".join(error.args[1])
         raise MappingError(f"Mapping {name}: its references run in a circle: {circle}") from None
-    return Profile(source=str(raw.get("source", "sage300")), tables=ordered)
+    return Profile(source=str(raw.get("source", "sage300")), tables=ordered, rules=rules)
+
+
+def _rules(title: str, data: Any, place: str) -> RuleSet:
+    entries = _list(data)
+    last = entries[-1] if entries else None
+    hold = False
+    if isinstance(last, dict) and "otherwise" in last:
+        if last["otherwise"] not in {"hold", "none"}:
+            raise MappingError(f"{place}: otherwise is {last['otherwise']!r}: it can be hold, none")
+        hold = last["otherwise"] == "hold"
+        entries = entries[:-1]
+    rules = []
+    for number, entry in enumerate(entries, start=1):
+        where = f"{place}, rule {number}"
+        if not isinstance(entry, dict) or not entry.get("code"):
+            raise MappingError(f"{where}: it needs a code")
+        _only_known(entry, _RULE_FIELDS, where)
+        code = _expression(entry["code"], where)
+        assert code is not None  # noqa: S101 - it was seen above
+        rules.append(
+            Rule(_expression(entry.get("when"), where), code, _expression(entry.get("name"), where))
+        )
+    if not rules:
+        raise MappingError(f"{place}: it needs at least one rule with a code")
+    return RuleSet(title, tuple(rules), hold=hold)
+
+
+def _with_rules(table: Table, rules: Mapping[str, RuleSet]) -> Table:
+    """The table with the rules that its expressions name."""
+    named = {name for _, expression in table.expressions() for name in expression.names}
+    return replace(table, rules={title: rules[title] for title in rules if title in named})
 
 
 def _table(name: str, data: Any, place: str) -> Table:
@@ -121,6 +164,9 @@ def _table(name: str, data: Any, place: str) -> Table:
         _column(column, spec, f"{place}, column {column}")
         for column, spec in data["columns"].items()
     )
+    when_gone = data.get("when_gone", {})
+    if not isinstance(when_gone, dict):
+        raise MappingError(f"{place}: when_gone must give a value for each column it sets")
     adopt_by = data.get("adopt_by")
     if adopt_by and adopt_by not in {column.name for column in columns}:
         raise MappingError(f"{place}: adopt_by names {adopt_by}, which is none of its columns")
@@ -137,6 +183,8 @@ def _table(name: str, data: Any, place: str) -> Table:
         source_column=str(data.get("source_column", DEFAULT_SOURCE_COLUMN)),
         source_length=length,
         adopt_by=adopt_by,
+        optional=bool(data.get("optional", False)),
+        when_gone={str(name): str(value) for name, value in when_gone.items()},
     )
 
 
@@ -148,7 +196,10 @@ def _column(name: str, spec: Any, place: str) -> Column:
         if not spec.get("key") or "value" in spec:
             raise MappingError(f"{place}: a reference takes `reference` and `key`, and no `value`")
         return Column(
-            name=name, reference=str(spec["reference"]), key=_expressions(spec["key"], place)
+            name=name,
+            reference=str(spec["reference"]),
+            key=_expressions(spec["key"], place),
+            take=str(spec["take"]) if "take" in spec else None,
         )
     if "value" not in spec:
         raise MappingError(f"{place}: it needs a `value`, or a `reference` with its `key`")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from target_servicenow.mapping.expression import PARENT, MappingError, Property
@@ -10,6 +10,9 @@ from target_servicenow.mapping.types import ColumnType
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from collections.abc import Set as AbstractSet
+
+    from target_servicenow.mapping.rules import RuleSet
 
 DEFAULT_SOURCE_COLUMN = "correlation_id"
 DEFAULT_SOURCE_LENGTH = 100
@@ -32,6 +35,8 @@ class Column:
     """The table a reference points into."""
     key: tuple[Property, ...] = ()
     """The key parts of the row a reference points at."""
+    take: str | None = None
+    """The column of that row to copy, instead of pointing at the row."""
 
     def expressions(self) -> Iterator[Property]:
         """Every expression of the column."""
@@ -56,11 +61,17 @@ class Table:
     source_column: str = DEFAULT_SOURCE_COLUMN
     source_length: int = DEFAULT_SOURCE_LENGTH
     adopt_by: str | None = None
+    optional: bool = False
+    """Left out, with a word in the log, on an instance that has no such table."""
+    when_gone: Mapping[str, str] = field(default_factory=dict)
+    """What a row is set to when its record is no longer in Sage 300; rows are never deleted."""
+    rules: Mapping[str, RuleSet] = field(default_factory=dict)
+    """The rules its expressions name."""
 
     @property
     def fields(self) -> list[str]:
         """Every column this side reads and writes, the source column first."""
-        names = (self.source_column, *(column.name for column in self.columns))
+        names = (self.source_column, *(column.name for column in self.columns), *self.when_gone)
         return list(dict.fromkeys(names))
 
     def references(self) -> set[str]:
@@ -77,6 +88,8 @@ class Table:
             yield "create_when", self.create_when
         for column in self.columns:
             yield from ((column.name, e) for e in column.expressions())
+        for name, rules in self.rules.items():
+            yield from ((f"rules {name}", e) for e in rules.expressions())
 
 
 @dataclass(frozen=True)
@@ -86,6 +99,23 @@ class Profile:
     source: str
     """The first part of every source identifier, such as ``sage300``."""
     tables: tuple[Table, ...]
+    rules: Mapping[str, RuleSet] = field(default_factory=dict)
+
+    def taken(self, table: str) -> set[str]:
+        """The columns of a table that others copy."""
+        columns = (column for other in self.tables for column in other.columns)
+        return {c.take for c in columns if c.reference == table and c.take}
+
+    def without(self, absent: AbstractSet[str]) -> Profile:
+        """The profile less some tables, and less the columns of others that point at them."""
+        return replace(
+            self,
+            tables=tuple(
+                replace(table, columns=tuple(c for c in table.columns if c.reference not in absent))
+                for table in self.tables
+                if table.name not in absent
+            ),
+        )
 
     def of_stream(self, stream: str) -> tuple[Table, ...]:
         """The tables a stream fills, in the order they are to be written."""
@@ -118,7 +148,7 @@ def check_stream(table: Table, schema: Mapping[str, Any]) -> None:
         if not level.get("properties"):
             return  # the schema does not say what its entries hold
     for place, expression in table.expressions():
-        absent = expression.names - known - {PARENT}
+        absent = expression.names - known - {PARENT} - table.rules.keys()
         absent |= {f"{PARENT}.{name}" for name in expression.parent_names - set(parent)}
         for name in sorted(absent):
             raise MappingError(

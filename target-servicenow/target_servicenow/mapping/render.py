@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from target_servicenow.mapping.expression import MISSING, PARENT, RecordError
+from target_servicenow.mapping.rules import HoldRecord, with_rules
 from target_servicenow.mapping.types import ColumnType, render
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ class Unrendered:
     identifier: str
     reason: str
     payload: Mapping[str, Any]
+    held: bool = False
+    """It waits for the mapping to say more, instead of being at fault itself."""
 
 
 def identifier(source: str, table: Table, company: Sequence[Any], parts: Sequence[Any]) -> str:
@@ -85,13 +88,32 @@ def render_record(
         return
     for scope, payload in entries:
         name = ""
+        names = with_rules(table.rules, scope, table.key) if table.rules else scope
         try:
-            name = _identity(profile.source, table, scope, record)
-            if table.where is not None and table.where(scope) in (False, None, MISSING, ""):
+            if table.where is not None and table.where(names) in (False, None, MISSING, ""):
                 continue
-            yield _row(profile, table, scope, name, payload)
+            name = _identity(profile.source, table, names, record)
+            yield _row(profile, table, names, name, payload)
+        except HoldRecord as wait:
+            if name:  # else the rules say whether there is a row at all, and there is none
+                yield Unrendered(table.name, name, str(wait), payload, held=True)
         except RecordError as error:
             yield Unrendered(table.name, name or _keyless(payload), str(error), payload)
+
+
+def parent_prefix(profile: Profile, table: Table, record: Mapping[str, Any]) -> str:
+    """What the identifiers of all entries of one record begin with; "" when they share nothing."""
+    parts = []
+    for part in table.key:
+        value = part(record)
+        if _empty(value):
+            break
+        parts.append(value)
+    company = [table.company(record)] if table.company else []
+    if not parts or any(_empty(part) for part in company):
+        return ""
+    encoded = (_encoded(part) for part in (profile.source, *company, table.entity, *parts))
+    return ":".join(encoded) + ":"
 
 
 def _entries(

@@ -6,15 +6,17 @@ field, as each site has it. So a profile says it in rules, and a run counts how 
 
 from __future__ import annotations
 
+from collections import ChainMap
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from target_servicenow.mapping.expression import MISSING, RecordError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Sequence
 
-    from target_servicenow.mapping.expression import Expression
+    from target_servicenow.mapping.expression import Property
 
 
 class HoldRecord(Exception):  # noqa: N818 - a fate, not a failure
@@ -25,9 +27,9 @@ class HoldRecord(Exception):  # noqa: N818 - a fate, not a failure
 class Rule:
     """One rule; without a condition it fits every record."""
 
-    when: Expression | None
-    code: Expression
-    name: Expression | None
+    when: Property | None
+    code: Property
+    name: Property | None
 
     def fits(self, record: Mapping[str, Any]) -> bool:
         """Whether the condition holds; it does not where the record lacks a property of it."""
@@ -53,7 +55,7 @@ class RuleSet:
         self.first = [0] * len(self.rules)
         self.fitting = [0] * len(self.rules)
 
-    def expressions(self) -> Iterator[Expression]:
+    def expressions(self) -> Iterator[Property]:
         """Every expression of the rules."""
         for rule in self.rules:
             yield from (e for e in (rule.when, rule.code, rule.name) if e is not None)
@@ -112,6 +114,47 @@ class RuleSet:
 
 SHOWN = 20
 """Unmapped records named in the remarks."""
+
+
+def with_rules(
+    rules: Mapping[str, RuleSet], record: Mapping[str, Any], key: Sequence[Property]
+) -> Mapping[str, Any]:
+    """The record's names and those of the rules, each worked out when an expression asks for it.
+
+    Args:
+        rules: by the name expressions use.
+        record: the names without rules.
+        key: the key parts of the row that is made; where they name the rules themselves, other
+            rows are about the record, and it is counted there.
+    """
+    scopes: list[Any] = [_RuleNames(rules, record, key), record]
+    return ChainMap(*scopes)
+
+
+class _RuleNames(Mapping[str, Any]):
+    def __init__(
+        self, rules: Mapping[str, RuleSet], record: Mapping[str, Any], key: Sequence[Property]
+    ) -> None:
+        self._rules = rules
+        self._record = record
+        self._key = key
+        self._known: dict[str, dict[str, str]] = {}
+
+    def __getitem__(self, name: str) -> dict[str, str]:
+        if name not in self._known:
+            counted = all(name not in part.names for part in self._key)
+            count_as = ":".join(str(part(self._record)) for part in self._key) if counted else None
+            self._known[name] = self._rules[name].apply(self._record, count_as=count_as)
+        return self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rules)
+
+    def __len__(self) -> int:
+        return len(self._rules)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._rules
 
 
 def _text(value: Any) -> str:

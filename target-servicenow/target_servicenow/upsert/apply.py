@@ -10,7 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from target_servicenow.api.table import Found
 from target_servicenow.upsert import adopt, lookup
+from target_servicenow.upsert.gone import leftovers
 from target_servicenow.upsert.pace import Pace
 from target_servicenow.upsert.plan import (
     Decision,
@@ -20,10 +22,11 @@ from target_servicenow.upsert.plan import (
     truncated,
 )
 from target_servicenow.upsert.references import References
-from target_servicenow.upsert.write import Settled, Writer
+from target_servicenow.upsert.write import Settled, Writer, own_sys_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from target_servicenow.api.dictionary import Definitions
     from target_servicenow.api.session import Session
@@ -37,6 +40,8 @@ logger = logging.getLogger(__name__)
 class Policy:
     """The settings that decide about rows."""
 
+    dry_run: bool = False
+    """Decide everything, send nothing (mode plan)."""
     on_missing_reference: Literal["hold", "blank", "reject"] = "hold"
     on_long_text: Literal["reject", "truncate"] = "reject"
 
@@ -89,22 +94,29 @@ class Upserter:
         decisions = self._decisions(table, ready)
         writes = []
         for decision in decisions:
-            if decision.outcome in _WRITTEN:
+            if decision.outcome in _WRITTEN and not self._policy.dry_run:
                 writes.append(decision)
             elif decision.outcome is not None:
-                settled.append(
-                    Settled(decision, decision.outcome, decision.sys_id, reason=decision.reason)
-                )
+                # In a plan a new row is taken to be there for those that point at it.
+                planned = own_sys_id(decision.row.identifier)
+                sys_id = planned if decision.outcome is Outcome.CREATED else decision.sys_id
+                settled.append(Settled(decision, decision.outcome, sys_id, reason=decision.reason))
 
         def remember_and_settle(done: list[Settled]) -> None:
             for one in done:
                 if one.sys_id:
-                    self._references.remember(table.name, one.decision.row.identifier, one.sys_id)
+                    row = one.decision.row
+                    found = Found(one.sys_id, row.values)
+                    self._references.remember(table.name, row.identifier, found)
             if done:
                 settle(done)
 
         remember_and_settle(settled)
         self._write(table, writes, remember_and_settle)
+
+    def leftovers(self, table: Table, kept: Mapping[str, AbstractSet[str]]) -> list[Row]:
+        """Rows of records that were read whole, of entries those no longer hold; as `gone`."""
+        return leftovers(self._sessions[0], table, kept) if kept else []
 
     def _prepared(self, table: Table, rows: Sequence[Row]) -> tuple[list[Row], list[Settled]]:
         """Rows with references resolved and texts that fit; the others settled as they stand."""

@@ -10,11 +10,17 @@ from typing import TYPE_CHECKING
 
 from target_servicenow.api import batch
 from target_servicenow.api.errors import Action, StopRun
-from target_servicenow.api.table import Found, find_items, found
+from target_servicenow.api.table import (
+    Found,
+    find_items,
+    find_prefixed_items,
+    found,
+    next_page,
+)
 from target_servicenow.upsert.plan import natural_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from target_servicenow.api.session import Session
     from target_servicenow.mapping.profile import Table
@@ -35,14 +41,11 @@ def by_identifier(
     """
     matches: dict[str, list[Found]] = {name: [] for name in identifiers}
     folded = {name.casefold() for name in matches}
-    for row in _rows(session, table, table.source_column, matches):
+    items = find_items(table.name, table.source_column, matches, table.fields)
+    for row in _rows(session, table, items):
         carried = row.values.get(table.source_column)
         if carried is None or carried.casefold() not in folded:
-            raise StopRun(
-                f"ServiceNow ignores the column {table.source_column} of {table.name}: it does not "
-                "exist there, or the integration user may not read it. Add the column, or name "
-                "another one as source_column in mapping_overrides"
-            )
+            raise _ignored(table)
         if carried in matches:  # ServiceNow compares without regard to case; we do not
             matches[carried].append(row)
     return matches
@@ -51,7 +54,8 @@ def by_identifier(
 def by_natural_key(session: Session, table: Table, keys: Iterable[str]) -> dict[str, list[Found]]:
     """The rows with each natural key (as `natural_key` folds it) that carry no identifier yet."""
     candidates: dict[str, list[Found]] = {}
-    for row in _rows(session, table, table.adopt_by or "", keys):
+    items = find_items(table.name, table.adopt_by or "", keys, table.fields)
+    for row in _rows(session, table, items):
         if row.values.get(table.source_column) == "":
             key = natural_key(row.values.get(table.adopt_by or "", ""))
             known = candidates.setdefault(key, [])
@@ -60,11 +64,39 @@ def by_natural_key(session: Session, table: Table, keys: Iterable[str]) -> dict[
     return candidates
 
 
-def _rows(session: Session, table: Table, column: str, keys: Iterable[str]) -> Iterator[Found]:
-    pending = list(find_items(table.name, column, keys, table.fields))
+def by_prefix(
+    session: Session, table: Table, prefixes: Sequence[str], fields: Sequence[str]
+) -> Iterator[tuple[str, Found]]:
+    """The rows whose identifier begins with one of `prefixes`, each with its identifier.
+
+    Raises:
+        StopRun: ServiceNow ignored the question, so its source column is misnamed or hidden.
+    """
+    column = table.source_column
+    items = find_prefixed_items(table.name, column, prefixes, (column, *fields))
+    for row in _rows(session, table, items):
+        carried = row.values.get(column)
+        if carried is None:
+            raise _ignored(table)
+        if carried.startswith(tuple(prefixes)):  # ServiceNow compares without regard to case
+            yield carried, row
+
+
+def _ignored(table: Table) -> StopRun:
+    return StopRun(
+        f"ServiceNow ignores the column {table.source_column} of {table.name}: it does not exist "
+        "there, or the integration user may not read it. Add the column, or name another one as "
+        "source_column in mapping_overrides"
+    )
+
+
+def _rows(session: Session, table: Table, items: Iterable[batch.Item]) -> Iterator[Found]:
+    pending = list(items)
     what = f"looking up {table.name}"
-    for _ in range(ATTEMPTS):
+    failures = 0
+    while pending and failures < ATTEMPTS:
         unanswered: list[batch.Item] = []
+        further: list[batch.Item] = []
         for start in range(0, len(pending), ITEMS_PER_CALL):
             group = pending[start : start + ITEMS_PER_CALL]
             reply = batch.call(session, group, what=what, repeatable=True)
@@ -76,7 +108,9 @@ def _rows(session: Session, table: Table, column: str, keys: Iterable[str]) -> I
                 if answer.verdict.action is not Action.OK or not isinstance(answer.result, list):
                     raise StopRun(answer.verdict.sentence or f"ServiceNow failed on {what}")
                 yield from (found(row) for row in answer.result)
-        if not unanswered:
-            return
-        pending = unanswered
-    raise StopRun(f"ServiceNow does not answer when {what}: check the instance and run again")
+                more = next_page(item, len(answer.result))
+                further += [more] if more else []
+        failures += bool(unanswered)
+        pending = unanswered + further
+    if pending:
+        raise StopRun(f"ServiceNow does not answer when {what}: check the instance and run again")

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from target_servicenow.api.table import Found
 from target_servicenow.upsert import lookup
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from target_servicenow.api.session import Session
-    from target_servicenow.mapping.profile import Profile, Table
+    from target_servicenow.mapping.profile import Column, Profile, Table
     from target_servicenow.mapping.render import Row
 
 CACHE_SIZE = 50_000
@@ -32,13 +33,15 @@ class References:
     def __init__(self, profile: Profile) -> None:
         """Start with an empty cache."""
         self._profile = profile
-        self._sys_ids: dict[tuple[str, str], str] = {}
+        self._taken = {table.name: profile.taken(table.name) for table in profile.tables}
+        self._known: dict[tuple[str, str], Found] = {}
 
-    def remember(self, table: str, identifier: str, sys_id: str) -> None:
-        """Keep a row's sys_id for those that will point at it."""
-        if len(self._sys_ids) >= CACHE_SIZE:
-            self._sys_ids.clear()
-        self._sys_ids[table, identifier] = sys_id
+    def remember(self, table: str, identifier: str, row: Found) -> None:
+        """Keep a row's sys_id, and what others copy of it, for those that will point at it."""
+        if len(self._known) >= CACHE_SIZE:
+            self._known.clear()
+        taken = {name: row.values.get(name, "") for name in self._taken.get(table, ())}
+        self._known[table, identifier] = Found(row.sys_id, taken)
 
     def resolve(
         self, session: Session, table: Table, rows: Sequence[Row], *, blank: bool
@@ -54,45 +57,50 @@ class References:
         known = self._look_up(session, table, rows)
         ready: list[Row] = []
         waiting: list[Unresolved] = []
+        columns = {column.name: column for column in table.columns}
         for row in rows:
             found = {
-                name: known.get((self._target(table, name), target), "")
+                name: known.get((columns[name].reference or "", target))
                 for name, target in row.references.items()
             }
-            missing = [name for name, sys_id in found.items() if not sys_id]
+            missing = [name for name, target in found.items() if target is None]
             if missing and not blank:
                 name = missing[0]
                 waiting.append(
                     Unresolved(
                         row,
                         f"{name} points at {row.references[name]}, which "
-                        f"{self._target(table, name)} does not hold",
+                        f"{columns[name].reference} does not hold",
                     )
                 )
             else:
-                ready.append(replace(row, values={**row.values, **found}) if found else row)
+                values = {name: _value(columns[name], target) for name, target in found.items()}
+                ready.append(replace(row, values={**row.values, **values}) if values else row)
         return ready, waiting
 
     def _look_up(
         self, session: Session, table: Table, rows: Sequence[Row]
-    ) -> dict[tuple[str, str], str]:
-        known: dict[tuple[str, str], str] = {}
+    ) -> dict[tuple[str, str], Found]:
+        targets = {column.name: column.reference or "" for column in table.columns}
+        known: dict[tuple[str, str], Found] = {}
         wanted: dict[str, set[str]] = {}
         for row in rows:
             for name, target in row.references.items():
-                key = (self._target(table, name), target)
-                if key in self._sys_ids:
-                    known[key] = self._sys_ids[key]
+                key = (targets[name], target)
+                if key in self._known:
+                    known[key] = self._known[key]
                 else:
                     wanted.setdefault(key[0], set()).add(target)
-        for name, targets in wanted.items():
-            matches = lookup.by_identifier(session, self._profile.table(name), sorted(targets))
-            for target, rows_found in matches.items():
-                if len(rows_found) == 1:
-                    known[name, target] = rows_found[0].sys_id
-                    self.remember(name, target, rows_found[0].sys_id)
+        for name, identifiers in wanted.items():
+            matches = lookup.by_identifier(session, self._profile.table(name), sorted(identifiers))
+            for identifier, found in matches.items():
+                if len(found) == 1:
+                    known[name, identifier] = found[0]
+                    self.remember(name, identifier, found[0])
         return known
 
-    @staticmethod
-    def _target(table: Table, column: str) -> str:
-        return next(c.reference or "" for c in table.columns if c.name == column)
+
+def _value(column: Column, target: Found | None) -> str:
+    if target is None:
+        return ""
+    return target.values.get(column.take, "") if column.take else target.sys_id
