@@ -40,7 +40,7 @@ def by_identifier(
         if carried is None or carried.casefold() not in folded:
             raise StopRun(
                 f"ServiceNow ignores the column {table.source_column} of {table.name}: it does not "
-                "exist there, or the integration user may not read it. Add the column, or name "
+                "exist there, or the integration user may not read it; add the column, or name "
                 "another one as source_column in mapping_overrides"
             )
         if carried in matches:  # ServiceNow compares without regard to case; we do not
