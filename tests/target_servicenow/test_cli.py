@@ -58,32 +58,32 @@ FAULTS: dict[str, tuple[dict[str, Any], bytes | None, str]] = {
         "Setting ca_bundle: there is no file no-such.pem",
     ),
     "a CA file that is none": (
-        {"instance_url": "https://127.0.0.1:1", "ca_bundle": "config.json"},
-        None,
-        "Setting ca_bundle: config.json holds no certificates: give a PEM file",
+        {"ca_bundle": "config.json"},
+        b"",
+        "Setting ca_bundle: config.json holds no certificates that can be read: give a PEM file",
     ),
     "an unreachable host": (
         {"instance_url": "http://127.0.0.1:1"},
         None,
         (
-            "ServiceNow cannot be reached at http://127.0.0.1:1: check instance_url and the network "
-            "(attempts: 1); nothing is lost: run again when the instance answers"
+            "ServiceNow cannot be reached at http://127.0.0.1:1: check instance_url and the "
+            "network (attempts: 1); nothing is lost: run again when the instance answers"
         ),
     ),
     "a wrong secret": (
         {},
         None,
         (
-            "ServiceNow gives no token: check client_id and client_secret (invalid_client: client_id "
-            "or client_secret is wrong)"
+            "ServiceNow gives no token: check client_id and client_secret (invalid_client: "
+            "client_id or client_secret is wrong)"
         ),
     ),
     "a wrong password": (
         {"auth_method": "basic", "username": "integration"},
         None,
         (
-            "ServiceNow does not accept the credentials for reading proc_vendor: check client_id and "
-            "client_secret (or username and password), and that the integration user is active"
+            "ServiceNow does not accept the credentials for reading proc_vendor: check client_id "
+            "and client_secret (or username and password), and that the integration user is active"
         ),
     ),
     "no such mapping": (
