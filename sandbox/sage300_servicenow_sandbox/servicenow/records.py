@@ -81,6 +81,8 @@ class Records:
                 return
             new = self._rules.applied(connection, table, {**old, **sent})
             changed = {name: value for name, value in new.items() if value != old[name]}
+            if not changed:  # a business rule put things back
+                return
             stamps = {
                 "sys_updated_on": self._now(),
                 "sys_updated_by": user,

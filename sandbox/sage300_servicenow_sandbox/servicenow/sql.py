@@ -163,7 +163,7 @@ def aggregate(
 
     Without groups there is one row.
     """
-    values = [*groups, "COUNT(*)", *(f"exact_sum({field})" for field in sums)]
+    values = [*groups, "COUNT(*)", *(f"IFNULL(exact_sum({field}), '0')" for field in sums)]
     sql = f'SELECT {", ".join(values)} FROM "{table}" t0 WHERE {where.sql}'  # noqa: S608 (tables.yml)
     if groups:
         keys = ", ".join(groups)
