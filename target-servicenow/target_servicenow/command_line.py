@@ -67,22 +67,6 @@ class CommandLineTarget(Target):
     def check(self) -> list[Finding]:
         """Hold the mapping against the instance."""
 
-    def test(self) -> int:
-        """Print what an administrator of ServiceNow must change, and return the exit code."""
-        findings = self.check()
-        self.finish("finished", "it was a test")
-        for finding in findings:
-            mark = "must " if finding.level is Level.FAULT else "check"
-            click.echo(f"[{mark}] {finding.sentence}")
-        faults = sum(finding.level is Level.FAULT for finding in findings)
-        click.echo(
-            f"{faults} things must be changed before a run can write, {len(findings) - faults} "
-            "should be looked at."
-            if findings
-            else "Everything the mapping needs is there, as far as the integration user may see."
-        )
-        return 1 if faults else 0
-
     @classmethod
     @override
     def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
@@ -141,14 +125,16 @@ class CommandLineTarget(Target):
             if hasattr(stream, "reconfigure"):  # Windows pipes are not UTF-8 by themselves
                 stream.reconfigure(encoding="utf-8")
         target = None
+        findings: list[Finding] | None = None
         try:
             target = cls(
                 config=config.config if config else {},
                 parse_env_config=config.parse_env if config else False,
             )
             if test:
-                sys.exit(target.test())
-            target.listen(file_input)
+                findings = target.check()
+            else:
+                target.listen(file_input)
         except EXPECTED as error:
             if target is not None:
                 target.finish("stopped", str(error))
@@ -158,6 +144,8 @@ class CommandLineTarget(Target):
             if target is not None:
                 target.finish("stopped", "it was ended by a signal")
             raise
+        if findings is not None:
+            sys.exit(print_checklist(findings))
 
     @classmethod
     @override
@@ -188,3 +176,18 @@ class _Command(SingerCommand):
         if words[:1] == ["ledger"]:
             return ledger.main(words[1:], prog_name="target-servicenow ledger")
         return super().main(words, *rest, **options)
+
+
+def print_checklist(findings: Sequence[Finding]) -> int:
+    """Print what an administrator of ServiceNow must change, and return the exit code."""
+    for finding in findings:
+        mark = "must " if finding.level is Level.FAULT else "check"
+        click.echo(f"[{mark}] {finding.sentence}")
+    faults = sum(finding.level is Level.FAULT for finding in findings)
+    click.echo(
+        f"{faults} things must be changed before a run can write, {len(findings) - faults} should "
+        "be looked at."
+        if findings
+        else "Everything the mapping needs is there, as far as the integration user may see."
+    )
+    return 1 if faults else 0

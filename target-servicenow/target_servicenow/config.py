@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,7 +109,7 @@ def connection(config: Mapping[str, Any]) -> Connection:
     """How to reach the instance.
 
     Raises:
-        SettingError: ca_bundle cannot be read, or instance_url is no web address.
+        SettingError: ca_bundle holds no certificates, or instance_url is no web address.
     """
     url = instance_url(config["instance_url"])
     if not url.startswith(("http://", "https://")) or " " in url:
@@ -121,6 +122,13 @@ def connection(config: Mapping[str, Any]) -> Connection:
         bundle = Path(config["ca_bundle"])
         if not bundle.is_file():
             raise SettingError(f"Setting ca_bundle: there is no file {bundle}")
+        try:
+            ssl.create_default_context(cafile=bundle)
+        except OSError:  # ssl.SSLError is one too
+            raise SettingError(
+                f"Setting ca_bundle: {bundle} holds no certificates that can be read: give a PEM "
+                "file"
+            ) from None
         verify = str(bundle)
     return Connection(
         instance_url=url,

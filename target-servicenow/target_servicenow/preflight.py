@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
-from target_servicenow.api import dictionary
-from target_servicenow.api.errors import Refused
+from target_servicenow.api import batch, dictionary
+from target_servicenow.api.errors import Action
 from target_servicenow.mapping.types import ColumnType
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from target_servicenow.api.dictionary import Choices, ColumnDefinition, Definitions
+    from target_servicenow.api.dictionary import ColumnDefinition, Definitions
     from target_servicenow.api.session import Session
     from target_servicenow.mapping.profile import Column, Table
 
@@ -71,14 +71,10 @@ def inspect(session: Session, tables: Sequence[Table]) -> Report:
     Raises:
         StopRun: the instance cannot be reached, or does not take the credentials.
     """
-    findings = [finding for table in tables for finding in _probe(session, table)]
+    findings = list(_probe(session, tables))
     unusable = {finding.table for finding in findings if finding.level is Level.FAULT}
     usable = [table for table in tables if table.name not in unusable]
-    if not usable:
-        return Report(findings, {})
-    names = [table.name for table in usable]
-    definitions = dictionary.read(session, names)
-    choices = dictionary.choices(session, names)
+    definitions = dictionary.read(session, [table.name for table in usable])
     for table in usable:
         columns = definitions.get(table.name)
         if columns is None:
@@ -91,37 +87,42 @@ def inspect(session: Session, tables: Sequence[Table]) -> Report:
                 )
             )
         else:
-            findings += _against_dictionary(table, columns, choices)
+            findings += _against_dictionary(table, columns)
     return Report(findings, definitions)
 
 
-def _probe(session: Session, table: Table) -> Iterator[Finding]:
-    """Whether the table is there and can be read, which every account may ask."""
-    parameters = urlencode(
-        {"sysparm_limit": "1", "sysparm_fields": f"sys_id,{table.source_column}"}, quote_via=quote
-    )
-    address = f"/api/now/table/{quote(table.name, safe='')}?{parameters}"
-    try:
-        reply = session.call("GET", address, what=f"reading {table.name}")
-    except Refused as refusal:
-        yield Finding(table.name, Level.FAULT, str(refusal))
-        return
-    rows = reply.body.get("result") if isinstance(reply.body, dict) else None
-    if not rows and reply.total:
-        # The count includes what access rules hide; without rows, every record would look new.
-        yield Finding(
-            table.name,
-            Level.FAULT,
-            f"The integration user may not read {table.name} ({reply.total} rows are there and "
-            "none is shown): give it a role that reads the table",
-        )
-    if rows and table.source_column not in rows[0]:
-        yield Finding(table.name, Level.FAULT, _no_source_column(table))
+def _probe(session: Session, tables: Sequence[Table]) -> Iterator[Finding]:
+    """Whether the tables are there and can be read, which every account may ask."""
+    items = []
+    for table in tables:
+        fields = f"sys_id,{table.source_column}"
+        parameters = urlencode({"sysparm_limit": "1", "sysparm_fields": fields}, quote_via=quote)
+        address = f"/api/now/table/{quote(table.name, safe='')}?{parameters}"
+        items.append(batch.Item(table.name, "GET", address, counted=True))
+    what = f"reading {', '.join(table.name for table in tables)}"
+    reply = batch.call(session, items, what=what, repeatable=True) if items else None
+    for table in tables:
+        answer = reply.items.get(table.name) if reply else None
+        if answer is None or answer.verdict.action is not Action.OK:
+            sentence = answer.verdict.sentence if answer else ""
+            yield Finding(
+                table.name,
+                Level.FAULT,
+                sentence or f"ServiceNow did not answer when reading {table.name}: run again",
+            )
+        elif not answer.result and answer.total:
+            # The count includes what access rules hide; without rows all would look new.
+            yield Finding(
+                table.name,
+                Level.FAULT,
+                f"The integration user may not read {table.name} ({answer.total} rows are there "
+                "and none is shown): give it a role that reads the table",
+            )
+        elif answer.result and table.source_column not in answer.result[0]:
+            yield Finding(table.name, Level.FAULT, _no_source_column(table))
 
 
-def _against_dictionary(
-    table: Table, columns: Mapping[str, ColumnDefinition], choices: Choices
-) -> Iterator[Finding]:
+def _against_dictionary(table: Table, columns: Mapping[str, ColumnDefinition]) -> Iterator[Finding]:
     source = columns.get(table.source_column)
     if source is None:
         yield Finding(table.name, Level.FAULT, _no_source_column(table))
@@ -148,13 +149,10 @@ def _against_dictionary(
             )
     for column in table.columns:
         if column.name in columns:
-            allowed = choices.get((table.name, column.name), set())
-            yield from _of_column(table, column, columns[column.name], allowed)
+            yield from _of_column(table, column, columns[column.name])
 
 
-def _of_column(
-    table: Table, column: Column, definition: ColumnDefinition, allowed: set[str]
-) -> Iterator[Finding]:
+def _of_column(table: Table, column: Column, definition: ColumnDefinition) -> Iterator[Finding]:
     if definition.read_only:
         yield _warning(table, f"does not let {column.name} be written: what is mapped is left out")
     if column.reference and not column.take:
@@ -171,8 +169,8 @@ def _of_column(
             f"has {column.name} as {definition.type}, where the mapping makes a "
             f"{column.type.value}: such values may be dropped",
         )
-    strange = sorted(set((column.choices or {}).values()) - allowed) if allowed else []
-    if strange:
+    strange = sorted(set((column.choices or {}).values()) - definition.choices)
+    if definition.choices and strange:
         yield _warning(
             table,
             f"does not know the choice {', '.join(strange)} of {column.name}: add it to the "

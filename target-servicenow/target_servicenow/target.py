@@ -34,14 +34,13 @@ from target_servicenow.upsert.apply import Policy, Upserter
 from target_servicenow.upsert.plan import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
     from types import FrameType
 
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
 
-    from target_servicenow.api.dictionary import Definitions
     from target_servicenow.mapping.profile import Profile, Table
-    from target_servicenow.preflight import Finding
+    from target_servicenow.preflight import Finding, Report
 
 
 class TargetServiceNow(CommandLineTarget):
@@ -67,7 +66,6 @@ class TargetServiceNow(CommandLineTarget):
         Raises:
             SettingError: a setting is missing or wrong.
             MappingError: the mapping is not there or not sound.
-            LedgerError: the ledger cannot be opened.
         """
         super().__init__(**options)
         self.max_parallelism = 1  # tables drain in the order they point at each other
@@ -76,29 +74,37 @@ class TargetServiceNow(CommandLineTarget):
         )
         self._planning = self.config["mode"] == "plan"
         self._passthrough: dict[str, Table] = {}
-        self._definitions: Definitions = {}
         self._checked: set[str] = set()
         self._last_checkpoint = time.monotonic()
         self._started = time.monotonic()
         self._sessions = self._open_sessions()
-        self._ledger = Ledger(Path(self.config["ledger_path"]))
-        self._ledger.start(mode=self.config["mode"], mapping=self.config["mapping"])
-        if self.config["ledger_keep_days"]:
-            pruned = self._ledger.prune(self.config["ledger_keep_days"])
+
+    @cached_property
+    def _ledger(self) -> Ledger:
+        """The ledger, with this run begun in it."""
+        ledger = Ledger(Path(self.config["ledger_path"]))
+        ledger.start(mode=self.config["mode"], mapping=self.config["mapping"])
+        if days := self.config["ledger_keep_days"]:
             self.logger.info(
                 "%d entries older than %d days are deleted from the ledger (ledger_keep_days)",
-                pruned,
-                self.config["ledger_keep_days"],
+                ledger.prune(days),
+                days,
             )
+        return ledger
+
+    @cached_property
+    def _report(self) -> Report:
+        """What the instance says of every table of the mapping; asked once."""
+        return preflight.inspect(self._sessions[0], self._mapping.tables)
 
     @cached_property
     def _profile(self) -> Profile:
         """The mapping less the optional tables that the instance does not have."""
-        optional = [table for table in self._mapping.tables if table.optional]
-        faults = preflight.inspect(self._sessions[0], optional).faults() if optional else []
-        for fault in faults:
+        optional = {table.name for table in self._mapping.tables if table.optional}
+        absent = [fault for fault in self._report.faults() if fault.table in optional]
+        for fault in absent:
             self.logger.info("%s is optional and left out: %s", fault.table, fault.sentence)
-        return self._mapping.without({fault.table for fault in faults})
+        return self._mapping.without({fault.table for fault in absent})
 
     @cached_property
     def loader(self) -> Loader:
@@ -110,7 +116,7 @@ class TargetServiceNow(CommandLineTarget):
         )
         return Loader(
             self._profile,
-            Upserter(self._sessions, self._profile, self._definitions, policy),
+            Upserter(self._sessions, self._profile, self._report.definitions, policy),
             self._ledger,
             max_rejects=self.config.get("max_rejects"),
             announce=self._planning,
@@ -149,32 +155,34 @@ class TargetServiceNow(CommandLineTarget):
                 f"Nothing maps stream {stream} (mapping {self.config['mapping']} maps {mapped}): "
                 "deselect it in the tap, map it, or set unmapped_streams to skip or passthrough"
             )
-        self._passthrough[stream] = passthrough(stream, schema, key_properties)
+        self._add_passthrough(passthrough(stream, schema, key_properties))
         return (self._passthrough[stream],)
 
-    def _prepare(self, tables: Sequence[Table]) -> None:
-        """Check tables, and those they point at, once."""
-        wanted = {table.name: table for table in tables}
-        for table in tables:
-            wanted.update({name: self._profile.table(name) for name in table.references()})
-        new = [table for name, table in wanted.items() if name not in self._checked]
-        if not new:
-            return
-        report = preflight.inspect(self._sessions[0], new)
-        for finding in report.findings:
-            if finding.level is Level.FAULT:
-                raise StopRun(finding.sentence)
-            self.logger.warning("%s", finding.sentence)
-        self._definitions.update(report.definitions)
-        self._checked.update(table.name for table in new)
-
-    def check(self) -> list[Finding]:
-        """Hold every table of the mapping against the instance, for ``--test``.
+    def _prepare(self, tables: Iterable[Table]) -> None:
+        """Say once what was found of tables, and those they point at.
 
         Raises:
-            StopRun: the instance cannot be reached, or does not take the credentials.
+            StopRun: one of them cannot be written.
         """
-        return preflight.inspect(self._sessions[0], self._mapping.tables).findings
+        names = {table.name for table in tables}
+        names |= {name for table in tables for name in table.references()}
+        for finding in self._report.findings:
+            if finding.table in names - self._checked:
+                if finding.level is Level.FAULT:
+                    raise StopRun(finding.sentence)
+                self.logger.warning("%s", finding.sentence)
+        self._checked |= names
+
+    def _add_passthrough(self, table: Table) -> None:
+        """Take in a table that no mapping names."""
+        self._passthrough[table.stream] = table
+        report = preflight.inspect(self._sessions[0], [table])
+        self._report.findings.extend(report.findings)
+        self._report.definitions.update(report.definitions)
+
+    @override
+    def check(self) -> list[Finding]:
+        return self._report.findings
 
     def drain_before(self, sink: TableSink) -> None:
         """Settle the records that rows of this sink may point at."""
@@ -268,7 +276,7 @@ class TargetServiceNow(CommandLineTarget):
             self.logger.info("%s: %s", table, ", ".join(words))
         for rules in self._mapping.rules.values():
             for remark in rules.remarks():
-                self.logger.warning("%s", remark)
+                self.logger.info("%s", remark)
         for (table, column), rows in sorted(self.loader.swallowed.items()):
             self.logger.warning(
                 "ServiceNow stored %s.%s otherwise than sent in %d rows; the ledger says how",
@@ -290,7 +298,9 @@ class TargetServiceNow(CommandLineTarget):
 
     @override
     def finish(self, status: str, message: str = "") -> None:
-        """Close the run in the ledger."""
+        """Close the run in the ledger, if it was begun."""
+        if "_ledger" not in self.__dict__:
+            return
         self._ledger.finish(status=status, calls=self._calls(), message=message)
         self._ledger.close()
 

@@ -36,6 +36,15 @@ class ApiRequest:
         """Tell whether a query parameter says true."""
         return self.args.get(name) == "true"
 
+    def query(self) -> str:
+        """Return sysparm_query, or in its absence the URL's `column=value` pairs as a query."""
+        if "sysparm_query" in self.args:
+            return self.args["sysparm_query"]
+        pairs = self.args.items()
+        return "^".join(
+            f"{name}={value}" for name, value in pairs if not name.startswith("sysparm_")
+        )
+
     def json(self) -> Any:
         """Return the body's JSON, numbers as the text they were written in.
 

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import re
+import secrets
+import sqlite3
 import threading
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from werkzeug.wrappers import Request, Response
 
 from sage300_servicenow_sandbox.counters import OAUTH_PATH
-from sage300_servicenow_sandbox.servicenow import dictionary, errors, schema, store
+from sage300_servicenow_sandbox.servicenow import dictionary, errors, pages, schema, store
 from sage300_servicenow_sandbox.servicenow.api import ApiResponse, error_response, make_request
+from sage300_servicenow_sandbox.servicenow.apis import Apis
 from sage300_servicenow_sandbox.servicenow.batch_api import BatchApi
+from sage300_servicenow_sandbox.servicenow.behaviours import Behaviours
+from sage300_servicenow_sandbox.servicenow.declared import DeclarationError
 from sage300_servicenow_sandbox.servicenow.errors import ApiError
 from sage300_servicenow_sandbox.servicenow.oauth import OAuth
-from sage300_servicenow_sandbox.servicenow.records import Records
+from sage300_servicenow_sandbox.servicenow.rates import Rates
+from sage300_servicenow_sandbox.servicenow.records import ADMIN
+from sage300_servicenow_sandbox.servicenow.slots import Sessions, Slots
 from sage300_servicenow_sandbox.servicenow.store import Store
-from sage300_servicenow_sandbox.servicenow.table_api import TableApi
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,18 +35,19 @@ if TYPE_CHECKING:
     from sage300_servicenow_sandbox.clock import Clock
     from sage300_servicenow_sandbox.counters import Counters
     from sage300_servicenow_sandbox.servicenow.api import ApiRequest
+    from sage300_servicenow_sandbox.servicenow.schema import Schema
 
 _USER = "integration"
 _PASSWORD = "sandbox"  # noqa: S105 (the sandbox's, on purpose in the open)
-_BY_HAND = "admin"
 _MAX_BODY = 10 * 1024 * 1024  # glide.rest.max_content_length
 _MAX_URL = 8192  # measured: 8182 bytes passed, 8347 did not
-_TABLE = re.compile(r"/api/now/(?:(v[12])/)?table/([^/]+)(?:/([^/]+))?/?")
-_BATCH = re.compile(r"/api/now/(?:v1/)?batch/?")
+_SESSION = "JSESSIONID"
+_BATCH = re.compile(r"/api/now/(?:v[12]/)?batch/?")
+_RESOURCE = re.compile(r"/api/now/(?:v[12]/)?([a-z]+)")
 
 
 class ServiceNowApp:
-    """One instance: its token endpoint, Table API and Batch API over one SQLite file.
+    """One instance: token endpoint, Table, Aggregate and Batch API over one SQLite file.
 
     It takes the OAuth client `sandbox-client` with the secret `sandbox-secret`, whose
     application user is `integration`, and Basic auth as that user with the password `sandbox`.
@@ -47,16 +55,19 @@ class ServiceNowApp:
 
     def __init__(self, *, path: Path, clock: Clock, counters: Counters) -> None:
         """Open the instance kept in the SQLite file at `path`, or create it there."""
+        self._clock = clock
         self._schema = schema.load()
         self._rows = Store(path, self._schema)
-        self._records = Records(self._rows, clock)
         self._oauth = OAuth(clock)
-        self._tables = TableApi(self._schema, self._rows, self._records)
-        self._batches = BatchApi(self._serve_item, counters)
+        self._rates = Rates(clock)
+        self._slots = Slots()
+        self._sessions = Sessions()
+        self._stopping = threading.Event()
+        self._batches = BatchApi(self._serve_item, counters, self._stopping.wait)
         # One row's work at a time: Python runs one thread at once in any case, and handing over
         # in the middle of a row, at each of its SQL statements, costs more than waiting.
         self._turn = threading.Lock()
-        self._describe()
+        self._become(self._schema, Behaviours())
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one HTTP request."""
@@ -68,6 +79,25 @@ class ServiceNowApp:
         del response.headers["Content-Type"]
         response.headers.extend(answer.headers)
         return response(environ, start_response)
+
+    @property
+    def behaviours(self) -> dict[str, Any]:
+        """Every switch and what it is set to, as JSON values."""
+        return self._behaviours.as_json()
+
+    def behave(self, **changes: Any) -> None:
+        """Set some switches, given as JSON values; each is replaced whole, from the next request.
+
+        Raises:
+            DeclarationError: a switch does not exist, does not take such a value, names what the
+                instance does not have, or asks for a unique index where there are duplicates.
+        """
+        with self._turn:
+            self._become(self._schema, self._behaviours.changed(changes))
+
+    def expire_tokens(self) -> None:
+        """Let every token die now; a request under way goes on."""
+        self._oauth.expire()
 
     def rows(self, table: str) -> list[dict[str, str]]:
         """Return all rows of a table, every column, as stored.
@@ -83,14 +113,15 @@ class ServiceNowApp:
 
         Raises:
             KeyError: there is no such table or column.
-            ApiError: a mandatory column is empty, or the sys_id is taken.
+            ApiError: a rule refuses the row, a mandatory column is empty, or the sys_id or the
+                values of a unique index are taken.
         """
-        definition = self._schema.tables[table]
+        definition = self._apis.schema.tables[table]
         unknown = values.keys() - definition.columns.keys()
         if unknown:
             raise KeyError(f"{table} has no column {', '.join(sorted(unknown))}.")
         with self._turn:
-            return self._records.insert(definition, values, user=_BY_HAND)
+            return self._apis.records.insert(definition, values, user=ADMIN)
 
     def define_table(self, name: str, columns: Mapping[str, str]) -> None:
         """Add a table, as an administrator would; a reset empties it but lets it be.
@@ -103,60 +134,99 @@ class ServiceNowApp:
             ValueError: there is a table of that name.
         """
         with self._turn:
-            table = self._schema.define(name, columns)
+            defined = self._schema.define(name, columns)
             with self._rows.transaction() as connection:
-                store.create(connection, table)
-            self._describe()
+                store.create(connection, defined.tables[name])
+            self._become(defined, self._behaviours)
 
     def reset(self) -> None:
-        """Empty the tables and forget the token."""
+        """Empty the tables, forget the token, and behave as a stock instance again."""
         with self._turn:
             with self._rows.transaction() as connection:
                 for table in self._schema.tables.values():
                     store.clear(connection, table)
-            self._describe()
-        self._oauth.reset()
+            self._become(self._schema, Behaviours())
+        self._oauth.expire()
+        self._rates.reset()
+        self._batches.reset()
+
+    def stop(self) -> None:
+        """Let every request under way end at once: from now on no row takes time."""
+        self._stopping.set()
 
     def close(self) -> None:
         """Close the SQLite file; no request may be under way."""
         self._rows.close()
 
     def _answer(self, http: Request) -> ApiResponse:
+        behaviours = self._behaviours
+        page = pages.instead(behaviours)
+        if page:
+            return page
         if len(http.base_url) + len("?") + len(http.query_string) > _MAX_URL:
             return ApiResponse(414, b"Request-URI Too Long", (("Content-Type", "text/plain"),))
         body = http.get_data()
         if len(body) > _MAX_BODY:
             raise ApiError(errors.TOO_LARGE, size=len(body), limit=_MAX_BODY)
         if http.path == OAUTH_PATH:
-            return self._oauth.handle(http.mimetype, body)
+            return self._oauth.handle(http.mimetype, body, behaviours)
         request = make_request(
             method=http.method,
             url=f"{quote(http.path)}?{http.query_string.decode('latin-1')}",
             headers=http.headers.items(),
             body=body,
-            user=self._authenticate(http),
+            user=self._authenticate(http, behaviours),
             root=http.host_url.rstrip("/"),
         )
-        if _BATCH.fullmatch(request.path):
-            return self._batches.handle(request)
-        return self._serve(request)
+        session = http.cookies.get(_SESSION)
+        if session:
+            return self._within_limits(request, session, behaviours)
+        session = secrets.token_hex(16).upper()
+        answer = self._within_limits(request, session, behaviours)
+        cookie = ("Set-Cookie", f"{_SESSION}={session}; Path=/; HttpOnly")
+        return replace(answer, headers=(*answer.headers, cookie))
 
-    def _authenticate(self, http: Request) -> str:
+    def _authenticate(self, http: Request, behaviours: Behaviours) -> str:
         given = http.authorization
         if given is not None:
             if given.type == "bearer" and self._oauth.accepts(given.token or ""):
-                return _USER
-            if given.type == "basic" and (given.username, given.password) == (_USER, _PASSWORD):
+                return behaviours.application_user
+            if (
+                behaviours.basic_auth
+                and given.type == "basic"
+                and (given.username, given.password) == (_USER, _PASSWORD)
+            ):
                 return _USER
         raise ApiError(errors.NOT_AUTHENTICATED)
 
+    def _within_limits(
+        self, request: ApiRequest, session: str, behaviours: Behaviours
+    ) -> ApiResponse:
+        """Serve a request in its turn: within its hourly rate, its session and the slots."""
+        found = _RESOURCE.match(request.path)
+        verdict = self._rates.count(behaviours.rate_rules, found[1] if found else "")
+        try:
+            if verdict.refusal:
+                raise verdict.refusal
+            with (
+                self._sessions.alone(session),
+                self._slots.take(behaviours.slots, behaviours.queue),
+            ):
+                answer = self._run(request, behaviours)
+        except ApiError as error:
+            answer = error_response(error)
+        return replace(answer, headers=(*answer.headers, *verdict.headers))
+
+    def _run(self, request: ApiRequest, behaviours: Behaviours) -> ApiResponse:
+        if _BATCH.fullmatch(request.path):
+            return self._batches.handle(request, behaviours)
+        if request.method != "GET":
+            self._stopping.wait(behaviours.row_cost_ms / 1000)
+        return self._serve(request)
+
     def _serve(self, request: ApiRequest) -> ApiResponse:
-        found = _TABLE.fullmatch(request.path)
-        if not found:
-            raise ApiError(errors.UNKNOWN_RESOURCE, path=request.path)
-        version, name, sys_id = found.groups()
         with self._turn:
-            return self._tables.handle(request, version=version, name=name, sys_id=sys_id)
+            return self._apis.handle(request)
 
     def _serve_item(self, request: ApiRequest) -> ApiResponse:
         try:
@@ -164,11 +234,24 @@ class ServiceNowApp:
         except ApiError as error:
             return error_response(error)
 
-    def _describe(self) -> None:
+    def _become(self, tables: Schema, behaviours: Behaviours) -> None:
+        """Serve these tables in this way from the next request on."""
+        apis = Apis(tables, behaviours, self._rows, self._clock)
         with self._rows.transaction() as connection:
-            for table in self._schema.tables.values():
-                if table.system:
-                    store.clear(connection, table)
-            for name, values in dictionary.describe(self._schema):
-                empty = dict.fromkeys(self._schema.tables[name].columns, "")
-                store.insert(connection, self._schema.tables[name], {**empty, **values})
+            try:
+                store.set_unique(connection, [(i.table, i.columns) for i in behaviours.unique])
+            except sqlite3.IntegrityError as error:
+                raise DeclarationError(
+                    f"The unique index cannot be made, there are duplicates: {error}."
+                ) from error
+            self._describe(connection, apis.schema)
+        self._schema, self._behaviours, self._apis = tables, behaviours, apis
+
+    @staticmethod
+    def _describe(connection: sqlite3.Connection, described: Schema) -> None:
+        for table in described.tables.values():
+            if table.system:
+                store.clear(connection, table)
+        for name, values in dictionary.describe(described):
+            empty = dict.fromkeys(described.tables[name].columns, "")
+            store.insert(connection, described.tables[name], {**empty, **values})

@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 import time
+from dataclasses import dataclass
 from http import HTTPStatus
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 from sage300_servicenow_sandbox.counters import SERVICENOW
@@ -18,60 +20,156 @@ if TYPE_CHECKING:
 
     from sage300_servicenow_sandbox.counters import Counters
     from sage300_servicenow_sandbox.servicenow.api import ApiRequest, ApiResponse
+    from sage300_servicenow_sandbox.servicenow.behaviours import Behaviours
 
+_MAX_IN = 5 * 1024 * 1024  # glide.rest.batch.max.inputSize, taken as an item's decoded body
+_MAX_OUT = 10 * 1024 * 1024  # glide.rest.batch.max.outputSize
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
-class BatchApi:
-    """`/api/now/v1/batch`: the items run one after another and commit one by one."""
+@dataclass(frozen=True)
+class _Item:
+    """One item as it was sent: a request to be served, or why it cannot be one."""
 
-    def __init__(self, serve: Callable[[ApiRequest], ApiResponse], counters: Counters) -> None:
-        """Answer items with `serve`, which never raises, and count them."""
+    identifier: str
+    request: ApiRequest | None
+    error: ApiError | None
+    bare: bool
+
+    @property
+    def writes(self) -> bool:
+        return self.request is not None and self.request.method != "GET"
+
+    @property
+    def size(self) -> int:
+        return len(self.request.body) if self.request else 0
+
+
+class BatchApi:
+    """`/api/now/v1/batch`: the items run one after another and commit one by one.
+
+    A batch that reaches a limit ends there. Over a size limit, the item and those behind it are
+    unserviced (that the item itself is among them is an assumption). When time is out, the item
+    that ran is serviced with 500, whether it was committed or not, and those behind it are
+    unserviced.
+    """
+
+    def __init__(
+        self,
+        serve: Callable[[ApiRequest], ApiResponse],
+        counters: Counters,
+        pause: Callable[[float], object],
+    ) -> None:
+        """Answer items with `serve`, which never raises, count them, and wait with `pause`."""
         self._serve = serve
         self._counters = counters
+        self._pause = pause
+        self.reset()
 
-    def handle(self, request: ApiRequest) -> ApiResponse:
+    def reset(self) -> None:
+        """Commit the first item that is cut off, then every other one."""
+        self._alternation = cycle((True, False))
+
+    def handle(self, batch: ApiRequest, behaviours: Behaviours) -> ApiResponse:
         """Answer a batch: 200 even when every item failed.
 
         Raises:
             ApiError: the batch itself cannot be read.
         """
-        if request.method != "POST":
-            raise ApiError(errors.METHOD, method=request.method, path=request.path)
-        content = request.json()
+        if batch.method != "POST":
+            raise ApiError(errors.METHOD, method=batch.method, path=batch.path)
+        content = batch.json()
         items = content.get("rest_requests") if isinstance(content, dict) else None
         if not isinstance(items, list):
             reason = "a batch needs a list of rest_requests"
             raise ApiError(errors.UNREADABLE_BODY, reason=reason)
+        serviced = self._run(batch, items, behaviours)
         return json_response(
             200,
             {
                 "batch_request_id": _text(content.get("batch_request_id")),
-                "serviced_requests": [self._serviced(request, item) for item in items],
-                "unserviced_requests": [],
+                "serviced_requests": serviced,
+                "unserviced_requests": [_identifier(item) for item in items[len(serviced) :]],
             },
         )
 
-    def _serviced(self, batch: ApiRequest, item: Any) -> dict[str, Any]:
-        start = time.perf_counter()
-        fields: dict[str, Any] = item if isinstance(item, dict) else {}
-        try:
-            request = _request(batch, fields)
-        except ApiError as error:
-            response = error_response(error)
-        else:
-            response = self._serve(request)
-            self._counters.count_item(SERVICENOW, method=request.method, status=response.status)
-        bare = fields.get("exclude_response_headers") is True
-        headers = () if bare else response.headers
-        return {
-            "id": _text(fields.get("id")),
-            "body": base64.b64encode(response.body).decode("ascii"),
-            "status_code": response.status,
-            "status_text": HTTPStatus(response.status).phrase,
-            "headers": [{"name": name, "value": value} for name, value in headers],
-            "execution_time": round((time.perf_counter() - start) * 1000),
-        }
+    def _run(
+        self, batch: ApiRequest, items: list[Any], behaviours: Behaviours
+    ) -> list[dict[str, Any]]:
+        """Return what the items answer, up to where the batch ends.
+
+        A row's cost is how long writing it takes at least: `due` is when all rows so far would be
+        done, and what the sandbox's own work took of that is not waited for again.
+        """
+        cost = behaviours.row_cost_ms / 1000
+        most = _max_output(batch)
+        due = time.monotonic()
+        deadline = due + behaviours.batch_limit_seconds
+        serviced: list[dict[str, Any]] = []
+        for sent in items:
+            start = time.monotonic()
+            item = _read(batch, sent)
+            due += cost if item.writes else 0
+            if max(start, due) > deadline:
+                self._pause(deadline - start)
+                serviced.append(_shown(item, self._cut_off(item, behaviours), start))
+                break
+            if due > start:
+                self._pause(due - start)
+            response = self._answer(item) if item.size <= _MAX_IN else None
+            if response is None or len(response.body) > most:
+                break
+            serviced.append(_shown(item, response, start))
+        return serviced
+
+    def _answer(self, item: _Item) -> ApiResponse:
+        if item.error:
+            return error_response(item.error)
+        assert item.request is not None  # noqa: S101 (told from the error)
+        response = self._serve(item.request)
+        self._counters.count_item(SERVICENOW, method=item.request.method, status=response.status)
+        return response
+
+    def _cut_off(self, item: _Item, behaviours: Behaviours) -> ApiResponse:
+        cancelled = error_response(ApiError(errors.CANCELLED))
+        if item.request:
+            if behaviours.cut_off_item == "alternate":
+                committed = next(self._alternation)
+            else:
+                committed = behaviours.cut_off_item == "committed"
+            if committed:
+                self._serve(item.request)
+            self._counters.count_item(
+                SERVICENOW, method=item.request.method, status=cancelled.status
+            )
+        return cancelled
+
+
+def _shown(item: _Item, response: ApiResponse, start: float) -> dict[str, Any]:
+    headers = () if item.bare else response.headers
+    return {
+        "id": item.identifier,
+        "body": base64.b64encode(response.body).decode("ascii"),
+        "status_code": response.status,
+        "status_text": HTTPStatus(response.status).phrase,
+        "headers": [{"name": name, "value": value} for name, value in headers],
+        "execution_time": round((time.monotonic() - start) * 1000),
+    }
+
+
+def _max_output(batch: ApiRequest) -> int:
+    """Return the limit of an item's answer; a header may lower it, in bytes (an assumption)."""
+    text = batch.headers.get("x-batchrequest-max-output-size", "")
+    return min(int(text), _MAX_OUT) if text.isdecimal() else _MAX_OUT
+
+
+def _read(batch: ApiRequest, sent: Any) -> _Item:
+    fields: dict[str, Any] = sent if isinstance(sent, dict) else {}
+    bare = fields.get("exclude_response_headers") is True
+    try:
+        return _Item(_identifier(sent), _request(batch, fields), None, bare)
+    except ApiError as error:
+        return _Item(_identifier(sent), None, error, bare)
 
 
 def _request(batch: ApiRequest, item: dict[str, Any]) -> ApiRequest:
@@ -103,3 +201,7 @@ def _request(batch: ApiRequest, item: dict[str, Any]) -> ApiRequest:
 
 def _text(identifier: Any) -> str:
     return identifier if isinstance(identifier, str) else ""
+
+
+def _identifier(item: Any) -> str:
+    return _text(item.get("id")) if isinstance(item, dict) else ""

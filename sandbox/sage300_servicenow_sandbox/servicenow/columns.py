@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,12 +24,13 @@ _GUID = re.compile(r"[0-9a-fA-F]{32}")
 _EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
 
 
-def canonical(column: Column, value: object) -> str | None:
+def canonical(column: Column, value: object, *, any_choice: bool = False) -> str | None:
     """Put a JSON value into the form its column keeps, or None where the value is dropped.
 
     An empty string clears the column, and so does null (an assumption: the public record is
     silent on null). Objects and arrays are dropped (an assumption). Text longer than the column
-    is cut to `max_length` characters (generally believed, not documented).
+    is cut to `max_length` characters (generally believed, not documented). `any_choice` lets
+    values through that are not in the column's list.
     """
     text = _text(value)
     if text is None:
@@ -38,9 +39,16 @@ def canonical(column: Column, value: object) -> str | None:
         return column.empty
     if column.type in _TYPED:
         return _TYPED[column.type](column, text)
-    if column.choices:
-        return text if text in column.choices else None
+    if column.choices and text not in column.choices and not any_choice:
+        return None
     return text[: column.max_length]
+
+
+def too_long(column: Column, value: object) -> bool:
+    """Tell whether `canonical` would have to cut a text."""
+    text = _text(value) or ""
+    free = column.type not in _TYPED and not column.choices and not column.reference
+    return free and len(text) > column.max_length
 
 
 def literal(column: Column, text: str) -> str | None:
@@ -59,6 +67,23 @@ def compare_numbers(left: str, right: str) -> int:
     if not left or not right:
         return bool(left) - bool(right)
     return int(Decimal(left).compare(Decimal(right)))
+
+
+class ExactSum:
+    """The sum of a column's values as text; values that are no numbers count as nothing."""
+
+    def __init__(self) -> None:
+        """Start at nothing."""
+        self._total = Decimal(0)
+
+    def step(self, text: Any) -> None:
+        """Add one value."""
+        if _DECIMAL.fullmatch(text):
+            self._total = _EXACT.add(self._total, Decimal(text))
+
+    def finalize(self) -> Any:
+        """Return the total."""
+        return _plain(self._total)
 
 
 def _text(value: object) -> str | None:
@@ -90,9 +115,13 @@ def _decimal(column: Column, text: str) -> str | None:
         rounded = Decimal(text).quantize(Decimal(1).scaleb(-column.scale), context=_EXACT)
     except InvalidOperation:  # more digits than any column holds
         return None
-    whole, _, places = f"{rounded.copy_abs():f}".partition(".")
+    return _plain(rounded)
+
+
+def _plain(number: Decimal) -> str:
+    whole, _, places = f"{number.copy_abs():f}".partition(".")
     places = places.rstrip("0")
-    sign = "-" if rounded < 0 else ""
+    sign = "-" if number < 0 else ""
     return f"{sign}{whole}.{places}" if places else f"{sign}{whole}"
 
 

@@ -30,6 +30,8 @@ _OPERATORS = (
     "SAMEAS",
 )
 _CONDITION = re.compile(f"([a-z0-9_.]+)({'|'.join(_OPERATORS)})(.*)", re.DOTALL)
+# Nothing between two separators, and the mark ServiceNow's own lists put at the end of a query.
+_NO_TERMS = frozenset({"", "EQ", "OR", "NQ"})
 
 
 @dataclass(frozen=True)
@@ -55,10 +57,14 @@ AllOf = tuple[AnyOf, ...]
 
 @dataclass(frozen=True)
 class EncodedQuery:
-    """A query taken apart: any of `groups` must hold; none at all means every row."""
+    """A query taken apart: any of `groups` must hold; none at all means every row.
+
+    `dropped` are the terms that are no condition.
+    """
 
     groups: tuple[AllOf, ...]
     orders: tuple[Order, ...]
+    dropped: tuple[str, ...]
 
 
 def parse(text: str) -> EncodedQuery:
@@ -69,6 +75,7 @@ def parse(text: str) -> EncodedQuery:
     """
     groups: list[list[list[Condition]]] = [[]]
     orders: list[Order] = []
+    dropped: list[str] = []
     for term in text.split("^"):
         if term.startswith("ORDERBY"):
             descending = term.startswith("ORDERBYDESC")
@@ -80,6 +87,7 @@ def parse(text: str) -> EncodedQuery:
         beside = term.startswith("OR")
         condition = _condition(term[2:] if term.startswith(("NQ", "OR")) else term)
         if condition is None:
+            dropped += [term] if term not in _NO_TERMS else []
             continue
         if beside and groups[-1]:
             groups[-1][-1].append(condition)
@@ -88,6 +96,7 @@ def parse(text: str) -> EncodedQuery:
     return EncodedQuery(
         tuple(tuple(tuple(any_of) for any_of in group) for group in groups if group),
         tuple(orders),
+        tuple(dropped),
     )
 
 

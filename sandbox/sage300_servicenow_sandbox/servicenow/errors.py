@@ -37,10 +37,35 @@ MANDATORY = Failure(
     "Operation Failed",
     "Data Policy Exception: The following fields are mandatory: {labels}",
 )
-# Documented for duplicates in general; that a sys_id sent twice ends here is an assumption.
-INSERT_FAILED = Failure(403, "Operation Failed", "Error during insert of {table} ({display})")
+QUERY_ACL = Failure(
+    403,
+    "Insufficient rights to query records",
+    "Field(s) present in the query do not have permission to be read",
+)
+BUSINESS_RULE = Failure(
+    403,
+    "Operation Failed",
+    "Operation against file '{table}' was aborted by Business Rule '{rule}^{sys_id}'."
+    " Business Rule Stack:{rule}",
+)
+CANCELLED = Failure(
+    500,
+    "Transaction cancelled: maximum execution time exceeded",
+    "Transaction cancelled: maximum execution time exceeded Check logs for error trace or enable"
+    " glide.rest.debug property to verify REST request processing",
+)
+RATE_LIMIT = Failure(
+    429, "Rate limit exceeded", "Rate limit of {limit} requests per hour for {api} exceeded"
+)
+# Documented for duplicates in general; that a sys_id sent twice, text that is too long and, for
+# updates, duplicates end here is an assumption.
+WRITE_FAILED = Failure(403, "Operation Failed", "Error during {operation} of {table} ({display})")
 
-# The statuses below are documented, the words are not.
+# The statuses below are documented, the words are not, or only the detail's.
+API_ACL = Failure(403, "User Not Authorized", "Failed API level ACL Validation")
+OVERLOADED = Failure(
+    429, "Too many requests", "The semaphores of API_INT are taken and their queue is full"
+)
 UNKNOWN_RESOURCE = Failure(400, "Requested URI does not represent any resource: {path}", None)
 METHOD = Failure(405, "Method not supported", "{method} is not supported on {path}")
 MISSING_HEADER = Failure(

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
     from sage300_servicenow_sandbox.clock import Clock
     from sage300_servicenow_sandbox.servicenow.api import ApiResponse
+    from sage300_servicenow_sandbox.servicenow.behaviours import Behaviours
 
 _FORM = "application/x-www-form-urlencoded"
 _CLIENT_ID = "sandbox-client"
 _CLIENT_SECRET = "sandbox-secret"  # noqa: S105 (the sandbox's, on purpose in the open)
-_LIFETIME = timedelta(seconds=1800)
 
 
 class OAuth:
@@ -32,23 +32,28 @@ class OAuth:
         self._token = ""
         self._expires: datetime | None = None
 
-    def handle(self, content_type: str, body: bytes) -> ApiResponse:
+    def handle(self, content_type: str, body: bytes, behaviours: Behaviours) -> ApiResponse:
         """Answer a token request: the living token with the time it has left, or a new one.
 
-        The error bodies are assumptions, save that failures are 401 with `error` and
+        The bodies for a grant that is switched off and for a client without a user are recorded;
+        the others are assumptions, save that failures are 401 with `error` and
         `error_description`. Only a form is read: a JSON body fails, and so do parameters in
         the URL.
         """
         form = dict(parse_qsl(body.decode("latin-1"))) if content_type == _FORM else {}
         if form.get("grant_type") != "client_credentials":
             return _refused("unsupported_grant_type", "grant_type must be client_credentials")
+        if not behaviours.client_credentials_enabled:
+            return _refused("server_error", "access_denied")
         if (form.get("client_id"), form.get("client_secret")) != (_CLIENT_ID, _CLIENT_SECRET):
             return _refused("invalid_client", "client_id or client_secret is wrong")
+        if not behaviours.application_user:
+            return _refused("unauthorized_client", "integration user is not configured")
         with self._lock:
             now = self._clock.now()
             if self._expires is None or self._expires <= now:
                 self._token = secrets.token_urlsafe(64)
-                self._expires = now + _LIFETIME
+                self._expires = now + timedelta(seconds=behaviours.token_seconds)
             left = int((self._expires - now).total_seconds())
             token = self._token
         return json_response(
@@ -67,8 +72,8 @@ class OAuth:
             alive = self._expires is not None and self._clock.now() < self._expires
             return alive and secrets.compare_digest(token.encode(), self._token.encode())
 
-    def reset(self) -> None:
-        """Forget the token."""
+    def expire(self) -> None:
+        """Let the token die; the next request gets another."""
         with self._lock:
             self._expires = None
 

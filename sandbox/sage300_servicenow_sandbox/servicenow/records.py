@@ -7,15 +7,20 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from sage300_servicenow_sandbox.servicenow import errors, store
-from sage300_servicenow_sandbox.servicenow.columns import canonical
+from sage300_servicenow_sandbox.servicenow.columns import canonical, too_long
 from sage300_servicenow_sandbox.servicenow.errors import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sage300_servicenow_sandbox.clock import Clock
-    from sage300_servicenow_sandbox.servicenow.schema import Table
+    from sage300_servicenow_sandbox.servicenow.behaviours import Behaviours
+    from sage300_servicenow_sandbox.servicenow.rules import RowRules
+    from sage300_servicenow_sandbox.servicenow.schema import Column, Table
     from sage300_servicenow_sandbox.servicenow.store import Row, Store
+
+
+ADMIN = "admin"
 
 
 class Records:
@@ -26,22 +31,24 @@ class Records:
     stored empty.
     """
 
-    def __init__(self, rows: Store, clock: Clock) -> None:
-        """Write into `rows`, stamped with the time of `clock`."""
+    def __init__(self, rows: Store, clock: Clock, behaviours: Behaviours, rules: RowRules) -> None:
+        """Write into `rows`, stamped with the time of `clock`, under the rules."""
         self._rows = rows
         self._clock = clock
+        self._behaviours = behaviours
+        self._rules = rules
 
     def insert(self, table: Table, values: Mapping[str, object], *, user: str) -> Row:
         """Insert a row and return it; its sys_id is the caller's own where `values` holds one.
 
         Raises:
-            ApiError: the table is the system's, a mandatory column is empty, or the sys_id is
-                taken.
+            ApiError: the table is the system's, a rule refuses the row, a mandatory column is
+                empty, or the sys_id or the values of a unique index are taken.
         """
         _check_writable(table, "Insert")
         now = self._now()
         stamps = {
-            "sys_id": _own_sys_id(table, values) or uuid4().hex,
+            "sys_id": self._own_sys_id(table, values, user) or uuid4().hex,
             "sys_created_on": now,
             "sys_created_by": user,
             "sys_updated_on": now,
@@ -49,38 +56,42 @@ class Records:
         }
         defaults = {name: column.default for name, column in table.columns.items()}
         with self._rows.transaction() as connection:
-            row = {**defaults, **stamps, **_stored(connection, table, values)}
-            _check_mandatory(table, row)
+            sent = self._stored(connection, table, values, "insert")
+            row = self._rules.applied(connection, table, {**defaults, **stamps, **sent})
             try:
                 store.insert(connection, table, row)
             except sqlite3.IntegrityError as error:
-                display = row[table.display]
-                raise ApiError(errors.INSERT_FAILED, table=table.name, display=display) from error
+                raise _failed(table, row, "insert") from error
         return row
 
     def update(self, table: Table, sys_id: str, values: Mapping[str, object], *, user: str) -> None:
         """Change the columns sent; a row that already reads so is left untouched, stamps and all.
 
         Raises:
-            ApiError: the table is the system's, there is no such row, or a mandatory column
-                would be empty.
+            ApiError: the table is the system's, there is no such row, a rule refuses the row, a
+                mandatory column would be empty, or the values of a unique index are taken.
         """
         _check_writable(table, "Update")
         with self._rows.transaction() as connection:
             old = store.find(connection, table, sys_id)
             if old is None:
                 raise ApiError(errors.NO_RECORD)
-            sent = _stored(connection, table, values)
-            changed = {name: value for name, value in sent.items() if value != old[name]}
-            if not changed:
+            sent = self._stored(connection, table, values, "update")
+            if all(value == old[name] for name, value in sent.items()):
                 return
-            _check_mandatory(table, {**old, **changed})
+            new = self._rules.applied(connection, table, {**old, **sent})
+            changed = {name: value for name, value in new.items() if value != old[name]}
+            if not changed:  # a business rule put things back
+                return
             stamps = {
                 "sys_updated_on": self._now(),
                 "sys_updated_by": user,
                 "sys_mod_count": str(int(old["sys_mod_count"]) + 1),
             }
-            store.update(connection, table, sys_id, {**changed, **stamps})
+            try:
+                store.update(connection, table, sys_id, {**changed, **stamps})
+            except sqlite3.IntegrityError as error:
+                raise _failed(table, new, "update") from error
 
     def delete(self, table: Table, sys_id: str) -> None:
         """Delete a row; references to it stay as they are (an assumption).
@@ -96,44 +107,51 @@ class Records:
     def _now(self) -> str:
         return f"{self._clock.now():%Y-%m-%d %H:%M:%S}"
 
+    def _own_sys_id(self, table: Table, values: Mapping[str, object], user: str) -> str | None:
+        """Return the sys_id a caller chose, if it may and if it is 32 hexadecimal digits.
+
+        What other forms of sys_id would do is an assumption.
+        """
+        reserved = self._behaviours.property("glide.rest.table_api.admin_only_sys_fields")
+        if reserved and user != ADMIN:
+            return None
+        return canonical(table.columns["sys_id"], values.get("sys_id"))
+
+    def _stored(
+        self,
+        connection: sqlite3.Connection,
+        table: Table,
+        values: Mapping[str, object],
+        operation: str,
+    ) -> Row:
+        """Keep of the values sent what their columns can store, in the form they store it in."""
+        any_choice = self._behaviours.property("glide.rest.choice.allow_non_existing_value")
+        kept = {}
+        for name, value in values.items():
+            column = table.columns.get(name)
+            if column is None or column.read_only:
+                continue
+            if self._behaviours.over_long == "refuse" and too_long(column, value):
+                raise _failed(table, values, operation)
+            text = canonical(column, value, any_choice=any_choice)
+            if text is None:
+                continue
+            if text and column.reference and not self._resolves(connection, column, text):
+                text = ""
+            kept[name] = text
+        return kept
+
+    def _resolves(self, connection: sqlite3.Connection, column: Column, text: str) -> bool:
+        return self._behaviours.unresolved_reference == "stored" or store.exists(
+            connection, column.reference, column.key, text
+        )
+
 
 def _check_writable(table: Table, operation: str) -> None:
     if table.system:
         raise ApiError(errors.ACL, operation=operation)
 
 
-def _own_sys_id(table: Table, values: Mapping[str, object]) -> str | None:
-    """Return the sys_id a caller chose: honoured by default, if it is 32 hexadecimal digits.
-
-    The property that would forbid it, glide.rest.table_api.admin_only_sys_fields, is off by
-    default; what other forms of sys_id would do is an assumption.
-    """
-    return canonical(table.columns["sys_id"], values.get("sys_id"))
-
-
-def _stored(connection: sqlite3.Connection, table: Table, values: Mapping[str, object]) -> Row:
-    """Keep of the values sent what their columns can store, in the form they store it in."""
-    kept = {}
-    for name, value in values.items():
-        column = table.columns.get(name)
-        if column is None or column.read_only:
-            continue
-        text = canonical(column, value)
-        if text is None:
-            continue
-        if (
-            text
-            and column.reference
-            and not store.exists(connection, column.reference, column.key, text)
-        ):
-            text = ""
-        kept[name] = text
-    return kept
-
-
-def _check_mandatory(table: Table, row: Row) -> None:
-    labels = [
-        column.label for name, column in table.columns.items() if column.mandatory and not row[name]
-    ]
-    if labels:
-        raise ApiError(errors.MANDATORY, labels=", ".join(labels))
+def _failed(table: Table, row: Mapping[str, object], operation: str) -> ApiError:
+    display = row.get(table.display, "")
+    return ApiError(errors.WRITE_FAILED, operation=operation, table=table.name, display=display)

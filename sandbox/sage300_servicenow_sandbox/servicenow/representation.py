@@ -7,14 +7,16 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from sage300_servicenow_sandbox.servicenow.sql import operand
+from sage300_servicenow_sandbox.servicenow.sql import Clause, operand
 
 if TYPE_CHECKING:
     import sqlite3
 
+    from sage300_servicenow_sandbox.servicenow.access import Access
     from sage300_servicenow_sandbox.servicenow.api import ApiRequest
     from sage300_servicenow_sandbox.servicenow.schema import Column, Schema, Table
-    from sage300_servicenow_sandbox.servicenow.sql import Clause
+
+_NOTHING = Clause("0")
 
 
 @dataclass(frozen=True)
@@ -33,26 +35,33 @@ class Representation:
     the value itself for all else: the user's time zone is UTC and numbers are not localised.
     """
 
-    def __init__(self, schema: Schema, table: Table, request: ApiRequest) -> None:
-        """Read the request's parameters."""
+    def __init__(self, schema: Schema, access: Access, table: Table, request: ApiRequest) -> None:
+        """Read the request's parameters; what may not be read is not shown."""
         self._table = table
         self._root = request.root
         self._links = not request.flag("sysparm_exclude_reference_link")
         self._mode = request.args.get("sysparm_display_value", "false")
-        self._fields = _fields(schema, table, request.args.get("sysparm_fields", ""))
+        self._hidden = access.hidden(table)
+        self._fields = _fields(schema, access, table, request.args.get("sysparm_fields", ""))
 
     def rows(
         self, connection: sqlite3.Connection, where: Clause, tail: str = ""
     ) -> list[dict[str, Any]]:
-        """Read the rows that `where` holds for; `tail` is the SQL of their order and number."""
-        values = ["t0.sys_id", *(field.value for field in self._fields)]
+        """Read the rows that `where` holds for; `tail` is the SQL of their order and number.
+
+        Rows that may not be read are left out of what was found, so there may be fewer than
+        `tail` allows though more follow: sysparm_limit is applied before access rules.
+        """
+        hidden = self._hidden or _NOTHING
+        values = [hidden.sql, *(field.value for field in self._fields)]
         if self._mode in {"true", "all"}:
             values += [field.display for field in self._fields]
         sql = (
             f'SELECT {", ".join(values)} FROM "{self._table.name}" t0'  # noqa: S608 (tables.yml)
             f" WHERE {where.sql} {tail}"
         )
-        return [self._show(row[1:]) for row in connection.execute(sql, where.parameters)]
+        found = connection.execute(sql, (*hidden.parameters, *where.parameters))
+        return [self._show(row[1:]) for row in found if not row[0]]
 
     def _show(self, row: tuple[str, ...]) -> dict[str, Any]:
         count = len(self._fields)
@@ -80,9 +89,10 @@ class Representation:
 
 
 @lru_cache(maxsize=256)
-def _fields(schema: Schema, table: Table, wanted: str) -> tuple[_Field, ...]:
+def _fields(schema: Schema, access: Access, table: Table, wanted: str) -> tuple[_Field, ...]:
     names = [name.strip() for name in wanted.split(",")] if wanted else table.columns
-    fields = [_field(schema, table, name) for name in dict.fromkeys(names)]
+    readable = [name for name in dict.fromkeys(names) if access.shows(table.name, name)]
+    fields = [_field(schema, table, name) for name in readable]
     return tuple(field for field in fields if field)
 
 

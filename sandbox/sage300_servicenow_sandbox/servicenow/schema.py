@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import yaml
+
+from sage300_servicenow_sandbox.servicenow.declared import DeclarationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,23 +53,27 @@ class Column:
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """One table: `display` names the column shown for a row, `system` tables are not writable."""
+    """One table: `display` names the column shown for a row, `system` tables are not writable.
+
+    A table that `refuses` answers a forbidden read with 403, where others show nothing.
+    """
 
     name: str
     label: str
     display: str
     columns: Mapping[str, Column]
     system: bool = False
+    refuses: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class Schema:
     """All tables by name."""
 
-    tables: dict[str, Table]
+    tables: Mapping[str, Table]
 
-    def define(self, name: str, columns: Mapping[str, str]) -> Table:
-        """Add a table whose columns are of the types given, besides what every table has.
+    def define(self, name: str, columns: Mapping[str, str]) -> Schema:
+        """Return this schema with a table more, its columns of the types given besides the shared.
 
         Text is as long as the dictionary of a real instance lets a plain text be.
 
@@ -86,8 +92,8 @@ class Schema:
             for column, kind in columns.items()
         }
         spec: dict[str, Any] = {"label": name, "display": "sys_id", "columns": described}
-        self.tables[name] = _table(name, _document()["system_columns"], **spec)
-        return self.tables[name]
+        table = _table(name, _document()["system_columns"], **spec)
+        return Schema({**self.tables, name: table})
 
     def walk(self, table: str, path: str) -> tuple[Column, ...]:
         """Follow a dot-walked field such as `invoice.vendor.name` from a table.
@@ -104,9 +110,28 @@ class Schema:
             table = found.reference
         return tuple(steps)
 
+    def column(self, table: str, name: str) -> Column:
+        """Return a column that has to be there.
 
+        Raises:
+            DeclarationError: there is no such table or column.
+        """
+        if table not in self.tables:
+            raise DeclarationError(f"The instance has no table {table}.")
+        if name not in self.tables[table].columns:
+            raise DeclarationError(f"The table {table} has no column {name}.")
+        return self.tables[table].columns[name]
+
+    def with_column(self, table: str, column: Column) -> Schema:
+        """Return this schema with a column of a table put in the place of the one so named."""
+        old = self.tables[table]
+        new = replace(old, columns={**old.columns, column.name: column})
+        return Schema({**self.tables, table: new})
+
+
+@cache
 def load() -> Schema:
-    """Give the tables of tables.yml, each time as a schema of its own."""
+    """Read tables.yml, once per process."""
     shared = _document()["system_columns"]
     tables = _document()["tables"].items()
     return Schema({name: _table(name, shared, **spec) for name, spec in tables})

@@ -8,20 +8,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sage300_servicenow_sandbox.servicenow import columns
+from sage300_servicenow_sandbox.servicenow import columns, encoded_query
+from sage300_servicenow_sandbox.servicenow.declared import DeclarationError
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from sage300_servicenow_sandbox.servicenow.encoded_query import (
         Condition,
         EncodedQuery,
         Order,
     )
-    from sage300_servicenow_sandbox.servicenow.schema import Column, Schema
+    from sage300_servicenow_sandbox.servicenow.schema import Column, Schema, Table
 
 _EMPTINESS = {
     "ISEMPTY": "{} = ''",
@@ -80,12 +81,15 @@ def operand(schema: Schema, table: str, path: str) -> Operand | None:
     return Operand(sql, steps[-1])
 
 
-def where(schema: Schema, table: str, query: EncodedQuery) -> Clause:
+def where(schema: Schema, table: str, query: EncodedQuery, *, strict: bool = False) -> Clause:
     """Express the conditions of a query.
 
     A condition on a column that does not exist is dropped: alone, it returns the whole table.
-    A group left without conditions is dropped with them (an assumption).
+    A group left without conditions is dropped with them (an assumption). `strict`, the property
+    glide.invalid_query.returns_no_rows, makes such a query find nothing instead.
     """
+    if strict and unknown(schema, table, query) is not None:
+        return Clause("0")
     groups = [
         _join(
             " AND ",
@@ -94,6 +98,42 @@ def where(schema: Schema, table: str, query: EncodedQuery) -> Clause:
         for group in query.groups
     ]
     return _join(" OR ", groups) or Clause("1")
+
+
+def unknown(schema: Schema, table: str, query: EncodedQuery) -> str | None:
+    """Return a term of a query that `where` drops, None where there is none."""
+    fields = [one.field for group in query.groups for any_of in group for one in any_of]
+    fields += [order.field for order in query.orders]
+    missing = [field for field in fields if operand(schema, table, field) is None]
+    return next(iter((*query.dropped, *missing)), None)
+
+
+def declared(schema: Schema, table: str, text: str) -> Clause:
+    """Express an encoded query of the instance's own rules; an empty one holds for every row.
+
+    Raises:
+        DeclarationError: it names a column that does not exist or cannot be read.
+    """
+    query = encoded_query.parse(text)
+    term = unknown(schema, table, query)
+    if term is not None:
+        raise DeclarationError(f"The table {table} has no use for {term!r} in {text!r}.")
+    return where(schema, table, query)
+
+
+def any_of(clauses: list[Clause]) -> Clause:
+    """Express that one of some conditions holds."""
+    return _join(" OR ", [*clauses]) or Clause("0")
+
+
+def holds(
+    connection: sqlite3.Connection, table: Table, row: Mapping[str, str], when: Clause
+) -> bool:
+    """Tell whether a row that need not be in the table meets a condition."""
+    values = ", ".join(f'? COLLATE NOCASE AS "{name}"' for name in table.columns)
+    sql = f"SELECT 1 FROM (SELECT {values}) t0 WHERE {when.sql}"  # noqa: S608 (tables.yml)
+    parameters = [*(row[name] for name in table.columns), *when.parameters]
+    return connection.execute(sql, parameters).fetchone() is not None
 
 
 def order_by(schema: Schema, table: str, orders: tuple[Order, ...]) -> str:
@@ -114,6 +154,21 @@ def count(connection: sqlite3.Connection, table: str, where: Clause) -> int:
     sql = f'SELECT COUNT(*) FROM "{table}" t0 WHERE {where.sql}'  # noqa: S608 (tables.yml)
     total: int = connection.execute(sql, where.parameters).fetchone()[0]
     return total
+
+
+def aggregate(
+    connection: sqlite3.Connection, table: str, where: Clause, groups: list[str], sums: list[str]
+) -> list[tuple[Any, ...]]:
+    """Return per group its values, the number of rows and the exact totals of `sums`.
+
+    Without groups there is one row.
+    """
+    values = [*groups, "COUNT(*)", *(f"IFNULL(exact_sum({field}), '0')" for field in sums)]
+    sql = f'SELECT {", ".join(values)} FROM "{table}" t0 WHERE {where.sql}'  # noqa: S608 (tables.yml)
+    if groups:
+        keys = ", ".join(groups)
+        sql += f" GROUP BY {keys} ORDER BY {keys}"
+    return connection.execute(sql, where.parameters).fetchall()
 
 
 def _join(word: str, parts: list[Clause | None]) -> Clause | None:

@@ -6,15 +6,16 @@ import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from sage300_servicenow_sandbox.servicenow.columns import compare_numbers
+from sage300_servicenow_sandbox.servicenow.columns import ExactSum, compare_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from sage300_servicenow_sandbox.servicenow.schema import Schema, Table
 
 Row = dict[str, str]
+_UNIQUE = "unique_"
 
 
 class Store:
@@ -29,6 +30,7 @@ class Store:
         self.connection.execute("PRAGMA journal_mode = WAL")
         self.connection.execute("PRAGMA synchronous = OFF")
         self.connection.create_collation("number", compare_numbers)
+        self.connection.create_aggregate("exact_sum", 1, ExactSum)
         with self.transaction() as connection:
             for table in schema.tables.values():
                 create(connection, table)
@@ -102,6 +104,25 @@ def every(connection: sqlite3.Connection, table: Table) -> list[Row]:
     sql = f'SELECT * FROM "{table.name}" ORDER BY "sys_id"'  # noqa: S608
     rows = connection.execute(sql).fetchall()
     return [dict(zip(table.columns, values, strict=True)) for values in rows]
+
+
+def set_unique(
+    connection: sqlite3.Connection, indexes: Iterable[tuple[str, tuple[str, ...]]]
+) -> None:
+    """Make (table, columns) unique, and nothing else but sys_ids; empty values may repeat.
+
+    Raises:
+        sqlite3.IntegrityError: a table holds duplicates already.
+    """
+    sql = "SELECT name FROM sqlite_master WHERE type = 'index' AND name LIKE ?"
+    for (name,) in connection.execute(sql, [f"{_UNIQUE}%"]).fetchall():
+        connection.execute(f'DROP INDEX "{name}"')
+    for number, (table, columns) in enumerate(indexes):
+        keys = ", ".join(f'"{column}"' for column in columns)
+        filled = " AND ".join(f"\"{column}\" <> ''" for column in columns)
+        connection.execute(
+            f'CREATE UNIQUE INDEX "{_UNIQUE}{number}" ON "{table}" ({keys}) WHERE {filled}'
+        )
 
 
 def create(connection: sqlite3.Connection, table: Table) -> None:

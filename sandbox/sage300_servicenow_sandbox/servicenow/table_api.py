@@ -13,6 +13,7 @@ from sage300_servicenow_sandbox.servicenow.errors import ApiError
 from sage300_servicenow_sandbox.servicenow.representation import Representation
 
 if TYPE_CHECKING:
+    from sage300_servicenow_sandbox.servicenow.access import Access
     from sage300_servicenow_sandbox.servicenow.api import ApiRequest
     from sage300_servicenow_sandbox.servicenow.records import Records
     from sage300_servicenow_sandbox.servicenow.schema import Schema, Table
@@ -20,17 +21,25 @@ if TYPE_CHECKING:
 
 _DEFAULT_LIMIT = 10_000
 _CREATED = 201
+_OPERATIONS = {"POST": "create", "PUT": "write", "PATCH": "write", "DELETE": "delete"}
 _WHOLE_NUMBER = re.compile("[0-9]{1,9}")
 
 
 class TableApi:
     """`/api/now/table/{table}[/{sys_id}]`, alone or as an item of a batch."""
 
-    def __init__(self, schema: Schema, rows: Store, records: Records) -> None:
-        """Read from `rows` and write through `records`."""
+    def __init__(
+        self, schema: Schema, access: Access, rows: Store, records: Records, *, strict: bool
+    ) -> None:
+        """Read from `rows` and write through `records`, within what `access` allows.
+
+        `strict` lets a query that cannot be understood whole find nothing.
+        """
         self._schema = schema
+        self._access = access
         self._rows = rows
         self._records = records
+        self._strict = strict
 
     def handle(
         self, request: ApiRequest, *, version: str | None, name: str, sys_id: str | None
@@ -47,6 +56,8 @@ class TableApi:
         if request.flag("sysparm_input_display_value"):
             reason = "The sandbox takes raw values only: sysparm_input_display_value=false"
             raise ApiError(errors.BAD_PARAMETER, reason=reason)
+        operation = _OPERATIONS.get(request.method, "read")
+        self._access.check_table(table, operation)
         match request.method, sys_id:
             case "GET", None:
                 return self._list(request, table, version)
@@ -55,20 +66,24 @@ class TableApi:
             case "POST", None:
                 return self._insert(request, table)
             case "PUT" | "PATCH", str():
-                self._records.update(table, sys_id, _values(request), user=request.user)
+                self._check_visible(request, table, sys_id)
+                values = self._access.writable(table, operation, _values(request))
+                self._records.update(table, sys_id, values, user=request.user)
                 return self._written(request, table, sys_id, 200)
             case "DELETE", str():
+                self._check_visible(request, table, sys_id)
                 self._records.delete(table, sys_id)
                 return ApiResponse(204)
         raise ApiError(errors.METHOD, method=request.method, path=request.path)
 
     def _list(self, request: ApiRequest, table: Table, version: str | None) -> ApiResponse:
-        query = encoded_query.parse(_query(request))
-        where = sql.where(self._schema, table.name, query)
+        query = encoded_query.parse(request.query())
+        self._access.check_query(table, query)
+        where = sql.where(self._schema, table.name, query, strict=self._strict)
         order = sql.order_by(self._schema, table.name, query.orders)
         limit = _number(request, "sysparm_limit") or _DEFAULT_LIMIT
         offset = _number(request, "sysparm_offset") or 0
-        view = Representation(self._schema, table, request)
+        view = Representation(self._schema, self._access, table, request)
         headers = []
         tail = f"ORDER BY {order} LIMIT {limit} OFFSET {offset}"
         try:
@@ -86,14 +101,23 @@ class TableApi:
         return json_response(200, {"result": found}, headers)
 
     def _one(self, request: ApiRequest, table: Table, sys_id: str) -> dict[str, Any]:
-        view = Representation(self._schema, table, request)
-        found = view.rows(self._rows.connection, sql.Clause("t0.sys_id = ?", (sys_id,)))
-        if not found:
+        found = self._find(request, table, sys_id)
+        if found is None:
             raise ApiError(errors.NO_RECORD)
-        return found[0]
+        return found
+
+    def _find(self, request: ApiRequest, table: Table, sys_id: str) -> dict[str, Any] | None:
+        view = Representation(self._schema, self._access, table, request)
+        found = view.rows(self._rows.connection, sql.Clause("t0.sys_id = ?", (sys_id,)))
+        return found[0] if found else None
+
+    def _check_visible(self, request: ApiRequest, table: Table, sys_id: str) -> None:
+        if self._access.hidden(table):
+            self._one(request, table, sys_id)
 
     def _insert(self, request: ApiRequest, table: Table) -> ApiResponse:
-        sys_id = self._records.insert(table, _values(request), user=request.user)["sys_id"]
+        values = self._access.writable(table, "create", _values(request))
+        sys_id = self._records.insert(table, values, user=request.user)["sys_id"]
         location = f"{request.root}/api/now/table/{table.name}/{sys_id}"
         return self._written(request, table, sys_id, _CREATED, ("Location", location))
 
@@ -107,15 +131,9 @@ class TableApi:
     ) -> ApiResponse:
         if request.headers.get("x-no-response-body") == "true":
             return ApiResponse(status, b"", headers)
-        return json_response(status, {"result": self._one(request, table, sys_id)}, headers)
-
-
-def _query(request: ApiRequest) -> str:
-    """Return sysparm_query, or in its absence the `column=value` pairs of the URL as a query."""
-    if "sysparm_query" in request.args:
-        return request.args["sysparm_query"]
-    pairs = request.args.items()
-    return "^".join(f"{name}={value}" for name, value in pairs if not name.startswith("sysparm_"))
+        # A row that its writer may not read is shown without columns (an assumption).
+        row = self._find(request, table, sys_id) or {}
+        return json_response(status, {"result": row}, headers)
 
 
 def _values(request: ApiRequest) -> dict[str, object]:

@@ -9,15 +9,27 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from target_servicenow.api.errors import Action, StopRun, Verdict, error_text, judge
+from target_servicenow.api.errors import (
+    Action,
+    Refused,
+    StopRun,
+    UnknownOutcomeError,
+    Verdict,
+    error_text,
+    judge,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from target_servicenow.api.session import Session
+
+logger = logging.getLogger(__name__)
 
 PATH = "/api/now/v1/batch"
 MAX_BODY_BYTES = 8_000_000
@@ -37,6 +49,8 @@ class Item:
     method: str
     url: str
     body: dict[str, str] | None = None
+    counted: bool = False
+    """Ask for the answer's headers too, for the number of rows that match."""
 
     def payload(self) -> dict[str, Any]:
         """The item as the Batch API takes it."""
@@ -45,7 +59,7 @@ class Item:
             "method": self.method,
             "url": self.url,
             "headers": _HEADERS,
-            "exclude_response_headers": True,
+            "exclude_response_headers": not self.counted,
         }
         if self.body is not None:
             item["body"] = base64.b64encode(json.dumps(self.body).encode()).decode()
@@ -60,6 +74,8 @@ class ItemReply:
     status: int
     result: Any
     """The ``result`` of its body; None when there is none."""
+    total: int | None = None
+    """Rows that match, those the user may not read included, where it was asked for."""
 
 
 @dataclass(frozen=True)
@@ -74,22 +90,29 @@ class BatchReply:
 
 
 def call(session: Session, items: Sequence[Item], *, what: str, repeatable: bool) -> BatchReply:
-    """Send the items in one call.
+    """Send the items in one call, or one by one where the Batch API is refused.
 
     Raises:
         StopRun: as `Session.call`.
         UnknownOutcomeError: not repeatable, and any of the items may have been done.
     """
-    reply = session.call(
-        "POST",
-        PATH,
-        what=what,
-        json={
-            "batch_request_id": items[0].id,
-            "rest_requests": [item.payload() for item in items],
-        },
-        repeatable=repeatable,
-    )
+    if session.batch_refused:
+        return _one_by_one(session, items, what=what, repeatable=repeatable)
+    try:
+        reply = session.call(
+            "POST",
+            PATH,
+            what=what,
+            json={
+                "batch_request_id": items[0].id,
+                "rest_requests": [item.payload() for item in items],
+            },
+            repeatable=repeatable,
+        )
+    except Refused as refusal:
+        logger.warning("%s: going on with a call for each row", refusal)
+        session.batch_refused = True
+        return _one_by_one(session, items, what=what, repeatable=repeatable)
     if reply.verdict.action is Action.SPLIT:
         return BatchReply({}, frozenset(), reply.seconds, too_large=True)
     if reply.verdict.action is not Action.OK:
@@ -109,6 +132,29 @@ def call(session: Session, items: Sequence[Item], *, what: str, repeatable: bool
     )
 
 
+def _one_by_one(
+    session: Session, items: Sequence[Item], *, what: str, repeatable: bool
+) -> BatchReply:
+    """The same answer as a Batch call would give, from a call for each item."""
+    answers: dict[str, ItemReply] = {}
+    waiting = [item.id for item in items]
+    started = time.monotonic()
+    for item in items:
+        waiting.remove(item.id)
+        try:
+            reply = session.call(
+                item.method, item.url, what=what, json=item.body, repeatable=repeatable
+            )
+        except Refused as refusal:
+            answers[item.id] = ItemReply(Verdict(Action.STOP, str(refusal)), 403, None)
+        except UnknownOutcomeError:
+            break  # this one's effect is unknown, the rest has not been sent
+        else:
+            result = reply.body.get("result") if isinstance(reply.body, dict) else None
+            answers[item.id] = ItemReply(reply.verdict, reply.status, result, reply.total)
+    return BatchReply(answers, frozenset(waiting), time.monotonic() - started)
+
+
 def _item_reply(answer: dict[str, Any], what: str) -> ItemReply:
     status = int(answer.get("status_code") or 0)
     try:
@@ -116,4 +162,14 @@ def _item_reply(answer: dict[str, Any], what: str) -> ItemReply:
     except ValueError:  # binascii.Error is one too
         body = None
     result = body.get("result") if isinstance(body, dict) else None
-    return ItemReply(judge(status, body, what=what), status, result)
+    total = next(
+        (
+            header.get("value", "")
+            for header in answer.get("headers") or ()
+            if str(header.get("name", "")).lower() == "x-total-count"
+        ),
+        "",
+    )
+    return ItemReply(
+        judge(status, body, what=what), status, result, int(total) if total.isdigit() else None
+    )

@@ -1,4 +1,4 @@
-"""ServiceNow's dictionary: which columns a table has, how long, and which are mandatory.
+"""ServiceNow's dictionary: which columns a table has, how long, which are mandatory, which choices.
 
 An account below administrator may get an empty answer here (rows it may not read are left out
 without a word), so "nothing" means "not readable", never "no columns".
@@ -6,15 +6,15 @@ without a word), so "nothing" means "not readable", never "no columns".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
-from target_servicenow.api.errors import Refused
+from target_servicenow.api import batch
 from target_servicenow.api.table import found
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from target_servicenow.api.session import Session
 
@@ -28,79 +28,77 @@ class ColumnDefinition:
     mandatory: bool
     read_only: bool
     reference: str
+    choices: frozenset[str] = frozenset()
+    """The values it may take; empty when it takes any, or when the list cannot be read."""
 
-
-Choices = dict[tuple[str, str], set[str]]
-"""The values a column may take, by table and column; a column that is not here takes any."""
 
 Definitions = dict[str, dict[str, ColumnDefinition]]
 """Column definitions by table and column."""
+
+_DICTIONARY, _TABLES, _CHOICES = "sys_dictionary", "sys_db_object", "sys_choice"
+_COLUMN_FIELDS = (
+    "name", "element", "internal_type", "max_length", "mandatory", "read_only", "reference",
+)  # fmt: skip
+
+
+@dataclass
+class _Raw:
+    """What the system tables say, by table name."""
+
+    columns: dict[str, list[Mapping[str, str]]] = field(default_factory=dict)
+    parents: dict[str, str] = field(default_factory=dict)
+    choices: dict[tuple[str, str], set[str]] = field(default_factory=dict)
 
 
 def read(session: Session, tables: Iterable[str]) -> Definitions:
     """The columns of each table, those it inherits included; tables that cannot be read are absent.
 
+    One call for the tables, and one for each level of tables that they extend.
+
     Raises:
         StopRun: as `Session.call`.
     """
-    ancestry = {table: _ancestry(session, table) for table in tables}
-    names = sorted({name for line in ancestry.values() for name in line})
-    fields = ("name", "element", "internal_type", "max_length", "mandatory", "read_only")
-    rows = _rows(
-        session,
-        "sys_dictionary",
-        f"nameIN{','.join(names)}^elementISNOTEMPTY^active=true",
-        (*fields, "reference"),
-    )
-    by_table: Definitions = {}
-    for row in rows:
-        by_table.setdefault(row.get("name", ""), {})[row.get("element", "")] = ColumnDefinition(
-            type=row.get("internal_type", ""),
-            max_length=int(row.get("max_length") or 0),
-            mandatory=row.get("mandatory") == "true",
-            read_only=row.get("read_only") == "true",
-            reference=row.get("reference", ""),
-        )
+    tables = list(tables)
+    raw = _Raw()
+    level = tables
+    known: set[str] = set()
+    while level:
+        _read_level(session, level, raw)
+        known.update(level)
+        level = sorted({raw.parents.get(table, "") for table in level} - known - {""})
     merged: Definitions = {}
-    for table, line in ancestry.items():
-        for name in reversed(line):  # a table's own definition overrides its parent's
-            merged.setdefault(table, {}).update(by_table.get(name, {}))
-    return {table: columns for table, columns in merged.items() if columns}
+    for table in tables:
+        for name in reversed(_ancestry(table, raw.parents)):  # a table's own definition wins
+            for row in raw.columns.get(name, ()):
+                choices = raw.choices.get((name, row["element"]), set())
+                merged.setdefault(table, {})[row["element"]] = _definition(row, choices)
+    return merged
 
 
-def choices(session: Session, tables: Iterable[str]) -> Choices:
-    """The choice lists of each table's columns, as far as they can be read.
-
-    Raises:
-        StopRun: as `Session.call`.
-    """
-    rows = _rows(
-        session,
-        "sys_choice",
-        f"nameIN{','.join(tables)}^inactive=false",
-        ("name", "element", "value"),
-    )
-    found: Choices = {}
-    for row in rows:
-        key = (row.get("name", ""), row.get("element", ""))
-        found.setdefault(key, set()).add(row.get("value", ""))
-    return found
-
-
-def _ancestry(session: Session, table: str) -> list[str]:
-    """The table and those it extends, nearest first."""
-    line = [table]
-    while True:
-        rows = _rows(session, "sys_db_object", f"name={line[-1]}", ("super_class.name",))
-        parent = rows[0].get("super_class.name", "") if rows else ""
-        if not parent or parent in line:
-            return line
-        line.append(parent)
+def _read_level(session: Session, tables: list[str], raw: _Raw) -> None:
+    names = ",".join(tables)
+    items = [
+        _item(_DICTIONARY, f"nameIN{names}^elementISNOTEMPTY^active=true", _COLUMN_FIELDS),
+        _item(_TABLES, f"nameIN{names}", ("name", "super_class.name")),
+        _item(_CHOICES, f"nameIN{names}^inactive=false", ("name", "element", "value")),
+    ]
+    reply = batch.call(session, items, what="reading the dictionary", repeatable=True)
+    rows: dict[str, list[Mapping[str, str]]] = {}
+    for item in items:
+        answer = reply.items.get(item.id)
+        result = answer.result if answer is not None and isinstance(answer.result, list) else []
+        rows[item.id] = [found(row).values for row in result]
+    for row in rows[_DICTIONARY]:
+        if row.get("element"):
+            raw.columns.setdefault(row.get("name", ""), []).append(row)
+    for row in rows[_TABLES]:
+        raw.parents[row.get("name", "")] = row.get("super_class.name", "")
+    for row in rows[_CHOICES]:
+        column = (row.get("name", ""), row.get("element", ""))
+        raw.choices.setdefault(column, set()).add(row.get("value", ""))
 
 
-def _rows(
-    session: Session, table: str, query: str, fields: tuple[str, ...]
-) -> list[dict[str, str]]:
+def _item(table: str, query: str, fields: tuple[str, ...]) -> batch.Item:
     parameters = urlencode(
         {
             "sysparm_query": query,
@@ -109,9 +107,24 @@ def _rows(
         },
         quote_via=quote,
     )
-    try:
-        reply = session.call("GET", f"/api/now/table/{table}?{parameters}", what=f"reading {table}")
-    except Refused:
-        return []
-    result = reply.body.get("result") if isinstance(reply.body, dict) else None
-    return [found(row).values for row in result or ()]
+    return batch.Item(table, "GET", f"/api/now/table/{table}?{parameters}")
+
+
+def _ancestry(table: str, parents: Mapping[str, str]) -> list[str]:
+    """The table and those it extends, nearest first."""
+    line = [table]
+    while (parent := parents.get(line[-1], "")) and parent not in line:
+        line.append(parent)
+    return line
+
+
+def _definition(row: Mapping[str, str], choices: set[str]) -> ColumnDefinition:
+    length = row.get("max_length", "")
+    return ColumnDefinition(
+        type=row.get("internal_type", ""),
+        max_length=int(length) if length.isdigit() else 0,
+        mandatory=row.get("mandatory") == "true",
+        read_only=row.get("read_only") == "true",
+        reference=row.get("reference", ""),
+        choices=frozenset(choices),
+    )

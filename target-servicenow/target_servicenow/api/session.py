@@ -99,6 +99,8 @@ class Session:
         self._wire = _Wire(connection)
         self._authenticator = authenticator
         self._stamp = ""
+        self.batch_refused = False
+        """Whether the instance has refused the Batch API as such."""
 
     def renew(self) -> bool:
         """Drop the credentials of the last call. False when there are no others to be had."""

@@ -85,7 +85,7 @@ def by_prefix(
 def _ignored(table: Table) -> StopRun:
     return StopRun(
         f"ServiceNow ignores the column {table.source_column} of {table.name}: it does not exist "
-        "there, or the integration user may not read it. Add the column, or name another one as "
+        "there, or the integration user may not read it; add the column, or name another one as "
         "source_column in mapping_overrides"
     )
 

@@ -64,7 +64,10 @@ class References:
                 for name, target in row.references.items()
             }
             missing = [name for name, target in found.items() if target is None]
-            if missing and not blank:
+            if missing and not row.creatable:
+                # It is not to be made; if it is there, what it points at stays as it is.
+                found = {name: target for name, target in found.items() if target is not None}
+            elif missing and not blank:
                 name = missing[0]
                 waiting.append(
                     Unresolved(
@@ -73,9 +76,9 @@ class References:
                         f"{columns[name].reference} does not hold",
                     )
                 )
-            else:
-                values = {name: _value(columns[name], target) for name, target in found.items()}
-                ready.append(replace(row, values={**row.values, **values}) if values else row)
+                continue
+            values = {name: _value(columns[name], target) for name, target in found.items()}
+            ready.append(replace(row, values={**row.values, **values}) if values else row)
         return ready, waiting
 
     def _look_up(

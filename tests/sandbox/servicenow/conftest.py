@@ -53,6 +53,14 @@ class Instance:
         """Send one request; a body goes out as JSON."""
         return self.session.request(method, f"{self.url}{path}", timeout=10, **options)
 
+    @contextmanager
+    def another_session(self) -> Iterator[Instance]:
+        """The same instance seen by another client, which shares no cookies with this one."""
+        with requests.Session() as session:
+            session.auth = self.session.auth
+            session.headers.update(JSON_HEADERS)
+            yield Instance(self.url, self.app, session)
+
     def list(self, table: str, **params: str) -> list[dict[str, Any]]:
         """Read a list; parameters are named without sysparm_."""
         query = {f"sysparm_{name}": value for name, value in params.items()}

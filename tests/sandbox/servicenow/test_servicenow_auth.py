@@ -1,5 +1,7 @@
 """Tokens and Basic auth."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import requests
 
@@ -128,3 +130,93 @@ def test_a_reset_forgets_the_token_and_empties_the_tables(instance):
     assert read(instance, token).status_code == 401
     assert instance.list("proc_vendor") == []
     assert instance.list("sys_db_object", query="name=proc_vendor")
+
+
+def test_the_life_of_a_token_can_be_shortened(instance, clock):
+    clock.set(clock.now())
+    instance.app.behave(token_seconds=60)
+    answer = ask(instance, data=GRANT).json()
+    assert answer["expires_in"] == 60
+    clock.advance(59)
+    assert read(instance, answer["access_token"]).status_code == 200
+    clock.advance(1)
+    assert read(instance, answer["access_token"]).status_code == 401
+
+
+def test_every_token_can_expire_now(instance):
+    token = ask(instance, data=GRANT).json()["access_token"]
+    instance.app.expire_tokens()
+    refused = read(instance, token)
+    assert (refused.status_code, refused.json()) == (401, NOT_AUTHENTICATED)
+    other = ask(instance, data=GRANT).json()["access_token"]
+    assert other != token
+    assert read(instance, other).status_code == 200
+
+
+def test_a_token_that_expires_under_way_stops_the_next_call_not_the_batch(instance):
+    headers = {
+        "Authorization": f"Bearer {ask(instance, data=GRANT).json()['access_token']}",
+        "Accept": "application/json",
+    }
+    instance.app.behave(row_cost_ms=150)
+    items = [
+        instance.item(str(n), "POST", "/api/now/table/proc_vendor", {"name": f"V{n}"})
+        for n in range(3)
+    ]
+
+    def send():
+        body = {"batch_request_id": "1", "rest_requests": items}
+        url = f"{instance.url}/api/now/v1/batch"
+        return requests.post(url, json=body, headers=headers, timeout=10)
+
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(send)
+        while not instance.app.rows("proc_vendor"):
+            assert not running.done()
+        instance.app.expire_tokens()
+        serviced = running.result().json()["serviced_requests"]
+    assert [item["status_code"] for item in serviced] == [201, 201, 201]
+    assert send().status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "answer"),
+    [
+        (
+            {"client_credentials_enabled": False},
+            {"error_description": "access_denied", "error": "server_error"},
+        ),
+        (
+            {"application_user": ""},
+            {
+                "error": "unauthorized_client",
+                "error_description": "integration user is not configured",
+            },
+        ),
+    ],
+)
+def test_a_client_that_is_not_set_up(instance, behaviour, answer):
+    instance.app.behave(**behaviour)
+    response = ask(instance, data=GRANT)
+    assert (response.status_code, response.json()) == (401, answer)
+    assert instance.list("proc_vendor") == []
+
+
+def test_a_token_writes_as_its_application_user(instance):
+    instance.app.behave(application_user="sage.integration")
+    token = ask(instance, data=GRANT).json()["access_token"]
+    response = requests.post(
+        f"{instance.url}/api/now/table/proc_vendor",
+        json={"name": "Tin Works"},
+        headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
+        timeout=10,
+    )
+    assert response.json()["result"]["sys_created_by"] == "sage.integration"
+
+
+def test_basic_auth_can_be_switched_off(instance):
+    instance.app.behave(basic_auth=False)
+    refused = instance.call("GET", "/api/now/table/proc_vendor")
+    assert (refused.status_code, refused.json()) == (401, NOT_AUTHENTICATED)
+    token = ask(instance, data=GRANT).json()["access_token"]
+    assert read(instance, token).status_code == 200

@@ -1,0 +1,119 @@
+"""What the integration account may read, query and write."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sage300_servicenow_sandbox.servicenow import errors, sql
+from sage300_servicenow_sandbox.servicenow.declared import DeclarationError
+from sage300_servicenow_sandbox.servicenow.errors import ApiError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from sage300_servicenow_sandbox.servicenow.behaviours import AccessRule
+    from sage300_servicenow_sandbox.servicenow.encoded_query import EncodedQuery
+    from sage300_servicenow_sandbox.servicenow.schema import Schema, Table
+    from sage300_servicenow_sandbox.servicenow.sql import Clause
+
+_WHOLE = "*"
+_WORDS = {"create": "Insert", "write": "Update", "delete": "Delete"}
+
+
+class Access:
+    """Access rules, ready to be asked; what no rule forbids is allowed."""
+
+    def __init__(
+        self, schema: Schema, rules: Iterable[AccessRule], no_web_services: tuple[str, ...]
+    ) -> None:
+        """Take the rules.
+
+        Raises:
+            DeclarationError: a rule names a table or column that does not exist.
+        """
+        self._schema = schema
+        self._closed = frozenset(no_web_services)
+        decided = {(one.table, one.column, one.operation, one.when): one for one in rules}
+        forbidden = [one for one in decided.values() if not one.allowed]
+        for table in no_web_services:
+            schema.column(table, "sys_id")
+        for one in forbidden:
+            _check(schema, one)
+        self._forbidden = frozenset(
+            (one.operation, one.table, one.column) for one in forbidden if not one.when
+        )
+        self._hidden = _hidden(schema, forbidden)
+
+    def check_table(self, table: Table, operation: str) -> None:
+        """Refuse what may not be done to a table at all.
+
+        Raises:
+            ApiError: web services are closed to the table, or a rule forbids the operation.
+        """
+        if table.name in self._closed:
+            raise ApiError(errors.API_ACL)
+        if (operation, table.name, _WHOLE) in self._forbidden:
+            if operation in _WORDS:
+                raise ApiError(errors.ACL, operation=_WORDS[operation])
+            if table.refuses:
+                raise ApiError(errors.API_ACL)
+
+    def check_query(self, table: Table, query: EncodedQuery) -> None:
+        """Refuse a query on what the account may not read or query.
+
+        Raises:
+            ApiError: such a column is in a condition or in the order.
+        """
+        if not self._forbidden:
+            return
+        paths = [one.field for group in query.groups for any_of in group for one in any_of]
+        if paths and ("query", table.name, _WHOLE) in self._forbidden:
+            raise ApiError(errors.QUERY_ACL)
+        paths += [order.field for order in query.orders]
+        if not all(self.shows(table.name, path, "query") for path in paths):
+            raise ApiError(errors.QUERY_ACL)
+
+    def shows(self, table: str, path: str, operation: str = "read") -> bool:
+        """Tell whether every step of a dot-walked field may be read, and used so."""
+        for step, column in enumerate(self._schema.walk(table, path)):
+            asked = {("read", table, column.name), (operation, table, column.name)}
+            if step:
+                asked.add(("read", table, _WHOLE))
+            if asked & self._forbidden:
+                return False
+            table = column.reference
+        return True
+
+    def hidden(self, table: Table) -> Clause | None:
+        """Return for which rows of a table reading is forbidden; None where all may be read."""
+        return self._hidden.get(table.name)
+
+    def writable(
+        self, table: Table, operation: str, values: Mapping[str, object]
+    ) -> Mapping[str, object]:
+        """Leave out the columns that may not be written, as read-only ones are (an assumption)."""
+        if not self._forbidden:
+            return values
+        return {
+            name: value
+            for name, value in values.items()
+            if (operation, table.name, name) not in self._forbidden
+        }
+
+
+def _check(schema: Schema, rule: AccessRule) -> None:
+    schema.column(rule.table, "sys_id" if rule.column == _WHOLE else rule.column)
+    if rule.when and (rule.operation, rule.column) != ("read", _WHOLE):
+        raise DeclarationError(
+            f"The access rule on {rule.table} cannot have a condition: `when` hides rows, so it "
+            "goes with the operation read of the whole table."
+        )
+
+
+def _hidden(schema: Schema, forbidden: Iterable[AccessRule]) -> dict[str, Clause]:
+    clauses: dict[str, list[Clause]] = {}
+    for rule in forbidden:
+        if (rule.operation, rule.column) == ("read", _WHOLE):
+            when = sql.declared(schema, rule.table, rule.when)
+            clauses.setdefault(rule.table, []).append(when)
+    return {table: sql.any_of(found) for table, found in clauses.items()}

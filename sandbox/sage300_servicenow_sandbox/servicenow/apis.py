@@ -1,0 +1,78 @@
+"""The Table and Aggregate APIs of an instance as it is set up at one moment."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sage300_servicenow_sandbox.servicenow import errors
+from sage300_servicenow_sandbox.servicenow.access import Access
+from sage300_servicenow_sandbox.servicenow.errors import ApiError
+from sage300_servicenow_sandbox.servicenow.records import Records
+from sage300_servicenow_sandbox.servicenow.rules import RowRules
+from sage300_servicenow_sandbox.servicenow.stats_api import StatsApi
+from sage300_servicenow_sandbox.servicenow.table_api import TableApi
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sage300_servicenow_sandbox.clock import Clock
+    from sage300_servicenow_sandbox.servicenow.api import ApiRequest, ApiResponse
+    from sage300_servicenow_sandbox.servicenow.behaviours import Behaviours, ColumnRule
+    from sage300_servicenow_sandbox.servicenow.schema import Schema
+    from sage300_servicenow_sandbox.servicenow.store import Store
+
+_TABLE = re.compile(r"/api/now/(?:(v[12])/)?table/([^/]+)(?:/([^/]+))?/?")
+_STATS = re.compile(r"/api/now/(?:v[12]/)?stats/([^/]+)/?")
+
+
+class Apis:
+    """What serves requests, made anew whenever the tables or the behaviours change.
+
+    `schema` is the instance's own with what the behaviours change in its columns.
+    """
+
+    def __init__(self, schema: Schema, behaviours: Behaviours, rows: Store, clock: Clock) -> None:
+        """Serve the tables of `schema`, their rows in `rows`.
+
+        Raises:
+            DeclarationError: a behaviour names a table or column that does not exist.
+        """
+        self.schema = _with_columns(schema, behaviours.columns)
+        for index in behaviours.unique:
+            for column in index.columns:
+                self.schema.column(index.table, column)
+        rules = RowRules(self.schema, behaviours.business_rules, behaviours.data_policies)
+        access = Access(self.schema, behaviours.access, behaviours.no_web_services)
+        strict = behaviours.property("glide.invalid_query.returns_no_rows")
+        self.records = Records(rows, clock, behaviours, rules)
+        self._tables = TableApi(self.schema, access, rows, self.records, strict=strict)
+        self._stats = StatsApi(self.schema, access, rows, strict=strict)
+
+    def handle(self, request: ApiRequest) -> ApiResponse:
+        """Answer a request for a table, one of its rows or its figures.
+
+        Raises:
+            ApiError: the request fails; nothing was written.
+        """
+        if found := _TABLE.fullmatch(request.path):
+            version, name, sys_id = found.groups()
+            return self._tables.handle(request, version=version, name=name, sys_id=sys_id)
+        if found := _STATS.fullmatch(request.path):
+            return self._stats.handle(request, name=found[1])
+        raise ApiError(errors.UNKNOWN_RESOURCE, path=request.path)
+
+
+def _with_columns(schema: Schema, rules: Iterable[ColumnRule]) -> Schema:
+    for rule in rules:
+        old = schema.column(rule.table, rule.column)
+        new = replace(
+            old,
+            read_only=old.read_only if rule.read_only is None else rule.read_only,
+            mandatory=old.mandatory if rule.mandatory is None else rule.mandatory,
+            max_length=old.max_length if rule.max_length is None else rule.max_length,
+            choices=old.choices if rule.choices is None else rule.choices,
+        )
+        schema = schema.with_column(rule.table, new)
+    return schema

@@ -1,0 +1,106 @@
+"""JSON read into frozen dataclasses by their annotations, faults told in one sentence. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, fields, is_dataclass
+from decimal import Decimal
+from functools import cache
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+_NAMES = {bool: "true or false", int: "a whole number, 0 or more", str: "text"}
+
+
+class DeclarationError(ValueError):
+    """What was declared cannot be taken; the message is a sentence that names the place."""
+
+
+def read(hint: Any, value: Any, place: str) -> Any:
+    """Return `value` as the type `hint` names; `place` is what to call it in a sentence.
+
+    Knows booleans, whole numbers and seconds (neither negative), text, literals, lists (tuples),
+    objects by key (dicts), dataclasses, and each of them or None.
+
+    Raises:
+        DeclarationError: the value is of another type or names something that does not exist.
+    """
+    origin = get_origin(hint)
+    if is_dataclass(hint):
+        return _object(hint, value, place)
+    if origin in {UnionType, Union}:
+        [inner] = [kind for kind in get_args(hint) if kind is not type(None)]
+        return None if value is None else read(inner, value, place)
+    if origin is Literal:
+        return _one_of(get_args(hint), value, place)
+    if origin is tuple:
+        return _list(get_args(hint)[0], value, place)
+    if origin is dict:
+        keys, kind = get_args(hint)
+        return _by_key(keys, kind, value, place)
+    return _plain(hint, value, place)
+
+
+def read_fields(cls: Any, value: dict[str, Any], place: str) -> dict[str, Any]:
+    """Return some fields of a dataclass, each as the type it is annotated with.
+
+    Raises:
+        DeclarationError: a name is no field of it, or a value is of another type.
+    """
+    hints = _hints(cls)
+    for name in value:
+        if name not in hints:
+            known = ", ".join(hints)
+            raise DeclarationError(f"{place}{name} does not exist; there are {known}.")
+    return {name: read(hints[name], inner, f"{place}{name}") for name, inner in value.items()}
+
+
+def _object(cls: Any, value: Any, place: str) -> Any:
+    if isinstance(value, cls):
+        return value
+    if not isinstance(value, dict):
+        raise DeclarationError(f"{place} has to be an object, not {value!r}.")
+    given = read_fields(cls, value, f"{place}.")
+    for field in fields(cls):
+        if field.default is MISSING and field.name not in given:
+            raise DeclarationError(f"{place}.{field.name} is missing.")
+    return cls(**given)
+
+
+def _one_of(choices: tuple[str, ...], value: Any, place: str) -> str:
+    if isinstance(value, str) and value in choices:
+        return value
+    raise DeclarationError(f"{place} has to be {' or '.join(choices)}, not {value!r}.")
+
+
+def _list(kind: Any, value: Any, place: str) -> tuple[Any, ...]:
+    if not isinstance(value, list | tuple):
+        raise DeclarationError(f"{place} has to be a list, not {value!r}.")
+    return tuple(read(kind, inner, f"{place}[{at}]") for at, inner in enumerate(value))
+
+
+def _by_key(keys: Any, kind: Any, value: Any, place: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise DeclarationError(f"{place} has to be an object, not {value!r}.")
+    return {
+        read(keys, name, f"A name in {place}"): read(kind, inner, f"{place}.{name}")
+        for name, inner in value.items()
+    }
+
+
+def _plain(kind: Any, value: Any, place: str) -> Any:
+    if kind is float:
+        if _is_number(value) and 0 <= value < float("inf"):
+            return float(value)
+        raise DeclarationError(f"{place} has to be a number, 0 or more, not {value!r}.")
+    if type(value) is kind and (kind is not int or value >= 0):
+        return value
+    raise DeclarationError(f"{place} has to be {_NAMES[kind]}, not {value!r}.")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+
+
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    return get_type_hints(cls)

@@ -1,0 +1,29 @@
+"""The HTML pages that stand where an instance does not answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sage300_servicenow_sandbox.servicenow.api import ApiResponse
+
+if TYPE_CHECKING:
+    from sage300_servicenow_sandbox.servicenow.behaviours import Behaviours
+
+_PAGE = "<!DOCTYPE html><html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>"
+
+
+def instead(behaviours: Behaviours) -> ApiResponse | None:
+    """Return the page that is all the instance shows, None where it is up.
+
+    A developer instance asleep answers 200; the words are the ones clients look for.
+    """
+    if behaviours.hibernating:
+        return _page(200, "Your instance is hibernating")
+    if behaviours.maintenance:
+        return _page(503, "The instance is down for maintenance")
+    return None
+
+
+def _page(status: int, words: str) -> ApiResponse:
+    text = _PAGE.format(words)
+    return ApiResponse(status, text.encode(), (("Content-Type", "text/html;charset=UTF-8"),))

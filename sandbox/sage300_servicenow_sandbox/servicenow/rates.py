@@ -1,0 +1,71 @@
+"""Hourly rate rules: how often each was matched in the current hour of the clock."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from uuid import NAMESPACE_URL, uuid5
+
+from sage300_servicenow_sandbox.servicenow import errors
+from sage300_servicenow_sandbox.servicenow.errors import ApiError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sage300_servicenow_sandbox.clock import Clock
+    from sage300_servicenow_sandbox.servicenow.behaviours import RateRule
+
+_APIS = {"table": "Table API", "batch": "Batch API", "stats": "Aggregate API", "all": "REST API"}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the rules say of a request: headers for its answer, and why not to serve it."""
+
+    headers: tuple[tuple[str, str], ...] = ()
+    refusal: ApiError | None = None
+
+
+class Rates:
+    """Counts requests against rules; a new hour, or other rules, start at nothing."""
+
+    def __init__(self, clock: Clock) -> None:
+        """Count by the hours of `clock`."""
+        self._clock = clock
+        self._lock = threading.Lock()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what was counted."""
+        with self._lock:
+            self._rules: tuple[RateRule, ...] = ()
+            self._hour: datetime | None = None
+            self._counts: list[int] = []
+
+    def count(self, rules: tuple[RateRule, ...], resource: str) -> Verdict:
+        """Count one request to a resource; the rule that leaves least is the one enforced."""
+        matching = [at for at, one in enumerate(rules) if one.resource in {resource, "all"}]
+        if not matching:
+            return Verdict()
+        now = self._clock.now()
+        hour = now.replace(minute=0, second=0, microsecond=0)
+        with self._lock:
+            if (rules, hour) != (self._rules, self._hour):
+                self._rules, self._hour, self._counts = rules, hour, [0] * len(rules)
+            for at in matching:
+                self._counts[at] += 1
+            at = min(matching, key=lambda at: rules[at].per_hour - self._counts[at])
+            exceeded = self._counts[at] > rules[at].per_hour
+        rule, reset = rules[at], hour + timedelta(hours=1)
+        headers = (
+            ("X-RateLimit-Limit", str(rule.per_hour)),
+            ("X-RateLimit-Reset", str(int(reset.timestamp()))),
+            ("X-RateLimit-Rule", uuid5(NAMESPACE_URL, f"{rule.resource}/{rule.per_hour}").hex),
+        )
+        if not exceeded:
+            return Verdict(headers)
+        wait = str(int((reset - now).total_seconds()) + 1)
+        refusal = ApiError(errors.RATE_LIMIT, limit=rule.per_hour, api=_APIS[rule.resource])
+        return Verdict((*headers, ("Retry-After", wait)), refusal)

@@ -1,0 +1,86 @@
+"""Business rules and data policies: what an instance's own rules make of a row to be written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import NAMESPACE_URL, uuid5
+
+from sage300_servicenow_sandbox.servicenow import errors, sql
+from sage300_servicenow_sandbox.servicenow.columns import canonical
+from sage300_servicenow_sandbox.servicenow.declared import DeclarationError
+from sage300_servicenow_sandbox.servicenow.errors import ApiError
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable
+
+    from sage300_servicenow_sandbox.servicenow.behaviours import BusinessRule, DataPolicy
+    from sage300_servicenow_sandbox.servicenow.schema import Schema, Table
+    from sage300_servicenow_sandbox.servicenow.sql import Clause
+    from sage300_servicenow_sandbox.servicenow.store import Row
+
+
+class RowRules:
+    """The rules of all tables; tables without any cost nothing."""
+
+    def __init__(
+        self,
+        schema: Schema,
+        business_rules: Iterable[BusinessRule],
+        data_policies: Iterable[DataPolicy],
+    ) -> None:
+        """Take the rules, in the order they run in.
+
+        Raises:
+            DeclarationError: a rule names a column that does not exist, or a value its column
+                cannot store.
+        """
+        self._business: dict[str, list[tuple[Clause, BusinessRule]]] = {}
+        self._policies: dict[str, list[tuple[Clause, DataPolicy]]] = {}
+        for rule in business_rules:
+            schema.column(rule.table, rule.column if rule.action == "set" else "sys_id")
+            if rule.action == "set":
+                _check_value(schema, rule)
+            when = sql.declared(schema, rule.table, rule.when)
+            self._business.setdefault(rule.table, []).append((when, rule))
+        for policy in data_policies:
+            for name in policy.mandatory:
+                schema.column(policy.table, name)
+            when = sql.declared(schema, policy.table, policy.when)
+            self._policies.setdefault(policy.table, []).append((when, policy))
+
+    def applied(self, connection: sqlite3.Connection, table: Table, row: Row) -> Row:
+        """Return the row as it is to be written.
+
+        Raises:
+            ApiError: a business rule refuses it, or a mandatory column is empty.
+        """
+        for when, rule in self._business.get(table.name, ()):
+            if not sql.holds(connection, table, row, when):
+                continue
+            if rule.action == "refuse":
+                sys_id = uuid5(NAMESPACE_URL, f"{table.name}/{rule.message}").hex
+                values = {"table": table.name, "rule": rule.message, "sys_id": sys_id}
+                raise ApiError(errors.BUSINESS_RULE, **values)
+            row = {**row, rule.column: rule.value}
+        mandatory = {name for name, column in table.columns.items() if column.mandatory}
+        for when, policy in self._policies.get(table.name, ()):
+            if sql.holds(connection, table, row, when):
+                mandatory |= {*policy.mandatory}
+        labels = [
+            column.label
+            for name, column in table.columns.items()
+            if name in mandatory and not row[name]
+        ]
+        if labels:
+            raise ApiError(errors.MANDATORY, labels=", ".join(labels))
+        return row
+
+
+def _check_value(schema: Schema, rule: BusinessRule) -> None:
+    column = schema.column(rule.table, rule.column)
+    if canonical(column, rule.value) != rule.value:
+        raise DeclarationError(
+            f"A business rule of {rule.table} cannot set {rule.column} to {rule.value!r}: "
+            f"the column does not store that."
+        )

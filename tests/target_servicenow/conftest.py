@@ -1,0 +1,239 @@
+"""A ServiceNow instance over real HTTP, runs of the target against it, and Sage 300's records."""
+
+from __future__ import annotations
+
+import io
+import json
+import signal
+import sqlite3
+import sys
+from contextlib import closing, redirect_stdout
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+from singer_sdk.plugin_base import _ConfigInput
+
+from sage300_servicenow_sandbox import Sandbox, SandboxOptions
+from target_servicenow.mapping.load import load
+from target_servicenow.target import TargetServiceNow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+COMPANY = "SAMINC"
+KEYS = {
+    "GLAccounts": ["CompanyID", "UnformattedAccount"],
+    "APVendors": ["CompanyID", "VendorNumber"],
+    "APInvoiceBatches": ["CompanyID", "BatchNumber"],
+}
+
+
+class Singer:
+    """Messages as the tap sends them."""
+
+    def __init__(self) -> None:
+        self.profile = load("default")
+
+    def schema(self, stream: str, **properties: Any) -> dict[str, Any]:
+        """A SCHEMA with every property the default mapping reads, and more."""
+        [table] = self.profile.of_stream(stream)
+        names: set[str] = set().union(*(e.names for _, e in table.expressions())) - {"parent"}
+        parents: set[str] = set().union(*(e.parent_names for _, e in table.expressions()))
+        known = {name: {} for name in names | parents}
+        for name in table.each:
+            known[name] = {"items": {"properties": {inner: {} for inner in names}}}
+        return self.any_schema(stream, {**known, **properties}, KEYS[stream])
+
+    @staticmethod
+    def any_schema(stream: str, properties: dict[str, Any], keys: list[str]) -> dict[str, Any]:
+        """A SCHEMA of anyone's stream."""
+        schema = {"type": "object", "properties": properties}
+        return {"type": "SCHEMA", "stream": stream, "schema": schema, "key_properties": keys}
+
+    @staticmethod
+    def record(stream: str, record: dict[str, Any]) -> dict[str, Any]:
+        """A RECORD."""
+        return {"type": "RECORD", "stream": stream, "record": record}
+
+    @staticmethod
+    def state(value: Any) -> dict[str, Any]:
+        """A STATE."""
+        return {"type": "STATE", "value": value}
+
+    def vendor(self, number: object, **properties: Any) -> dict[str, Any]:
+        """A vendor's RECORD."""
+        whole = {"CompanyID": COMPANY, "VendorNumber": number, "VendorName": f"Vendor {number}"}
+        return self.record("APVendors", {**whole, "Status": "Active", **properties})
+
+    def account(self, number: str, **properties: Any) -> dict[str, Any]:
+        """A GL account's RECORD."""
+        whole = {"CompanyID": COMPANY, "UnformattedAccount": number, "AccountNumber": number}
+        return self.record(
+            "GLAccounts", {**whole, "Description": f"Account {number}", **properties}
+        )
+
+    def batch(self, number: int, *invoices: dict[str, Any], **properties: Any) -> dict[str, Any]:
+        """An invoice batch's RECORD; each invoice gets its entry number and a document number."""
+        entries = [
+            {"EntryNumber": entry, "DocumentNumber": f"IN-{number}-{entry}", **invoice}
+            for entry, invoice in enumerate(invoices, start=1)
+        ]
+        whole = {"CompanyID": COMPANY, "BatchNumber": number, "BatchStatus": "Open"}
+        return self.record("APInvoiceBatches", {**whole, "Invoices": entries, **properties})
+
+    def vendors(self, *records: dict[str, Any]) -> list[dict[str, Any]]:
+        """The stream of vendors: SCHEMA, then the records."""
+        return [self.schema("APVendors"), *records]
+
+    def accounts(self, *records: dict[str, Any]) -> list[dict[str, Any]]:
+        """The stream of GL accounts."""
+        return [self.schema("GLAccounts"), *records]
+
+    def batches(self, *records: dict[str, Any]) -> list[dict[str, Any]]:
+        """The stream of invoice batches."""
+        return [self.schema("APInvoiceBatches"), *records]
+
+
+@dataclass
+class Ended:
+    """How a run ended."""
+
+    code: int
+    states: list[Any]
+    sentences: list[str]
+    """What was logged as an error."""
+
+
+@dataclass
+class Instance:
+    """The sandbox's ServiceNow, seen past its APIs, and runs of the target against it."""
+
+    sandbox: Sandbox
+    folder: Path
+    caplog: pytest.LogCaptureFixture
+    url: str = ""
+    config: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.ledger = self.folder / "ledger.sqlite"
+        self.config = {
+            "instance_url": self.url or self.sandbox.servicenow_url,
+            "client_id": "sandbox-client",
+            "client_secret": "sandbox-secret",
+            "ledger_path": str(self.ledger),
+            "max_retries": 0,
+            **self.config,
+        }
+
+    def run(self, messages: Iterable[dict[str, Any]], **settings: Any) -> Ended:
+        """Run the target in this process; messages are asked for one by one."""
+        lines: Any = (f"{json.dumps(message)}\n" for message in messages)
+        printed = io.StringIO()
+        self.caplog.clear()
+        code = 0
+        try:
+            with redirect_stdout(printed):
+                TargetServiceNow.invoke(
+                    config=_ConfigInput(config={**self.config, **settings}), file_input=lines
+                )
+        except SystemExit as end:
+            code = int(end.code or 0)
+        return Ended(
+            code=code,
+            states=[json.loads(line) for line in printed.getvalue().splitlines()],
+            sentences=[r.getMessage() for r in self.caplog.records if r.levelname == "ERROR"],
+        )
+
+    def rows(self, table: str) -> list[dict[str, str]]:
+        """Every row of a table, as stored."""
+        return self.control("GET", f"servicenow/{table}")["rows"]
+
+    def by_source(self, table: str) -> dict[str, dict[str, str]]:
+        """The rows of a table by the last part of their source identifier, each there once."""
+        rows = self.rows(table)
+        found = {row["correlation_id"].rpartition(":")[2]: row for row in rows}
+        assert len(found) == len(rows), f"{table} holds an identifier twice"
+        return found
+
+    def type_in(self, table: str, **values: str) -> str:
+        """Insert a row as if by hand; its sys_id."""
+        return self.control("POST", f"servicenow/{table}", values)["sys_id"]
+
+    def control(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        """A control endpoint of the sandbox."""
+        address = f"{self.sandbox.servicenow_url}/_sandbox/{path}"
+        response = requests.request(method, address, json=body, timeout=30)
+        assert response.ok, response.text
+        return response.json()
+
+    def counted(self) -> dict[str, Any]:
+        """Calls since the last reset of the counters, which this is."""
+        counters = self.control("GET", "counters")["servicenow"]
+        self.control("POST", "counters/reset")
+        return counters
+
+    def written(self) -> tuple[int, int]:
+        """Rows sent to be created, and to be changed, since the last reset of the counters."""
+        items = self.counted()["batch_items"]
+        return items["POST"], items["PATCH"]
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """Rows of the ledger."""
+        with closing(sqlite3.connect(self.ledger)) as ledger:
+            return ledger.execute(sql).fetchall()
+
+    def outcomes(self) -> list[tuple[str, str]]:
+        """The last run's outcomes: the last part of the identifier, and the outcome."""
+        sql = (
+            "SELECT identifier, outcome FROM outcomes WHERE run = (SELECT max(run) FROM runs)"
+            " ORDER BY identifier, number"
+        )
+        return [(name.rpartition(":")[2], outcome) for name, outcome in self.query(sql)]
+
+    def counts(self, table: str) -> dict[str, int]:
+        """The last run's rows by outcome, those that are none left out."""
+        sql = (
+            'SELECT outcome, rows FROM counts WHERE run = (SELECT max(run) FROM runs) AND "table" ='
+            f" '{table}' AND rows"
+        )
+        return dict(self.query(sql))
+
+    def rejects(self) -> dict[str, tuple[str, str]]:
+        """What waits for another try: outcome and reason by the last part of the identifier."""
+        rows = self.query("SELECT identifier, outcome, reason FROM rejects")
+        return {name.rpartition(":")[2]: (outcome, reason) for name, outcome, reason in rows}
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Sandbox]:
+    """Both systems; only ServiceNow is used here."""
+    options = SandboxOptions(sage_port=0, servicenow_port=0, vendors=1, accounts=1, batches=0)
+    with Sandbox(options) as running:
+        yield running
+
+
+@pytest.fixture
+def instance(
+    sandbox: Sandbox, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> Iterator[Instance]:
+    """An empty instance and an empty ledger; handlers of signals as they were, afterwards."""
+    handlers = {name: signal.getsignal(name) for name in (signal.SIGINT, signal.SIGTERM)}
+    sandbox.clock.set(None)
+    sandbox.reset()
+    yield Instance(sandbox, tmp_path, caplog)
+    for name, handler in handlers.items():
+        signal.signal(name, handler)
+
+
+@pytest.fixture(scope="session")
+def singer() -> Singer:
+    """Builds messages."""
+    return Singer()
+
+
+@pytest.fixture(autouse=True)
+def _no_credential_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "keyring", None)

@@ -1,0 +1,116 @@
+"""What cannot work is said before rows are written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from conftest import Instance, Singer
+
+
+def vendor_table(**changes: Any) -> dict[str, Any]:
+    return {"tables": {"proc_vendor": changes}}
+
+
+def test_a_misspelt_source_column_stops_the_run(instance: Instance, singer: Singer) -> None:
+    instance.type_in("proc_vendor", name="Someone else")
+    before = instance.rows("proc_vendor")
+    ended = instance.run(
+        [*singer.vendors(singer.vendor("1")), singer.state(1)],
+        mapping_overrides=vendor_table(source_column="corelation_id"),
+    )
+    assert (ended.code, ended.states) == (1, [])
+    assert ended.sentences == [
+        (
+            "proc_vendor has no column corelation_id to keep the source identifier in: add it "
+            "there (text, 100 characters), or name another one as source_column in "
+            "mapping_overrides"
+        )
+    ]
+    assert instance.rows("proc_vendor") == before
+
+
+def test_another_source_column_serves(instance: Instance, singer: Singer) -> None:
+    overrides = vendor_table(source_column="correlation_display")
+    for _ in range(2):
+        assert (
+            instance.run(singer.vendors(singer.vendor("1")), mapping_overrides=overrides).code == 0
+        )
+    [row] = instance.rows("proc_vendor")
+    assert row["correlation_display"] == "sage300:SAMINC:Vendor:1"
+    assert row["correlation_id"] == ""
+
+
+def test_an_unknown_table_stops_the_run(instance: Instance, singer: Singer) -> None:
+    overrides = {
+        "tables": {
+            "proc_vendor": None,
+            "sn_apo_invoice": None,
+            "u_vendors": {
+                "stream": "APVendors",
+                "identity": {"entity": "Vendor", "key": ["VendorNumber"]},
+                "columns": {"name": "VendorName"},
+            },
+        }
+    }
+    ended = instance.run(
+        [*singer.vendors(singer.vendor("1")), singer.state(1)], mapping_overrides=overrides
+    )
+    assert (ended.code, ended.states) == (1, [])
+    assert ended.sentences == [
+        (
+            "ServiceNow fails on reading u_vendors (Invalid table u_vendors): correct the table's "
+            "name in the mapping, or install the application it belongs to"
+        )
+    ]
+
+
+def test_a_property_the_tap_does_not_send(instance: Instance, singer: Singer) -> None:
+    schema = singer.schema("APVendors")
+    del schema["schema"]["properties"]["Email"]
+    ended = instance.run([schema, singer.vendor("1")])
+    assert ended.code == 1
+    assert ended.sentences == [
+        (
+            "Column proc_vendor.email is made from Email, which stream APVendors does not send: "
+            "select the property in the tap, or take the column out with mapping_overrides"
+        )
+    ]
+    assert instance.counted()["calls"] == 0
+
+
+OTHER = {"type": "RECORD", "stream": "others", "record": {"id": 1, "name": "one"}}
+
+
+def test_a_stream_nothing_maps(instance: Instance, singer: Singer) -> None:
+    schema = singer.any_schema("others", {"id": {}, "name": {}}, ["id"])
+    vendors = singer.vendors(singer.vendor("1"))
+    ended = instance.run([schema, OTHER, *vendors, singer.state(1)])
+    assert (ended.code, ended.states) == (1, [])
+    assert ended.sentences == [
+        (
+            "Nothing maps stream others (mapping default maps APInvoiceBatches, APVendors, "
+            "GLAccounts): deselect it in the tap, map it, or set unmapped_streams to skip or "
+            "passthrough"
+        )
+    ]
+    ended = instance.run([schema, OTHER, *vendors, singer.state(1)], unmapped_streams="skip")
+    assert (ended.code, ended.states) == (0, [1])
+    assert instance.by_source("proc_vendor").keys() == {"1"}
+
+
+def test_batch_messages_are_refused(instance: Instance, singer: Singer) -> None:
+    message = {
+        "type": "BATCH",
+        "stream": "APVendors",
+        "encoding": {"format": "jsonl", "compression": "gzip"},
+        "manifest": ["file:///no-such-file"],
+    }
+    ended = instance.run([*singer.vendors(), message, singer.state(1)])
+    assert (ended.code, ended.states) == (1, [])
+    assert ended.sentences == [
+        (
+            "Stream APVendors comes as BATCH messages, which this target does not take: switch "
+            "batch_config off in the tap"
+        )
+    ]

@@ -1,0 +1,118 @@
+"""Rows that point at others: resolved, waiting, left empty or refused."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Instance, Singer
+
+REASON = "vendor points at sage300:SAMINC:Vendor:5, which proc_vendor does not hold"
+
+
+def test_an_invoice_before_its_vendor_is_settled_in_the_same_run(
+    instance: Instance, singer: Singer
+) -> None:
+    ended = instance.run(
+        [
+            *singer.batches(singer.batch(1, {"VendorNumber": "5"})),
+            singer.state(1),
+            *singer.vendors(singer.vendor("5")),
+            singer.state(2),
+        ],
+        checkpoint_seconds=0,
+    )
+    assert (ended.code, ended.states[-1]) == (0, 2)
+    [vendor] = instance.rows("proc_vendor")
+    [invoice] = instance.rows("sn_apo_invoice")
+    assert invoice["vendor"] == vendor["sys_id"]
+    assert instance.outcomes() == [("1", "held"), ("1", "created"), ("5", "created")]
+    assert instance.counts("sn_apo_invoice") == {"created": 1}
+    assert instance.rejects() == {}
+
+
+def test_an_invoice_in_the_same_batch_of_records_waits_for_its_vendor(
+    instance: Instance, singer: Singer
+) -> None:
+    messages = [
+        *singer.batches(singer.batch(1, {"VendorNumber": "5"})),
+        *singer.vendors(singer.vendor("5")),
+    ]
+    assert instance.run(messages).code == 0
+    assert instance.outcomes() == [("1", "created"), ("5", "created")]
+
+
+def test_a_held_invoice_is_settled_in_a_later_run(instance: Instance, singer: Singer) -> None:
+    invoices = [{"VendorNumber": "5", "TaxTotal": 12.9}, {"VendorNumber": "6"}]
+    ended = instance.run([*singer.batches(singer.batch(1, *invoices)), singer.state(1)])
+    assert (ended.code, ended.states) == (0, [1])
+    assert instance.rows("sn_apo_invoice") == []
+    assert instance.rejects()["1"] == ("held", REASON)
+    assert instance.counts("sn_apo_invoice") == {"held": 2}
+    instance.counted()
+
+    assert instance.run(singer.vendors(singer.vendor("5"))).code == 0
+    [vendor] = instance.rows("proc_vendor")
+    [invoice] = instance.rows("sn_apo_invoice")
+    assert (invoice["vendor"], invoice["tax_amount"]) == (vendor["sys_id"], "12.9")
+    assert instance.rejects().keys() == {"2"}
+    assert instance.written() == (2, 0)
+
+    assert instance.run([]).code == 0
+    assert instance.written() == (0, 0)
+    assert instance.rejects().keys() == {"2"}
+
+
+def test_a_newer_version_takes_the_place_of_what_was_held(
+    instance: Instance, singer: Singer
+) -> None:
+    held = singer.batch(1, {"VendorNumber": "5", "PONumber": "old"})
+    assert instance.run(singer.batches(held)).code == 0
+    newer = singer.batch(1, {"VendorNumber": "6", "PONumber": "new"})
+    vendors = singer.vendors(singer.vendor("5"), singer.vendor("6"))
+    assert instance.run([*vendors, *singer.batches(newer)]).code == 0
+    assert [row["po_number"] for row in instance.rows("sn_apo_invoice")] == ["new"]
+    assert instance.rejects() == {}
+    assert instance.run([]).code == 0
+    assert [row["po_number"] for row in instance.rows("sn_apo_invoice")] == ["new"]
+
+
+def test_blank_leaves_the_reference_empty(instance: Instance, singer: Singer) -> None:
+    messages = singer.batches(singer.batch(1, {"VendorNumber": "5"}))
+    assert instance.run(messages, on_missing_reference="blank").code == 0
+    [invoice] = instance.rows("sn_apo_invoice")
+    assert invoice["vendor"] == ""
+    assert instance.outcomes() == [("1", "created")]
+    vendors = singer.vendors(singer.vendor("5"))
+    assert instance.run([*vendors, *messages], on_missing_reference="blank").code == 0
+    [vendor] = instance.rows("proc_vendor")
+    assert instance.rows("sn_apo_invoice")[0]["vendor"] == vendor["sys_id"]
+
+
+def test_reject_refuses_the_row(instance: Instance, singer: Singer) -> None:
+    messages = singer.batches(singer.batch(1, {"VendorNumber": "5"}, {"VendorNumber": ""}))
+    assert instance.run(messages, on_missing_reference="reject").code == 0
+    assert instance.by_source("sn_apo_invoice").keys() == {"2"}
+    assert instance.rejects() == {"1": ("rejected", REASON)}
+
+
+def test_an_empty_reference_clears_the_column(instance: Instance, singer: Singer) -> None:
+    vendors = singer.vendors(singer.vendor("5"))
+    with_vendor = singer.batches(singer.batch(1, {"VendorNumber": "5"}))
+    assert instance.run([*vendors, *with_vendor]).code == 0
+    assert instance.run(singer.batches(singer.batch(1, {"VendorNumber": " "}))).code == 0
+    assert instance.rows("sn_apo_invoice")[0]["vendor"] == ""
+
+
+@pytest.mark.parametrize("policy", ["hold", "reject"])
+def test_a_reference_that_two_rows_could_be_is_none(
+    instance: Instance, singer: Singer, policy: str
+) -> None:
+    for city in ("Delft", "Gouda"):
+        instance.type_in("proc_vendor", name=city, correlation_id="sage300:SAMINC:Vendor:5")
+    messages = singer.batches(singer.batch(1, {"VendorNumber": "5"}))
+    assert instance.run(messages, on_missing_reference=policy).code == 0
+    assert instance.rows("sn_apo_invoice") == []
+    assert instance.rejects().keys() == {"1"}
