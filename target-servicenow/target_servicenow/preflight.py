@@ -99,7 +99,7 @@ def _probe(session: Session, tables: Sequence[Table]) -> Iterator[Finding]:
         parameters = urlencode({"sysparm_limit": "1", "sysparm_fields": fields}, quote_via=quote)
         address = f"/api/now/table/{quote(table.name, safe='')}?{parameters}"
         items.append(batch.Item(table.name, "GET", address, counted=True))
-    what = f"reading {', '.join(table.name for table in tables)}"
+    what = "reading the mapped tables"
     reply = batch.call(session, items, what=what, repeatable=True) if items else None
     for table in tables:
         answer = reply.items.get(table.name) if reply else None
@@ -180,8 +180,8 @@ def _of_column(table: Table, column: Column, definition: ColumnDefinition) -> It
 
 def _no_source_column(table: Table) -> str:
     return (
-        f"{table.name} has no column {table.source_column} to keep the source identifier in (or it "
-        f"is hidden): add it there (text, {table.source_length} characters), or name another one "
+        f"{table.name} has no column {table.source_column} to keep the source identifier in, or "
+        f"hides it: add it there (text, {table.source_length} characters), or name another one "
         "as source_column in mapping_overrides"
     )
 

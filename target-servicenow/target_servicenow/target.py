@@ -66,6 +66,7 @@ class TargetServiceNow(CommandLineTarget):
         Raises:
             SettingError: a setting is missing or wrong.
             MappingError: the mapping is not there or not sound.
+            LedgerError: the ledger cannot be opened.
         """
         super().__init__(**options)
         self.max_parallelism = 1  # tables drain in the order they point at each other
@@ -78,19 +79,19 @@ class TargetServiceNow(CommandLineTarget):
         self._last_checkpoint = time.monotonic()
         self._started = time.monotonic()
         self._sessions = self._open_sessions()
+        self._ledger = Ledger(Path(self.config["ledger_path"]))
 
-    @cached_property
-    def _ledger(self) -> Ledger:
-        """The ledger, with this run begun in it."""
-        ledger = Ledger(Path(self.config["ledger_path"]))
-        ledger.start(mode=self.config["mode"], mapping=self.config["mapping"])
+    def _begin(self) -> None:
+        """Open the run in the ledger, once."""
+        if self._ledger.run:
+            return
+        self._ledger.start(mode=self.config["mode"], mapping=self.config["mapping"])
         if days := self.config["ledger_keep_days"]:
             self.logger.info(
                 "%d entries older than %d days are deleted from the ledger (ledger_keep_days)",
-                ledger.prune(days),
+                self._ledger.prune(days),
                 days,
             )
-        return ledger
 
     @cached_property
     def _report(self) -> Report:
@@ -197,6 +198,7 @@ class TargetServiceNow(CommandLineTarget):
     @override
     def _process_schema_message(self, message_dict: dict[str, Any]) -> None:
         """Settle what came under the old schema, then check the tables under the new one."""
+        self._begin()
         stream = message_dict.get("stream", "")
         sink = self._sinks_active.get(stream)
         if sink is not None and sink.original_schema != message_dict.get("schema"):
@@ -254,6 +256,7 @@ class TargetServiceNow(CommandLineTarget):
     @override
     def process_endofpipe(self) -> None:
         """Settle the rest, give what was held another try, and say what was done."""
+        self._begin()
         super().process_endofpipe()
         waiting = {reject.table for reject in self._ledger.pending()}
         mapped = (*self._profile.tables, *self._passthrough.values()) if waiting else ()
@@ -299,9 +302,8 @@ class TargetServiceNow(CommandLineTarget):
     @override
     def finish(self, status: str, message: str = "") -> None:
         """Close the run in the ledger, if it was begun."""
-        if "_ledger" not in self.__dict__:
-            return
-        self._ledger.finish(status=status, calls=self._calls(), message=message)
+        if self._ledger.run:
+            self._ledger.finish(status=status, calls=self._calls(), message=message)
         self._ledger.close()
 
     @override

@@ -89,6 +89,12 @@ def parse(raw: Any, name: str) -> Profile:
         table: _with_rules(_table(table, data, f"Mapping {name}, table {table}"), rules)
         for table, data in raw["tables"].items()
     }
+    tables = {
+        table: made
+        for table, made in tables.items()
+        # An optional table goes with the one it belongs to, when that is taken out.
+        if not made.optional or made.references() <= tables.keys()
+    }
     for table in tables.values():
         for column in table.columns:
             place = f"Mapping {name}, table {table.name}, column {column.name}"
