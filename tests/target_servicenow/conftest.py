@@ -128,9 +128,9 @@ class Instance:
             **self.config,
         }
 
-    def run(self, messages: Iterable[dict[str, Any]], **settings: Any) -> Ended:
-        """Run the target in this process; messages are asked for one by one."""
-        lines: Any = (f"{json.dumps(message)}\n" for message in messages)
+    def run(self, messages: Iterable[dict[str, Any] | str], **settings: Any) -> Ended:
+        """Run the target in this process; messages, or whole lines, are asked for one by one."""
+        lines: Any = (m if isinstance(m, str) else f"{json.dumps(m)}\n" for m in messages)
         printed = io.StringIO()
         self.caplog.clear()
         code = 0

@@ -75,6 +75,8 @@ class Upserter:
         self._paces: dict[str, Pace] = {}
         self._proven: set[str] = set()
         """Tables seen to hold their source column."""
+        self._honoured: set[str] = set()
+        """Tables seen to take the sys_id a create names."""
 
     def upsert(
         self, table: Table, rows: Sequence[Row], settle: Callable[[list[Settled]], None]
@@ -168,7 +170,13 @@ class Upserter:
         def write(session: Session, share: Sequence[Decision]) -> None:
             try:
                 Writer(
-                    session, table, pace=pace, settle=settle, stop=stop, sleep=self._sleep
+                    session,
+                    table,
+                    pace=pace,
+                    honoured=self._honoured,
+                    settle=settle,
+                    stop=stop,
+                    sleep=self._sleep,
                 ).write(share)
             except BaseException:
                 stop.set()

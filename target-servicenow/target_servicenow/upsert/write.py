@@ -68,6 +68,7 @@ class Writer:
         table: Table,
         *,
         pace: Pace,
+        honoured: set[str],
         settle: Callable[[list[Settled]], None],
         stop: threading.Event,
         sleep: Callable[[float], None],
@@ -78,6 +79,7 @@ class Writer:
             session: this worker's own.
             table: the rows' table.
             pace: shared by the workers of a run.
+            honoured: tables seen to take the sys_id a create names; shared likewise.
             settle: records rows as soon as their answer is known; called from this worker.
             stop: set by any worker that cannot go on.
             sleep: waits so many seconds.
@@ -85,12 +87,12 @@ class Writer:
         self._session = session
         self._table = table
         self._pace = pace
+        self._honoured = honoured
         self._settle = settle
         self._stop = stop
         self._sleep = sleep
         self._types = {column.name: column.type for column in table.columns}
         self._what = f"writing {table.name}"
-        self._sys_id_honoured = False
 
     def write(self, decisions: Sequence[Decision]) -> None:
         """Send every decision until it is settled.
@@ -188,7 +190,10 @@ class Writer:
         decision = entry.decision
         row = found(answer.result) if isinstance(answer.result, dict) else Found("", {})
         if not decision.sys_id:
-            self._sys_id_honoured = row.sys_id == own_sys_id(decision.row.identifier)
+            if row.sys_id == own_sys_id(decision.row.identifier):
+                self._honoured.add(self._table.name)
+            else:
+                self._honoured.discard(self._table.name)
         return Settled(
             decision=decision,
             outcome=decision.outcome or Outcome.UNCHANGED,
@@ -229,7 +234,7 @@ class Writer:
 
     def _await_commit(self, sent_at: float) -> None:
         """Where ServiceNow chooses the sys_id, nothing but time rules out a create on its way."""
-        if not self._sys_id_honoured:
+        if self._table.name not in self._honoured:
             self._sleep(max(0.0, COMMIT_SECONDS - (time.monotonic() - sent_at)))
 
     def _look_again(self, entries: list[_Pending]) -> list[_Pending]:

@@ -1,0 +1,215 @@
+"""Answers that end the run, slow it down, or ask for other credentials."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from werkzeug.wrappers import Response
+
+from target_servicenow.api.errors import StopRun
+
+if TYPE_CHECKING:
+    from conftest import Instance, Singer
+
+
+def test_retry_after_is_kept(faults: Any, through: Any, instance: Instance, singer: Singer) -> None:
+    def slow_down(call: Any) -> Any:
+        return call.answer({"error": {"message": "Rate limit"}}, 429, Retry_After="37")
+
+    faults.plan = {("write", 2): slow_down, ("write", 3): slow_down}
+    through([singer.vendor(n) for n in range(10)])
+    assert through.waits == [37, 37]
+    assert len(instance.rows("proc_vendor")) == 10
+
+
+def test_waiting_has_an_end(faults: Any, through: Any, instance: Instance, singer: Singer) -> None:
+    def busy(call: Any) -> Any:
+        return call.answer({"error": {"message": "Rate limit"}}, 429)
+
+    faults.plan = {("write", n): busy for n in range(2, 20)}
+    with pytest.raises(StopRun) as caught:
+        through([singer.vendor(n) for n in range(10)], retries=3)
+    assert str(caught.value) == (
+        "ServiceNow asks to slow down on writing proc_vendor (Rate limit) (attempts: 4); nothing "
+        "is lost: run again when the instance answers"
+    )
+    assert faults.seen["write"] == 5
+    assert len(through.waits) == 3
+    assert through.waits == sorted(through.waits)
+    assert instance.outcomes() == [("0", "created")]
+
+
+def test_an_instance_that_never_answers_ends_the_run(
+    faults: Any, through: Any, instance: Instance, singer: Singer
+) -> None:
+    def lost(call: Any) -> Any:
+        call.drop()
+
+    faults.plan = {("write", n): lost for n in range(2, 50)}
+    with pytest.raises(StopRun) as caught:
+        through([singer.vendor(n) for n in range(3)])
+    assert str(caught.value) == (
+        "ServiceNow does not settle sage300:SAMINC:Vendor:1 of proc_vendor after 8 attempts: check "
+        "the instance and run again"
+    )
+    assert instance.by_source("proc_vendor").keys() == {"0"}
+
+
+def test_a_401_inside_a_batch_renews_once(faults: Any, instance: Instance, singer: Singer) -> None:
+    def signed_out(call: Any) -> Any:
+        late = [call.failed(item["id"], 401, "User Not Authenticated") for item in call.items]
+        return {"serviced_requests": late, "unserviced_requests": []}
+
+    faults.plan = {("write", 2): signed_out}
+    messages = singer.vendors(*(singer.vendor(n) for n in range(60)))
+    assert instance.run(messages, instance_url=faults.url).code == 0
+    assert len(instance.by_source("proc_vendor")) == 60
+    assert instance.counted()["token_calls"] == 2
+
+
+def test_a_401_renews_the_token_once(faults: Any, instance: Instance, singer: Singer) -> None:
+    def signed_out(call: Any) -> Any:
+        return call.answer({"error": {"message": "User Not Authenticated", "detail": "x"}}, 401)
+
+    faults.plan = {("write", 2): signed_out}
+    messages = singer.vendors(*(singer.vendor(n) for n in range(60)))
+    assert instance.run(messages, instance_url=faults.url).code == 0
+    assert len(instance.by_source("proc_vendor")) == 60
+    assert instance.counted()["token_calls"] == 2
+
+    faults.plan = {("lookup", faults.seen["lookup"] + n): signed_out for n in range(1, 9)}
+    ended = instance.run([*messages, singer.state(1)], instance_url=faults.url)
+    assert (ended.code, ended.states) == (1, [])
+    assert len(ended.sentences) == 1
+    assert "does not accept the credentials for looking up proc_vendor" in ended.sentences[0]
+
+
+@pytest.mark.parametrize(
+    ("refusal", "sentence"),
+    [
+        (
+            (400, "Requested URI does not represent any resource: /api/now/v1/batch"),
+            (
+                "ServiceNow refuses the whole Batch call for looking up proc_vendor (Requested URI "
+                "does not represent any resource: /api/now/v1/batch): check instance_url, and that "
+                "the Batch API is active there"
+            ),
+        ),
+        (
+            (403, "Failed API level ACL Validation"),
+            (
+                "ServiceNow refuses looking up proc_vendor (Failed API level ACL Validation): give "
+                "the integration user the role or access rule it needs"
+            ),
+        ),
+    ],
+)
+def test_a_batch_api_that_is_closed(
+    faults: Any, instance: Instance, singer: Singer, refusal: tuple[int, str], sentence: str
+) -> None:
+    def closed(call: Any) -> Any:
+        status, message = refusal
+        return call.answer({"error": {"message": message}, "status": "failure"}, status)
+
+    faults.plan = {("lookup", 1): closed}
+    ended = instance.run(
+        [*singer.vendors(singer.vendor("1")), singer.state(1)], instance_url=faults.url
+    )
+    assert (ended.code, ended.states, ended.sentences) == (1, [], [sentence])
+    assert instance.rows("proc_vendor") == []
+
+
+def test_a_right_that_is_missing_stops_the_run(
+    faults: Any, instance: Instance, singer: Singer
+) -> None:
+    def forbidden(call: Any) -> Any:
+        detail = "ACL Exception Insert Failed due to security constraints"
+        refused = [call.failed(i["id"], 403, "Operation Failed", detail) for i in call.items]
+        return {"serviced_requests": refused, "unserviced_requests": []}
+
+    faults.plan = {("write", 1): forbidden}
+    messages = [*singer.vendors(*(singer.vendor(n) for n in range(60))), singer.state(1)]
+    ended = instance.run(messages, instance_url=faults.url)
+    assert (ended.code, ended.states) == (1, [])
+    assert ended.sentences == [
+        (
+            "ServiceNow refuses writing proc_vendor (Operation Failed: ACL Exception Insert Failed "
+            "due to security constraints): give the integration user the role or access rule it "
+            "needs"
+        )
+    ]
+    assert faults.seen["write"] == 1
+
+
+def test_a_sleeping_instance(faults: Any, instance: Instance, singer: Singer) -> None:
+    def asleep(_: Any) -> Any:
+        return Response("", 302, headers={"Location": "https://signon.example/"})
+
+    faults.plan = {("lookup", 1): asleep}
+    ended = instance.run(singer.vendors(singer.vendor("1")), instance_url=faults.url)
+    assert ended.code == 1
+    assert ended.sentences == [
+        (
+            "ServiceNow redirects looking up proc_vendor instead of answering: check instance_url, "
+            "and that the instance is awake"
+        )
+    ]
+
+
+def closed_dictionary(column: str) -> dict[str, Any]:
+    return {"tables": {"proc_vendor": {"source_column": column}}}
+
+
+def test_a_misspelt_source_column_is_seen_where_the_dictionary_is_closed(
+    faults: Any, instance: Instance, singer: Singer
+) -> None:
+    faults.closed = {"sys_dictionary", "sys_db_object"}
+    messages = [*singer.vendors(*(singer.vendor(n) for n in range(60))), singer.state(1)]
+    settings = {
+        "mapping_overrides": closed_dictionary("corelation_id"),
+        "instance_url": faults.url,
+    }
+    ended = instance.run(messages, **settings)
+    assert (ended.code, ended.states) == (1, [])
+    [sentence] = ended.sentences
+    assert sentence.startswith("ServiceNow does not keep corelation_id of proc_vendor (sent ")
+    assert len(instance.rows("proc_vendor")) == 1
+
+    ended = instance.run(messages, **settings)
+    assert (ended.code, ended.states) == (1, [])
+    assert ended.sentences == [
+        (
+            "ServiceNow ignores the column corelation_id of proc_vendor: it does not exist there, "
+            "or the integration user may not read it; add the column, or name another one as "
+            "source_column in mapping_overrides"
+        )
+    ]
+    assert len(instance.rows("proc_vendor")) == 1
+
+
+def test_a_source_column_too_short_is_seen_where_the_dictionary_is_closed(
+    faults: Any, instance: Instance, singer: Singer
+) -> None:
+    faults.closed = {"sys_dictionary", "sys_db_object"}
+    messages = [*singer.vendors(*(singer.vendor(f"{n:050}") for n in range(60))), singer.state(1)]
+    ended = instance.run(
+        messages,
+        mapping_overrides=closed_dictionary("tax_number"),  # 40 characters
+        instance_url=faults.url,
+    )
+    assert (ended.code, ended.states) == (1, [])
+    assert "does not keep tax_number of proc_vendor" in ended.sentences[0]
+    assert len(instance.rows("proc_vendor")) == 1
+
+
+def test_the_first_run_goes_on_where_the_dictionary_is_closed(
+    faults: Any, instance: Instance, singer: Singer
+) -> None:
+    faults.closed = {"sys_dictionary", "sys_db_object"}
+    long = singer.vendor("1", City="x" * 61)
+    ended = instance.run(singer.vendors(long, singer.vendor("2")), instance_url=faults.url)
+    assert ended.code == 0
+    assert instance.by_source("proc_vendor").keys() == {"1", "2"}
+    [swallowed] = instance.query("SELECT swallowed FROM outcomes WHERE identifier LIKE '%:1'")
+    assert f'"old": "{"x" * 60}"' in swallowed[0]

@@ -1,0 +1,75 @@
+"""Input that is no Singer tap's ends the run with one sentence that names the line."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Instance, Singer
+
+ADVICE = "check that what is piped in is a Singer tap's output"
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("hush-hush", "Line 2 of the input is not JSON"),
+        ("", "Line 2 of the input is not JSON"),
+        ('{"type": "STATE", "value": 1', "Line 2 of the input is not JSON"),
+        ("[" * 100_000, "Line 2 of the input is not JSON"),
+        ("[]", "Line 2 of the input is no JSON object"),
+        ('"hush-hush"', "Line 2 of the input is no JSON object"),
+        ("{}", "Line 2 of the input lacks type"),
+        ('{"type": "STATE"}', "Line 2 of the input lacks value"),
+        ('{"type": "RECORD", "x": "hush-hush"}', "Line 2 of the input lacks record and stream"),
+        ('{"type": "SCHEMA", "stream": "s"}', "Line 2 of the input lacks schema"),
+        (
+            '{"type": "SCHEMA", "stream": "s", "schema": {}}',
+            "Line 2 of the input lacks properties",
+        ),
+        ('{"type": "ROW"}', "Line 2 of the input is of type 'ROW', which is none of Singer's"),
+        ('{"type": 7}', "Line 2 of the input is of type '7', which is none of Singer's"),
+        (
+            '{"type": "RECORD", "stream": "s", "record": {}}',
+            "A RECORD of stream s came before its SCHEMA",
+        ),
+    ],
+)
+def test_a_line_that_is_no_message(
+    instance: Instance, singer: Singer, line: str, sentence: str
+) -> None:
+    ended = instance.run([singer.state({"n": 1}), f"{line}\n", singer.state({"n": 2})])
+    assert (ended.code, ended.states) == (1, [])
+    assert ended.sentences == [f"{sentence}: {ADVICE}"]
+    assert "hush-hush" not in instance.caplog.text
+    assert instance.query("SELECT status, message FROM runs") == [("stopped", ended.sentences[0])]
+
+
+def test_input_that_is_no_text(instance: Instance) -> None:
+    lines = io.TextIOWrapper(io.BytesIO(b'{"type": "\xff"}\n'), encoding="utf-8")
+    ended = instance.run(lines)
+    assert (ended.code, ended.sentences) == (1, [f"The input is not UTF-8 text: {ADVICE}"])
+
+
+def test_a_record_without_its_key(instance: Instance, singer: Singer) -> None:
+    record = singer.record("APVendors", {"VendorNumber": "1", "VendorName": "hush-hush"})
+    ended = instance.run([*singer.vendors(record), singer.state({"n": 1})])
+    assert (ended.code, ended.states) == (1, [])
+    assert ended.sentences == [
+        (
+            "A record of stream APVendors lacks its key property CompanyID: check the tap, and "
+            "stream_maps if there are any"
+        )
+    ]
+    assert "hush-hush" not in instance.caplog.text
+
+
+def test_stream_maps_are_heard(instance: Instance, singer: Singer) -> None:
+    maps = {"APVendors": {"City": "City.upper()", "__filter__": "VendorNumber != '2'"}}
+    vendors = [singer.vendor(n, City="Delft") for n in ("1", "2")]
+    assert instance.run(singer.vendors(*vendors), stream_maps=maps).code == 0
+    rows = instance.by_source("proc_vendor")
+    assert {name: row["city"] for name, row in rows.items()} == {"1": "DELFT"}
