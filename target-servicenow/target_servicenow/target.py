@@ -280,7 +280,8 @@ class TargetServiceNow(CommandLineTarget):
         for rules in self._mapping.rules.values():
             for remark in rules.remarks():
                 self.logger.info("%s", remark)
-        for (table, column), rows in sorted(self.loader.swallowed.items()):
+        swallowed = self.loader.swallowed if "loader" in self.__dict__ else {}
+        for (table, column), rows in sorted(swallowed.items()):
             self.logger.warning(
                 "ServiceNow stored %s.%s otherwise than sent in %d rows; the ledger says how",
                 table,

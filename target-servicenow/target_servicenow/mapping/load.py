@@ -77,6 +77,7 @@ def parse(raw: Any, name: str) -> Profile:
     Raises:
         MappingError: it is not sound; the sentence starts with the mapping's name.
     """
+    taken_out = _taken_out(raw)
     raw = _without_nulls(raw)
     if not isinstance(raw, dict) or not isinstance(raw.get("tables"), dict) or not raw["tables"]:
         raise MappingError(f"Mapping {name}: it needs `tables`, each with its columns")
@@ -89,31 +90,38 @@ def parse(raw: Any, name: str) -> Profile:
         table: _with_rules(_table(table, data, f"Mapping {name}, table {table}"), rules)
         for table, data in raw["tables"].items()
     }
-    tables = {
-        table: made
-        for table, made in tables.items()
-        # An optional table goes with the one it belongs to, when that is taken out.
-        if not made.optional or made.references() <= tables.keys()
-    }
+    _check_references(tables, taken_out, name)
+    order = TopologicalSorter({t.name: t.references() for t in tables.values()})
+    try:
+        ordered = tuple(tables[table] for table in order.static_order() if table in tables)
+    except CycleError as error:
+        circle = " -> ".join(error.args[1])
+        raise MappingError(f"Mapping {name}: its references run in a circle: {circle}") from None
+    profile = Profile(source=str(raw.get("source", "sage300")), tables=ordered, rules=rules)
+    return profile.without(taken_out)
+
+
+def _taken_out(raw: Any) -> set[str]:
+    """The tables that an override sets to null; what points at them goes too."""
+    tables = raw.get("tables") if isinstance(raw, dict) else None
+    return {t for t, data in tables.items() if data is None} if isinstance(tables, dict) else set()
+
+
+def _check_references(tables: Mapping[str, Table], taken_out: set[str], name: str) -> None:
     for table in tables.values():
         for column in table.columns:
+            if column.reference is None or column.reference in taken_out:
+                continue
             place = f"Mapping {name}, table {table.name}, column {column.name}"
-            if column.reference and column.reference not in tables:
+            if column.reference not in tables:
                 raise MappingError(
                     f"{place}: it points into {column.reference}, which this mapping does not fill"
                 )
-            if column.take and column.take not in tables[column.reference or ""].fields:
+            if column.take and column.take not in tables[column.reference].fields:
                 raise MappingError(
                     f"{place}: it takes {column.take}, which is no mapped column of "
                     f"{column.reference}"
                 )
-    order = TopologicalSorter({t.name: t.references() for t in tables.values()})
-    try:
-        ordered = tuple(tables[table] for table in order.static_order())
-    except CycleError as error:
-        circle = " -> ".join(error.args[1])
-        raise MappingError(f"Mapping {name}: its references run in a circle: {circle}") from None
-    return Profile(source=str(raw.get("source", "sage300")), tables=ordered, rules=rules)
 
 
 def _rules(title: str, data: Any, place: str) -> RuleSet:

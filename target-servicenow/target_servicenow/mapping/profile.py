@@ -107,15 +107,25 @@ class Profile:
         return {c.take for c in columns if c.reference == table and c.take}
 
     def without(self, absent: AbstractSet[str]) -> Profile:
-        """The profile less some tables, and less the columns of others that point at them."""
-        return replace(
-            self,
-            tables=tuple(
-                replace(table, columns=tuple(c for c in table.columns if c.reference not in absent))
-                for table in self.tables
-                if table.name not in absent
-            ),
-        )
+        """The profile less some tables, and less the columns that depend on them.
+
+        An optional table goes with a table that it points at.
+        """
+        gone = set(absent)
+        lost: set[tuple[str | None, str | None]] = set()
+        tables = []
+        for table in self.tables:  # those pointed at come first
+            if table.name in gone or (table.optional and table.references() & gone):
+                gone.add(table.name)
+                continue
+            columns = tuple(
+                column
+                for column in table.columns
+                if column.reference not in gone and (column.reference, column.take) not in lost
+            )
+            lost |= {(table.name, c.name) for c in table.columns if c not in columns}
+            tables.append(replace(table, columns=columns))
+        return replace(self, tables=tuple(tables))
 
     def of_stream(self, stream: str) -> tuple[Table, ...]:
         """The tables a stream fills, in the order they are to be written."""
