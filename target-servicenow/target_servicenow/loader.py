@@ -76,22 +76,32 @@ class Loader:
         """
         records = list(records)
         for table in tables:
-            latest: dict[str, Mapping[str, Any]] = {}
-            for number, record in enumerate(records):
-                latest[parent_prefix(self._profile, table, record) or f"({number})"] = record
-            rendered = {
-                prefix: list(render_record(self._profile, table, record))
-                for prefix, record in latest.items()
+            if table.each:
+                self._load_entries(table, records, version)
+            else:
+                rows = (row for r in records for row in render_record(self._profile, table, r))
+                self._load(table, rows, version)
+
+    def _load_entries(
+        self, table: Table, records: Iterable[Mapping[str, Any]], version: int | None
+    ) -> None:
+        """Settle the rows of records that hold several, and those they no longer hold."""
+        latest: dict[str, Mapping[str, Any]] = {}
+        for number, record in enumerate(records):
+            latest[parent_prefix(self._profile, table, record) or f"({number})"] = record
+        rendered = {
+            prefix: list(render_record(self._profile, table, record))
+            for prefix, record in latest.items()
+        }
+        self._load(table, chain.from_iterable(rendered.values()), version)
+        if table.when_gone:
+            whole = {
+                prefix: {row.identifier for row in rows}
+                for prefix, rows in rendered.items()
+                if prefix.endswith(":") and not latest[prefix].get(FROM_LEDGER)
             }
-            self._load(table, chain.from_iterable(rendered.values()), version)
-            if table.each and table.when_gone:
-                whole = {
-                    prefix: {row.identifier for row in rows}
-                    for prefix, rows in rendered.items()
-                    if prefix.endswith(":") and not latest[prefix].get(FROM_LEDGER)
-                }
-                self._load(table, self._upserter.leftovers(table, whole), version)
-                self._ledger.drop_rejects(table.name, whole)
+            self._load(table, self._upserter.leftovers(table, whole), version)
+            self._ledger.drop_rejects(table.name, whole)
 
     def reject(self, tables: Iterable[Table], record: Mapping[str, Any], reason: str) -> None:
         """Record that none of a record's rows can be made."""

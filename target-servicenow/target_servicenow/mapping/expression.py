@@ -18,6 +18,10 @@ PARENT = "parent"
 """Inside `each`, the record around the entry: ``parent.BatchStatus``."""
 
 
+REMEMBERED = 256
+"""Results an expression over one property remembers."""
+
+
 class MappingError(Exception):
     """The mapping is wrong. The message is one sentence that names the table and the column."""
 
@@ -72,6 +76,8 @@ class Property:
     def __init__(self, name: str) -> None:
         """Name it."""
         self.text = name
+        self.name: str | None = name
+        """The property, when the expression is nothing else."""
         self.names = {name}
         """Every property the expression reads."""
         self.parent_names: set[str] = set()
@@ -107,7 +113,6 @@ class Expression(Property):
             )
         body = _ExactNumbers().visit(tree.body)
         self.name = body.id if isinstance(body, ast.Name) else None
-        """The property, when the expression is nothing else."""
         self.names = {
             node.id for node in ast.walk(body) if isinstance(node, ast.Name)
         } - FUNCTIONS.keys()
@@ -120,6 +125,9 @@ class Expression(Property):
             and node.value.id == PARENT
         }
         """Every property it reads of the record around the entry."""
+        self._only = next(iter(self.names)) if len(self.names) == 1 else None
+        self._known: dict[str, Any] = {}
+        """Results by text, of an expression over one property: most have few values."""
         self._body = body
         self._evaluator = EvalWithCompoundTypes(
             operators=DEFAULT_OPERATORS, functions=dict(FUNCTIONS), names={}
@@ -133,6 +141,18 @@ class Expression(Property):
         """
         if self.name is not None:
             return record.get(self.name, MISSING)
+        if self._only is None:
+            return self._evaluate(record)
+        text = record.get(self._only)
+        if type(text) is not str:
+            return self._evaluate(record)
+        if text not in self._known:
+            if len(self._known) >= REMEMBERED:
+                self._known.clear()
+            self._known[text] = self._evaluate(record)
+        return self._known[text]
+
+    def _evaluate(self, record: Mapping[str, Any]) -> Any:
         self._evaluator.names = record
         try:
             return self._evaluator.eval(self.text, previously_parsed=self._body)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from target_servicenow.mapping.expression import PARENT, MappingError, Property
@@ -37,6 +38,13 @@ class Column:
     """The key parts of the row a reference points at."""
     take: str | None = None
     """The column of that row to copy, instead of pointing at the row."""
+
+    @cached_property
+    def plain(self) -> str | None:
+        """The property the column is a plain copy of, as text."""
+        if self.value is None or self.choices or self.type is not ColumnType.STRING:
+            return None
+        return self.value.name
 
     def expressions(self) -> Iterator[Property]:
         """Every expression of the column."""
@@ -73,6 +81,14 @@ class Table:
         """Every column this side reads and writes, the source column first."""
         names = (self.source_column, *(column.name for column in self.columns), *self.when_gone)
         return list(dict.fromkeys(names))
+
+    def type_of(self, column: str) -> ColumnType:
+        """The type of a column; those that are no mapped column are text."""
+        return self._types.get(column, ColumnType.STRING)
+
+    @cached_property
+    def _types(self) -> dict[str, ColumnType]:
+        return {column.name: column.type for column in self.columns}
 
     def references(self) -> set[str]:
         """The tables this one points into."""

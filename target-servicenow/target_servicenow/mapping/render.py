@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import ChainMap
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
     from target_servicenow.mapping.expression import Property
     from target_servicenow.mapping.profile import Column, Profile, Table
+
+_PLAIN = re.compile(r"[A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True)
@@ -73,8 +76,11 @@ def identifier(source: str, table: Table, company: Sequence[Any], parts: Sequenc
 def _encoded(part: Any) -> str:
     if isinstance(part, Decimal) and part == part.to_integral_value():
         part = int(part)  # 28 and 28.0 are one batch number
-    # Sage pads some keys; urllib leaves "~" alone, which here marks a digest.
-    return quote(str(part).rstrip(), safe="").replace("~", "%7E")
+    text = str(part).rstrip()  # Sage pads some keys
+    if _PLAIN.fullmatch(text):
+        return text
+    # urllib leaves "~" alone, which here marks a digest.
+    return quote(text, safe="").replace("~", "%7E")
 
 
 def render_record(
@@ -166,6 +172,9 @@ def _row(
     values: dict[str, str] = {}
     references: dict[str, str] = {}
     for column in table.columns:
+        if column.plain and type(text := scope.get(column.plain)) is str:
+            values[column.name] = text.rstrip()  # as `render` would, for most columns of most rows
+            continue
         try:
             if column.reference:
                 target = _reference(profile, column, scope)

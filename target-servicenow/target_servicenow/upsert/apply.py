@@ -100,8 +100,8 @@ class Upserter:
                 writes.append(decision)
             elif decision.outcome is not None:
                 # In a plan a new row is taken to be there for those that point at it.
-                planned = own_sys_id(decision.row.identifier)
-                sys_id = planned if decision.outcome is Outcome.CREATED else decision.sys_id
+                created = decision.outcome is Outcome.CREATED
+                sys_id = own_sys_id(decision.row.identifier) if created else decision.sys_id
                 settled.append(Settled(decision, decision.outcome, sys_id, reason=decision.reason))
 
         def remember_and_settle(done: list[Settled]) -> None:

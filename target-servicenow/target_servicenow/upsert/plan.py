@@ -6,7 +6,7 @@ import enum
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from target_servicenow.mapping.types import ColumnType, same
+from target_servicenow.mapping.types import same
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -111,12 +111,12 @@ def difference(
     table: Table, current: Mapping[str, str], wanted: Mapping[str, str]
 ) -> dict[str, Change]:
     """The columns whose value is another one; columns ServiceNow did not give are left out."""
-    types = {column.name: column.type for column in table.columns}
-    return {
-        name: Change(current[name], value)
-        for name, value in wanted.items()
-        if name in current and not same(current[name], value, types.get(name, ColumnType.STRING))
-    }
+    changes = {}
+    for name, value in wanted.items():
+        old = current.get(name)
+        if old is not None and old != value and not same(old, value, table.type_of(name)):
+            changes[name] = Change(old, value)
+    return changes
 
 
 def too_long(row: Row, lengths: Mapping[str, int]) -> list[str]:

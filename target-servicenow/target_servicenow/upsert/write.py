@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from target_servicenow.api import batch
 from target_servicenow.api.errors import Action, StopRun, UnknownOutcomeError
 from target_servicenow.api.table import Found, create_item, found, update_item
-from target_servicenow.mapping.types import ColumnType, same
+from target_servicenow.mapping.types import same
 from target_servicenow.upsert import lookup
 from target_servicenow.upsert.plan import Change, Decision, Outcome, decide
 
@@ -91,7 +91,6 @@ class Writer:
         self._settle = settle
         self._stop = stop
         self._sleep = sleep
-        self._types = {column.name: column.type for column in table.columns}
         self._what = f"writing {table.name}"
 
     def write(self, decisions: Sequence[Decision]) -> None:
@@ -203,9 +202,7 @@ class Writer:
             swallowed={
                 name: Change(old=row.values.get(name, ""), new=value)
                 for name, value in decision.values.items()
-                if not same(
-                    row.values.get(name, ""), value, self._types.get(name, ColumnType.STRING)
-                )
+                if not same(row.values.get(name, ""), value, self._table.type_of(name))
             },
         )
 
