@@ -156,5 +156,11 @@ class TapSage300(Tap):
     def get_singer_command(cls) -> click.Command:
         """Give the command line of the SDK with this tap's way of failing."""
         command = super().get_singer_command()
-        command.__class__ = OneSentenceCommand
-        return command
+        return OneSentenceCommand(
+            name=command.name,
+            callback=command.callback,
+            params=command.params,
+            help=command.help,
+            context_settings=command.context_settings,
+            logger=cls.logger,
+        )

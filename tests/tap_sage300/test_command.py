@@ -53,7 +53,7 @@ def test_unreachable_host(fake_config, command, mode):
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/Sage300WebApi"
     result = command(*mode, config={**fake_config, "api_url": url, "password": SECRET})
     assert sentence(result) == (
-        f"Sage 300 cannot be reached at {url} (1 tries): check the setting api_url, the network "
+        f"Sage 300 cannot be reached at {url} (tries: 1): check the setting api_url, the network "
         "and that IIS is running on the server."
     )
 

@@ -145,7 +145,7 @@ def test_load_halves_the_page_and_calm_doubles_it_back(fake, read, helpers, monk
 def test_a_page_of_one_row_that_times_out_is_told(fake, read, helpers, monkeypatch):
     monkeypatch.setattr("tap_sage300.session.seconds_to_wait", lambda *_: 0)
     fake.answer = lambda _request: helpers.Response("", 504)
-    with pytest.raises(TapError, match="in 4 tries, with smaller and smaller pages"):
+    with pytest.raises(TapError, match=r"smaller pages included .HTTP 504, tries: 4"):
         read(page_size=3, max_retries=3)
     assert [query["$top"] for query in fake.queries()] == ["3", "1", "1", "1"]
 
