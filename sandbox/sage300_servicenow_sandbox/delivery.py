@@ -20,7 +20,7 @@ class Delivery:
     seconds: float = 0.0
 
     def pieces(self, head: bytes, body: bytes) -> Iterator[tuple[bytes, float]]:
-        """Give what to send, and how long to wait after each piece, in seconds."""
+        """Give what to send, and how long to wait before each piece, in seconds."""
         # One write as a rule: a packet with the head alone would cost the client another wait.
         content = head + (body[: len(body) // 2] if self.cut else body)
         if not self.seconds:

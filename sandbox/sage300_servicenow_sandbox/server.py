@@ -147,8 +147,8 @@ class _Handler(WSGIRequestHandler):
         lines = [f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in headers), "", ""]
         head = "\r\n".join(lines).encode("latin-1")
         for piece, wait in delivery.pieces(head, b"" if self.command == "HEAD" else content):
-            self.wfile.write(piece)
             self.server.stopping.wait(wait)
+            self.wfile.write(piece)
 
     def _read_body(self, environ: WSGIEnvironment) -> bytes:
         if "wsgi.input_terminated" in environ:

@@ -81,15 +81,18 @@ def account_groups() -> Iterator[dict[str, Any]]:
 def segment_codes(plan: CompanyPlan) -> Iterator[dict[str, Any]]:
     """Give the codes that the segments of the plan's accounts take, in key order."""
     used: set[tuple[int, str]] = set()
+    closing = ""
     for index in range(plan.accounts):
-        segments = account(plan, index)["AccountNumber"].split("-")
-        used.update(enumerate(segments, 1))
+        made = account(plan, index)
+        used.update(enumerate(made["AccountNumber"].split("-"), 1))
+        if made["AccountType"] == "RetainedEarnings" and not closing:
+            closing = made["UnformattedAccount"]
     for place, code in sorted(used):
         yield {
             "SegmentNumber": f"{place:06}",
             "SegmentCode": code,
             "SegmentCodeDescription": segment_names()[code],
-            "ClosingAccount": "3900",
+            "ClosingAccount": closing,
         }
 
 
