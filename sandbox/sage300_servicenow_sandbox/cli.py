@@ -12,11 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import yaml
 
+from .faults import NO_FAULTS, Plan, read_plan
 from .sage.app import PASSWORD, USER
 from .sage.company import most_accounts
 from .sandbox import Sandbox, SandboxOptions
 from .server import PortTakenError
+from .servicenow.declared import DeclarationError
+from .tls import NoTlsError
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -52,6 +56,16 @@ def _companies(
                 f"{company!r} is no company ID: up to 6 capital letters and digits."
             )
     return tuple(dict.fromkeys(value))
+
+
+def _plan(_context: click.Context, _parameter: click.Parameter, value: Path | None) -> Plan:
+    if value is None:
+        return NO_FAULTS
+    try:
+        return read_plan(yaml.safe_load(value.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, DeclarationError) as error:
+        reason = " ".join(str(error).split())
+        raise click.BadParameter(f"{value} is no fault plan: {reason}") from None
 
 
 _PORT = click.IntRange(0, 65535)
@@ -104,6 +118,19 @@ _COUNT = click.IntRange(0)
 @click.option(
     "--latency-ms", type=_COUNT, default=_DEFAULTS.latency_ms, help="Delay of every answer."
 )
+@click.option(
+    "--faults",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=_plan,
+    help="YAML file with the faults that both systems meet.  [default: none]",
+)
+@click.option(
+    "--log-size",
+    type=_COUNT,
+    default=_DEFAULTS.log_size,
+    help="Requests that GET /_sandbox/log remembers.",
+)
+@click.option("--tls", is_flag=True, help="Serve https, with a certificate made at the start.")
 def up(**options: Any) -> None:
     """Serve both systems until Ctrl-C or SIGTERM.
 
@@ -117,7 +144,7 @@ def up(**options: Any) -> None:
             sys.stdout.flush()
             while True:
                 time.sleep(1)
-    except PortTakenError as error:
+    except (PortTakenError, NoTlsError) as error:
         raise click.ClickException(str(error)) from None
     except (OSError, sqlite3.Error) as error:
         raise click.ClickException(

@@ -1,20 +1,27 @@
-"""What stands in front of each side's application: the control endpoints, counts and latency."""
+"""What stands in front of each side: the control endpoints, counts, the log and latency."""
 
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from .fault_server import APP_STATUS, FAULT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
     from .counters import Counters
+    from .request_log import RequestLog
+
+UNDER_WAY: Final = "sandbox.under_way"
+"""In the WSGI environment: how many requests of its side are under way, this one included."""
 
 
 class Front:
-    """WSGI middleware in front of one side: counts its calls and delays its answers.
+    """WSGI middleware in front of one side: counts and logs its calls and delays its answers.
 
     Requests under /_sandbox go to the control application, uncounted and at once. Setting
     `stopping` ends every delay.
@@ -27,34 +34,61 @@ class Front:
         *,
         control: WSGIApplication,
         counters: Counters,
+        log: RequestLog,
         latency_ms: int,
+        stopping: threading.Event,
     ) -> None:
         """Put the middleware in front of an application."""
         self._side = side
         self._app = app
         self._control = control
         self._counters = counters
+        self._log = log
         self._latency = latency_ms / 1000
-        self.stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._under_way = 0
+        self.stopping = stopping
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Pass one request on and count how it ended, before the client can know it has."""
+        """Pass one request on and note how it ended, before the client can know it has."""
         path = environ["PATH_INFO"]
         if path == "/_sandbox" or path.startswith("/_sandbox/"):
             return self._control(environ, start_response)
-        statuses: list[str] = []
+        statuses = ["0"]
 
         def note_status(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
             statuses.append(status)
             return start_response(status, headers, *rest)
 
-        body = list(self._app(environ, note_status))
-        if self._latency:
-            self.stopping.wait(self._latency)
-        self._counters.count(
-            self._side,
-            method=environ["REQUEST_METHOD"],
-            path=path,
-            status=int(statuses[-1].split()[0]),
-        )
+        with self._counted(environ):
+            try:
+                body = list(self._app(environ, note_status))
+                if self._latency:
+                    self.stopping.wait(self._latency)
+            finally:
+                self._note(environ, int(statuses[-1].split()[0]))
         return body
+
+    @contextmanager
+    def _counted(self, environ: WSGIEnvironment) -> Iterator[None]:
+        with self._lock:
+            self._under_way += 1
+            environ[UNDER_WAY] = self._under_way
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._under_way -= 1
+
+    def _note(self, environ: WSGIEnvironment, status: int) -> None:
+        method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+        self._counters.count(self._side, method=method, path=path, status=status)
+        self._log.add(
+            side=self._side,
+            method=method,
+            path=path,
+            query=environ["QUERY_STRING"],
+            status=status,
+            app_status=environ.get(APP_STATUS),
+            fault=environ.get(FAULT),
+        )

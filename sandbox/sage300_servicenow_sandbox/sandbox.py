@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from . import tls
 from .clock import Clock
 from .control import Control
 from .counters import SAGE300, SERVICENOW, Counters
+from .fault_server import FaultServer
+from .faults import NO_FAULTS, Faults, Plan
 from .front import Front
+from .request_log import RequestLog
 from .sage.app import SageApp
 from .sage.company import CompanyPlan
 from .sage.paths import ROOT
 from .sage.site import SageSite
 from .server import Server
 from .servicenow import ServiceNowApp
+from .snapshots import Snapshots
 
 if TYPE_CHECKING:
+    import ssl
     from types import TracebackType
 
-    from _typeshed.wsgi import WSGIApplication
     from typing_extensions import Self
 
 
@@ -33,7 +39,8 @@ class SandboxOptions:
     Port 0 takes any free port. `vendors`, `accounts` (at least one each) and
     `batches` are per company. `data` is
     the directory that keeps both databases between runs; None uses a temporary one.
-    `latency_ms` is added to every answer of both systems.
+    `latency_ms` is added to every answer of both systems. `faults` is the plan of faults that
+    both follow, `log_size` how many requests are remembered. With `tls` both serve https.
     """
 
     host: str = "127.0.0.1"
@@ -46,29 +53,39 @@ class SandboxOptions:
     random_seed: int = 300
     data: Path | None = None
     latency_ms: int = 0
+    faults: Plan = NO_FAULTS
+    log_size: int = 1000
+    tls: bool = False
 
 
 class Sandbox:
     """A running sandbox, as a context manager.
 
     Inside the with block both servers answer at `sage_url` and `servicenow_url`; `clock`,
-    `counters`, `sage` and `servicenow` give a test what lies behind them.
+    `counters`, `log`, `faults`, `snapshots`, `sage` and `servicenow` give a test what lies
+    behind them. `certificate` is the file to trust where they serve https.
 
     Raises:
         PortTakenError: a port cannot be bound.
+        NoTlsError: the package that makes certificates is not installed.
         OSError: the data directory cannot be used.
     """
 
     sage: SageSite
     servicenow: ServiceNowApp
+    snapshots: Snapshots
     sage_url: str
     servicenow_url: str
+    certificate: Path | None
 
     def __init__(self, options: SandboxOptions) -> None:
         """Take the options; nothing is made or bound before the with block."""
         self.options = options
         self.clock = Clock()
         self.counters = Counters()
+        self.log = RequestLog(options.log_size)
+        self.faults = Faults(options.faults)
+        self._stopping = threading.Event()
         self._ending = ExitStack()
 
     def __enter__(self) -> Self:
@@ -79,19 +96,24 @@ class Sandbox:
                 temporary = tempfile.TemporaryDirectory(prefix="sandbox-")
                 folder = Path(started.enter_context(temporary))
             folder.mkdir(parents=True, exist_ok=True)
-            self.sage = SageSite(
-                path=folder / "sage300.sqlite", clock=self.clock, plans=self._plans()
+            context, self.certificate = (
+                tls.make_context(self.options.host, folder) if self.options.tls else (None, None)
             )
+            databases = {side: folder / f"{side}.sqlite" for side in (SAGE300, SERVICENOW)}
+            self.snapshots = Snapshots(folder / "snapshots", databases)
+            self.sage = SageSite(path=databases[SAGE300], clock=self.clock, plans=self._plans())
             started.callback(self.sage.close)
             self.servicenow = ServiceNowApp(
-                path=folder / "servicenow.sqlite", clock=self.clock, counters=self.counters
+                path=databases[SERVICENOW], clock=self.clock, counters=self.counters
             )
             started.callback(self.servicenow.close)
+            self._sage_app = SageApp(self.sage)
             self.sage_url = (
-                self._serve(started, SAGE300, SageApp(self.sage), self.options.sage_port) + ROOT
+                self._serve(started, SAGE300, self._sage_app, self.options.sage_port, context)
+                + ROOT
             )
             self.servicenow_url = self._serve(
-                started, SERVICENOW, self.servicenow, self.options.servicenow_port
+                started, SERVICENOW, self.servicenow, self.options.servicenow_port, context
             )
             self._ending = started.pop_all()
         return self
@@ -106,10 +128,13 @@ class Sandbox:
         self._ending.close()
 
     def reset(self) -> None:
-        """Put both sides back to what they were at the start, and the counts to zero."""
+        """Put everything back to what it was at the start: data, behaviours, faults, counts."""
         self.sage.reset()
+        self._sage_app.reset()
         self.servicenow.reset()
+        self.faults.follow(self.options.faults)
         self.counters.reset()
+        self.log.reset()
 
     def _plans(self) -> list[CompanyPlan]:
         options = self.options
@@ -125,14 +150,31 @@ class Sandbox:
             for company in options.companies
         ]
 
-    def _serve(self, started: ExitStack, side: str, app: WSGIApplication, port: int) -> str:
-        front = Front(
+    def _serve(
+        self,
+        started: ExitStack,
+        side: str,
+        app: SageApp | ServiceNowApp,
+        port: int,
+        context: ssl.SSLContext | None,
+    ) -> str:
+        spoilt = FaultServer(
             side,
             app,
+            faults=self.faults,
+            expire_tokens=self.servicenow.expire_tokens,
+            stopping=self._stopping,
+        )
+        front = Front(
+            side,
+            spoilt,
             control=Control(self),
             counters=self.counters,
+            log=self.log,
             latency_ms=self.options.latency_ms,
+            stopping=self._stopping,
         )
-        server = Server(self.options.host, port, front, self.clock)
+        server = Server(self.options.host, port, front, self.clock, context)
         started.callback(server.stop)
+        started.callback(app.stop)
         return server.url

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import socket
+import struct
 import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from wsgiref.handlers import format_date_time
 
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
+from .delivery import DELIVERY, Delivery
+
 if TYPE_CHECKING:
+    import ssl
+
     from _typeshed.wsgi import WSGIEnvironment
 
     from .clock import Clock
     from .front import Front
 
 _logger = logging.getLogger(__name__)
+# On, with no time to linger: closing then resets. Windows has shorter numbers here.
+_NO_LINGER: Final = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 
 
 class PortTakenError(Exception):
@@ -28,20 +36,23 @@ class PortTakenError(Exception):
 class Server:
     """One side's HTTP server, running on a thread of its own from the start until `stop`.
 
-    Every answer carries a Date header from the sandbox's clock. `environ["werkzeug.socket"]` is
-    the connection, for an application that has to break it; one that raises ConnectionError
-    sends nothing, and the connection is closed.
+    Every answer carries a Date header from the sandbox's clock. An application that raises
+    ConnectionError sends nothing, and the connection is closed, or reset if it is a
+    ConnectionResetError; `environ[DELIVERY]` says how else an answer is to be spoilt.
     """
 
-    def __init__(self, host: str, port: int, front: Front, clock: Clock) -> None:
-        """Bind and serve; port 0 takes any free one.
+    def __init__(
+        self, host: str, port: int, front: Front, clock: Clock, tls: ssl.SSLContext | None
+    ) -> None:
+        """Bind and serve; port 0 takes any free one, a TLS context makes it https.
 
         Raises:
             PortTakenError: the address is in use or not this machine's.
         """
         self._front = front
-        self._listener = _Listener(host, port, front, clock)
-        self.url = f"http://{f'[{host}]' if ':' in host else host}:{self._listener.port}"
+        self._listener = _Listener(host, port, front, clock, tls)
+        name = f"[{host}]" if ":" in host else host
+        self.url = f"{'https' if tls else 'http'}://{name}:{self._listener.port}"
         self._thread = threading.Thread(
             target=self._listener.serve_forever, args=(0.05,), name=self.url
         )
@@ -58,10 +69,19 @@ class Server:
 class _Listener(ThreadedWSGIServer):
     daemon_threads = False  # so that closing the server waits for its connections' threads
 
-    def __init__(self, host: str, port: int, front: Front, clock: Clock) -> None:
+    def __init__(
+        self, host: str, port: int, front: Front, clock: Clock, tls: ssl.SSLContext | None
+    ) -> None:
         self.clock = clock
+        self.stopping = front.stopping
         self._connections: set[socket.socket] = set()
         super().__init__(host, port, front, handler=_Handler)
+        if tls:
+            self.ssl_context = tls
+            # Hands are shaken on the connection's own thread, so that no client holds up others.
+            self.socket = tls.wrap_socket(
+                self.socket, server_side=True, do_handshake_on_connect=False
+            )
 
     def server_bind(self) -> None:
         try:
@@ -77,9 +97,17 @@ class _Listener(ThreadedWSGIServer):
         self._connections.add(request)
         super().process_request(request, client_address)
 
-    def shutdown_request(self, request: Any) -> None:
+    def reset(self, request: Any) -> None:
+        """Let closing the connection, which must not linger, reset it."""
         self._connections.discard(request)
-        super().shutdown_request(request)
+
+    def shutdown_request(self, request: Any) -> None:
+        if request in self._connections:
+            self._connections.discard(request)
+            super().shutdown_request(request)
+        else:
+            # To shut it down first would end it in good order.
+            self.close_request(request)
 
     def end_connections(self) -> None:
         for connection in list(self._connections):
@@ -108,6 +136,9 @@ class _Handler(WSGIRequestHandler):
         environ["wsgi.input"] = io.BytesIO(body)
         environ["CONTENT_LENGTH"] = str(len(body))
         status, headers, content = self._answer(environ)
+        delivery = environ.get(DELIVERY, Delivery())
+        if delivery.cut:
+            self.close_connection = True
         if "content-length" not in {name.lower() for name, _ in headers}:
             headers.append(("Content-Length", str(len(content))))
         headers.append(("Date", format_date_time(self.server.clock.now().timestamp())))
@@ -115,8 +146,9 @@ class _Handler(WSGIRequestHandler):
             headers.append(("Connection", "close"))
         lines = [f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in headers), "", ""]
         head = "\r\n".join(lines).encode("latin-1")
-        # One write: a packet with the head alone would cost the client another wait.
-        self.wfile.write(head if self.command == "HEAD" else head + content)
+        for piece, wait in delivery.pieces(head, b"" if self.command == "HEAD" else content):
+            self.server.stopping.wait(wait)
+            self.wfile.write(piece)
 
     def _read_body(self, environ: WSGIEnvironment) -> bytes:
         if "wsgi.input_terminated" in environ:
@@ -136,6 +168,10 @@ class _Handler(WSGIRequestHandler):
 
         try:
             content = b"".join(self.server.app(environ, start_response))
+        except ConnectionResetError:
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+            self.server.reset(self.connection)
+            raise
         except ConnectionError:
             raise
         except Exception:

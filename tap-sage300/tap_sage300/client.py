@@ -150,7 +150,7 @@ class Sage300Stream(Stream):
     def _waits(self) -> dict[str, int]:
         stream_state: Mapping[str, t.Any] = self.tap_state.get("bookmarks", {}).get(self.name, {})
         return {
-            part["context"][COMPANY]: state.waited(part)
+            part.get("context", {}).get(COMPANY, ""): state.waited(part)
             for part in stream_state.get("partitions", ())
         }
 
@@ -164,7 +164,8 @@ class Sage300Stream(Stream):
 
     def log_sync_costs(self) -> None:
         """Log what the run has brought and cost."""
-        self.logger.info("%d records in %d calls to Sage 300", self._rows, self._reader.calls)
+        if self.selected:
+            self.logger.info("%d records in %d calls to Sage 300", self._rows, self._reader.calls)
 
     def log(self, message: str, *args: t.Any, level: int = logging.INFO, **kwargs: t.Any) -> None:
         """Leave out the SDK's line on a failed sync: the command says why, in one sentence."""

@@ -1,4 +1,4 @@
-"""The settings of tap-sage300, described once: the README and Meltano's definitions are made of it."""
+"""The settings of tap-sage300, described once; the README's table is made from this."""
 
 from __future__ import annotations
 

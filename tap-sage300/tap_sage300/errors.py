@@ -114,14 +114,14 @@ QUERY = Rule(
 BUSY = Rule(
     Action.RETRY,
     Kind.TRANSIENT,
-    "Sage 300 answered {tries} tries to read {resource} of company {company} with HTTP {status} "
-    "{code}: run again later; what was read so far is kept.",
+    "Sage 300 keeps answering HTTP {status} {code} to the read of {resource} of company {company} "
+    "(tries: {tries}): run again later; what was read so far is kept.",
 )
 OVERLOADED = Rule(
     Action.RETRY,
     Kind.TRANSIENT,
-    "Sage 300 could not serve {resource} of company {company} in {tries} tries, with smaller and "
-    "smaller pages (HTTP {status}): check its IIS application pool and run again; what was read "
+    "Sage 300 could not serve {resource} of company {company}, smaller and smaller pages included "
+    "(HTTP {status}, tries: {tries}): check its IIS application pool and run again; what was read "
     "so far is kept.",
     heavy=True,
 )
@@ -134,35 +134,35 @@ UNEXPECTED = Rule(
 GARBLED = Rule(
     Action.RETRY,
     Kind.TRANSIENT,
-    "What came back for {resource} of company {company} in {tries} tries is not Sage 300's JSON "
-    "(HTTP {status}): check the setting api_url and whether a proxy or a sign-on page answers in "
+    "What comes back for {resource} of company {company} is not Sage 300's JSON (HTTP {status}, "
+    "tries: {tries}): check the setting api_url and whether a proxy or a sign-on page answers in "
     "its place.",
 )
 SLOW = Rule(
     Action.RETRY,
     Kind.TRANSIENT,
-    "Sage 300 did not finish its answer for {resource} of company {company} in time in {tries} "
-    "tries, with smaller and smaller pages: raise read_timeout_seconds or look at the load on the "
-    "server; what was read so far is kept.",
+    "Sage 300 did not finish its answer for {resource} of company {company} in time, smaller and "
+    "smaller pages included (tries: {tries}): raise read_timeout_seconds or look at the server's "
+    "load; what was read so far is kept.",
     heavy=True,
 )
 UNREACHABLE = Rule(
     Action.RETRY,
     Kind.TRANSIENT,
-    "Sage 300 cannot be reached at {api_url} ({tries} tries): check the setting api_url, the "
+    "Sage 300 cannot be reached at {api_url} (tries: {tries}): check the setting api_url, the "
     "network and that IIS is running on the server.",
 )
 BROKEN = Rule(
     Action.RETRY,
     Kind.TRANSIENT,
-    "The connection to {api_url} broke off {tries} times while reading {resource} of company "
-    "{company}: check the network and run again; what was read so far is kept.",
+    "The connection to {api_url} keeps breaking off while reading {resource} of company {company} "
+    "(tries: {tries}): check the network and run again; what was read so far is kept.",
 )
 PROXY = Rule(
     Action.RETRY,
     Kind.TRANSIENT,
-    "The proxy named in the environment (HTTP_PROXY, HTTPS_PROXY) did not let {tries} tries "
-    "through to {api_url}: correct it, or list the host in NO_PROXY.",
+    "The proxy named in the environment (HTTP_PROXY, HTTPS_PROXY) lets nothing through to "
+    "{api_url} (tries: {tries}): correct it, or list the host in NO_PROXY.",
 )
 CERTIFICATE = Rule(
     Action.STOP,
@@ -173,7 +173,7 @@ CERTIFICATE = Rule(
 TLS = Rule(
     Action.RETRY,
     Kind.CONFIG,
-    "No TLS connection to {api_url} could be made in {tries} tries: check that the address speaks "
+    "No TLS connection to {api_url} can be made (tries: {tries}): check that the address speaks "
     "https, and the settings ca_bundle and verify_ssl.",
 )
 ADDRESS = Rule(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
 from urllib.parse import parse_qs, quote, urlsplit
@@ -27,8 +27,8 @@ DATE_LITERALS: t.Final[dict[str, str]] = {
 }
 """The three forms in use: OData V4, strings, and the V3 form Sage's reference still prints."""
 
-QUERY_LIMIT = 2048
-"""Characters of a query string that IIS takes by default (requestLimits maxQueryString)."""
+SELECT_LIMIT = 500
+"""Characters a ``$select`` may take of the 2,048 that IIS gives a query string by default."""
 
 
 def literal(value: Key | Decimal) -> str:
@@ -78,10 +78,10 @@ class Query:
         }
         return "&".join(f"{name}={value}" for name, value in parts.items() if value)
 
-    def fitting(self) -> str:
-        """Write the query string, without ``$select`` where that would be too long for IIS."""
-        text = str(self)
-        return text if len(text) < QUERY_LIMIT else str(replace(self, select=()))
+
+def worth_selecting(names: Sequence[str]) -> tuple[str, ...]:
+    """Give the properties to ``$select``, or none where naming them would take too long."""
+    return tuple(names) if len(",".join(names)) <= SELECT_LIMIT else ()
 
 
 def resource_url(api_url: str, company: str, module: str, resource: str) -> str:

@@ -22,7 +22,7 @@ if t.TYPE_CHECKING:
 FINAL: t.Final = frozenset({"Posted", "Deleted"})
 """Values of BatchStatus that no longer change; any other can."""
 MOST_KEYS = 40
-"""Keys in one filter, so that the query string stays under ``odata.QUERY_LIMIT``."""
+"""Keys in one filter, so that it takes at most 1,500 of the 2,048 characters IIS gives a query."""
 CALM_PAGES = 10
 """Pages that must come through before a halved page size is doubled again."""
 
@@ -92,7 +92,7 @@ class Reader:
         """Hold what is needed; nothing is read yet. An empty ``select`` asks for everything."""
         self._entity = entity
         self._rules = rules
-        self._select = tuple(select)
+        self._select = odata.worth_selecting(select)
         self._source = source
         self._logger = logger
         self.calls = 0
@@ -113,7 +113,7 @@ class Reader:
             asked = partial(_asked, progress, size)
             answer = self._ask(company, window, size, asked)
             reading = self._reading(company, window, answer, size, asked)
-            if window.expected is None and window.read != NOT_FINAL:
+            if window.received == 0 and window.read != NOT_FINAL:
                 self._logger.info(_opening(company, window, reading))
             try:
                 progress, remark = replication.advance(progress, reading, self._rules)
@@ -181,10 +181,10 @@ class Reader:
                 ),
                 skip=window.skip or 0,
                 select=self._select,
-                count=window.expected is None,
+                count=window.received == 0,
             )
         address = odata.resource_url(settings.api_url, company, entity.module, entity.name)
-        return f"{address}?{query.fitting()}"
+        return f"{address}?{query}"
 
     def _reading(
         self,

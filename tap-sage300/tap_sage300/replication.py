@@ -108,6 +108,7 @@ def advance(progress: Progress, page: Reading, rules: Rules) -> tuple[Progress, 
 
     Raises:
         ValueError: The rows are not in key order and paging by key was demanded.
+        RuntimeError: No window is open.
     """
     window = progress.window
     if window is None:

@@ -93,8 +93,11 @@ def _load_window(resume: Mapping[str, t.Any]) -> Window:
 
 def waited(state: Mapping[str, t.Any]) -> int:
     """Tell how many runs ended before the window in this state did."""
-    resume = state.get("resume") or {}
-    return int(resume.get("waited", 0))
+    try:
+        resume = _typed(state, "resume", dict) or {}
+        return _typed(resume, "waited", int) or 0
+    except ValueError:  # told when the state is read
+        return 0
 
 
 def _typed(state: Mapping[str, t.Any], name: str, kind: type | tuple[type, ...]) -> t.Any:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
 import typing as t
 
+from requests.compat import JSONDecodeError  # simplejson's, which the SDK reads files with
 from singer_sdk import Tap
-from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
+from singer_sdk.exceptions import MappingError
+from singer_sdk.helpers.capabilities import (
+    STREAM_MAPS_CONFIG,
+    PluginCapabilities,
+    TapCapabilities,
+)
 from singer_sdk.plugin_base import SingerCommand, _ConfigInput
 
 from tap_sage300 import settings
@@ -27,6 +32,9 @@ if t.TYPE_CHECKING:
 
     from tap_sage300.client import Sage300Stream
 
+ENDED_BY_SIGNAL = 128
+"""Added to a signal's number, as shells do, it is the exit code."""
+
 
 class OneSentenceCommand(SingerCommand):
     """The SDK's command, but an expected failure is one logged sentence and exit code 1.
@@ -38,11 +46,18 @@ class OneSentenceCommand(SingerCommand):
         """Run the command line."""
         try:
             return super().main(*args, **kwargs)
+        except SystemExit as end:
+            if isinstance(end.code, int) and end.code > ENDED_BY_SIGNAL:
+                name = signal.Signals(end.code - ENDED_BY_SIGNAL).name
+                self.logger.info("Ended by %s; the next run goes on after the last page", name)
+            raise
         except TapError as fault:
             sentence, kind = str(fault), fault.kind
+        except MappingError as fault:
+            sentence, kind = f"The setting stream_maps cannot be used: {fault}", Kind.CONFIG
         except (FileNotFoundError, IsADirectoryError, PermissionError) as fault:
             sentence, kind = str(fault), Kind.CONFIG
-        except json.JSONDecodeError as fault:
+        except JSONDecodeError as fault:
             sentence, kind = (
                 f"A file or variable given to the tap is not JSON: {fault}.",
                 Kind.CONFIG,
@@ -84,9 +99,9 @@ class TapSage300(Tap):
 
     @classmethod
     def append_builtin_config(cls, config_jsonschema: dict[str, t.Any]) -> None:
-        """Add the SDK's settings for stream maps, without the one that needs ``faker``."""
-        super().append_builtin_config(config_jsonschema)
-        config_jsonschema["properties"].pop("faker_config", None)
+        """Add the SDK's settings for stream maps, and none for what this tap does not do."""
+        for name in ("stream_maps", "stream_map_config"):
+            config_jsonschema["properties"].setdefault(name, STREAM_MAPS_CONFIG["properties"][name])
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         """Check the settings; the SDK's own check words its findings for developers.
@@ -113,12 +128,14 @@ class TapSage300(Tap):
         """
         try:
             config = super().cb_config(ctx, param, value)
-        except TypeError:
+        except JSONDecodeError:
+            raise
+        except (TypeError, ValueError):
             raise TapError("A file given with --config holds no JSON object.") from None
         if config.parse_env:
             try:
                 _ = cls._env_var_config
-            except json.JSONDecodeError:
+            except JSONDecodeError:
                 raise
             except ValueError:
                 raise TapError(
@@ -133,12 +150,17 @@ class TapSage300(Tap):
         The SDK would write from inside the signal handler, possibly into the middle of a line,
         and exit with 0.
         """
-        self.logger.info("Ended by %s; the next run goes on", signal.Signals(signum).name)
-        sys.exit(128 + signum)
+        sys.exit(ENDED_BY_SIGNAL + signum)
 
     @classmethod
     def get_singer_command(cls) -> click.Command:
         """Give the command line of the SDK with this tap's way of failing."""
         command = super().get_singer_command()
-        command.__class__ = OneSentenceCommand
-        return command
+        return OneSentenceCommand(
+            name=command.name,
+            callback=command.callback,
+            params=command.params,
+            help=command.help,
+            context_settings=command.context_settings,
+            logger=cls.logger,
+        )

@@ -24,7 +24,7 @@ def test_refuses_without_credentials_with_a_basic_challenge(reader):
         ("integration", "SANDBOX"),
         ("INTEGRATION", "sandbox"),
         ("Integration", "Sandbox"),
-        ("ADMIN", "SANDBOX"),
+        ("ADMIN", "ADMIN"),
         ("INTEGRATION", ""),
     ],
 )

@@ -71,7 +71,8 @@ def _url(reader, module):
 @pytest.fixture(scope="module")
 def models(reader):
     return {
-        module: Model(reader.session.get(_url(reader, module)).content) for module in ("AP", "GL")
+        module: Model(reader.session.get(_url(reader, module)).content)
+        for module in ("AP", "GL", "PO", "IC", "CS")
     }
 
 
@@ -81,11 +82,19 @@ def models(reader):
         ("APVendors", "VendorNumber"),
         ("APInvoiceBatches", "BatchNumber"),
         ("GLAccounts", "UnformattedAccount"),
+        ("APVendorGroups", "GroupCode"),
+        ("APTerms", "TermsCode"),
+        ("APPaymentAndAdjustmentBatches", "BatchSelector BatchNumber"),
+        ("POPurchaseOrders", "PurchaseOrderSequenceKey"),
+        ("ICItems", "UnformattedItemNumber"),
+        ("GLSegmentCodes", "SegmentNumber SegmentCode"),
+        ("GLAccountGroups", "AccountGroupCode"),
+        ("CSCurrencyCodes", "CurrencyCodeKey"),
     ],
 )
 def test_every_record_is_as_the_metadata_say(reader, models, resource, key):
     model = models[resource[:2]]
-    assert model.keys(resource) == [key]
+    assert model.keys(resource) == key.split()
     records = reader.records(resource)
     assert records
     for record in records:
@@ -96,8 +105,17 @@ def test_the_documents_are_xml_of_their_module(reader, models):
     answer = reader.session.get(_url(reader, "AP"))
     assert answer.headers["Content-Type"].startswith("application/xml")
     assert ET.fromstring(answer.content).get("Version") == "4.0"
-    assert set(models["AP"].sets) == {"APVendors", "APInvoiceBatches"}
-    assert set(models["GL"].sets) == {"GLAccounts"}
+    assert set(models["AP"].sets) == {
+        "APVendors",
+        "APInvoiceBatches",
+        "APVendorGroups",
+        "APTerms",
+        "APPaymentAndAdjustmentBatches",
+    }
+    assert set(models["GL"].sets) == {"GLAccounts", "GLSegmentCodes", "GLAccountGroups"}
+    assert set(models["PO"].sets) == {"POPurchaseOrders"}
+    assert set(models["IC"].sets) == {"ICItems"}
+    assert set(models["CS"].sets) == {"CSCurrencyCodes"}
 
 
 @pytest.mark.parametrize(
@@ -110,6 +128,11 @@ def test_the_documents_are_xml_of_their_module(reader, models):
         ("AP.WebApi.Models.InvoicePaymentSchedule", 10),
         ("AP.WebApi.Models.InvoiceOptionalField", 21),
         ("GL.WebApi.Models.Account", 84),
+        ("AP.WebApi.Models.VendorGroup", 34),
+        ("AP.WebApi.Models.PaymentAndAdjustmentBatch", 29),
+        ("PO.WebApi.Models.PurchaseOrder", 329),
+        ("PO.WebApi.Models.PurchaseOrderLine", 238),
+        ("IC.WebApi.Models.Item", 99),
     ],
 )
 def test_types_have_all_their_properties(models, type_name, properties):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import io
 import json
 import subprocess
@@ -66,7 +67,7 @@ def sync(config, state=None, catalog=None):
     """Run the tap in this process."""
     written = io.StringIO()
     with contextlib.redirect_stdout(written):
-        tap = TapSage300(config=dict(config), state=state, catalog=catalog)
+        tap = TapSage300(config=dict(config), state=copy.deepcopy(state), catalog=catalog)
         tap.sync_all()
     return Output(written.getvalue())
 
@@ -91,7 +92,9 @@ class FakeSage:
         self.requests = []
         self.answer = lambda _request: page([])
         self._server = make_server("127.0.0.1", 0, self._app, threaded=True)
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.01,), daemon=True
+        )
         self._thread.start()
         self.host = f"http://127.0.0.1:{self._server.server_port}"
         self.url = self.host + "/Sage300WebApi"

@@ -93,3 +93,4 @@ def test_waited_is_read_without_the_rest():
     assert state.waited({"resume": {"waited": 3}}) == 3
     assert state.waited({"resume": {}}) == 0
     assert state.waited({}) == 0
+    assert state.waited({"resume": "x"}) == state.waited({"resume": {"waited": "x"}}) == 0

@@ -117,6 +117,21 @@ def test_a_wrong_password_is_one_sentence_and_one_call(instance: Instance, singe
     assert instance.counted()["token_calls"] == 0
 
 
+def test_an_instance_that_does_not_speak_tls(instance: Instance, singer: Singer) -> None:
+    address = instance.sandbox.servicenow_url.replace("http://", "https://")
+    messages = singer.vendors(singer.vendor("1"))
+    ended = instance.run(messages, instance_url=address, max_retries=5)
+    assert (ended.code, ended.sentences) == (
+        1,
+        [
+            (
+                f"{address} does not speak TLS as it should: check instance_url, its https:// and "
+                "its port"
+            )
+        ],
+    )
+
+
 def test_nothing_kept_or_said_holds_a_secret(instance: Instance, singer: Singer) -> None:
     assert instance.run(singer.vendors(singer.vendor("1"))).code == 0
     assert "sandbox-secret" not in instance.caplog.text

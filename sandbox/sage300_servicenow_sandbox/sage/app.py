@@ -4,31 +4,55 @@ from __future__ import annotations
 
 import base64
 import json
-import secrets
+import threading
+from itertools import count
 from typing import TYPE_CHECKING, Final
 
 from werkzeug.wrappers import Request, Response
 
+from sage300_servicenow_sandbox.front import UNDER_WAY
+
 from . import metadata, paths, query
-from .errors import SageError, iis_page, record_not_found
-from .records import join, members
+from .errors import SageError, forbidden, iis_page, record_not_found
+from .pool import Pool
+from .records import empty, join, members
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
+    from .behaviours import Behaviours
+    from .paths import Target
     from .query import Query
     from .resources import Resource
     from .site import SageSite
 
 USER: Final = "INTEGRATION"
+ADMIN: Final = "ADMIN"
 PASSWORD: Final = "SANDBOX"  # noqa: S105 -- the sandbox's own, printed when it starts
-_AUTHORIZATION: Final = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
 _LONGEST_QUERY_STRING: Final = 2048  # IIS request filtering, maxQueryString
 _SESSION_COOKIE: Final = "ASP.NET_SessionId"
 _JSON: Final = "application/json; odata.metadata=minimal"
 _HTML: Final = "text/html"
+_NO_RIGHTS: Final = "Insufficient security rights for user."
+# Status to the title and text of IIS's own page.
+_PAGES: Final = {
+    401: (
+        "401 - Unauthorized: Access is denied due to invalid credentials.",
+        "You do not have permission to view this directory with the credentials you supplied.",
+    ),
+    403: (
+        "403 - Forbidden: Access is denied.",
+        "You do not have permission to view this directory or page.",
+    ),
+    404: ("404 - File or directory not found.", "HTTP Error 404.15 - Not Found"),
+    503: ("Service Unavailable", "HTTP Error 503. The service is unavailable."),
+}
+
+
+def _basic(user: str) -> str:
+    return "Basic " + base64.b64encode(f"{user}:{PASSWORD}".encode()).decode()
 
 
 class SageApp:
@@ -37,16 +61,18 @@ class SageApp:
     def __init__(self, site: SageSite) -> None:
         """Serve a site."""
         self._site = site
+        self._pool = Pool(site.clock)
+        self._stopping = threading.Event()
+        self._sessions = count(1)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
         request = Request(environ)
+        behaviours = self._site.behaviours
         try:
-            response = self._respond(request)
+            response = self._admit(request, behaviours) or self._respond(request, behaviours)
         except SageError as error:
-            response = Response(error.body(), error.status, content_type=_JSON)
-            if error.status == 405:  # noqa: PLR2004
-                response.headers["Allow"] = "GET"
+            response = _refusal(error, behaviours)
         headers = response.headers
         headers["Server"] = "Microsoft-IIS/10.0"
         if headers["Content-Type"] != _HTML:
@@ -54,47 +80,78 @@ class SageApp:
             headers["OData-Version"] = "4.0"
             headers["api-supported-versions"] = "1.0"
             if _SESSION_COOKIE not in request.cookies:
-                response.set_cookie(_SESSION_COOKIE, secrets.token_hex(12), httponly=True)
+                # Numbered, so that the same requests get the same bytes.
+                response.set_cookie(_SESSION_COOKIE, f"{next(self._sessions):024x}", httponly=True)
         return response(environ, start_response)
 
-    def _respond(self, request: Request) -> Response:
+    def reset(self) -> None:
+        """Wake and rest the application pool, and number sessions from the start."""
+        self._pool.reset()
+        self._sessions = count(1)
+
+    def stop(self) -> None:
+        """Let every request under way end at once: from now on nothing takes time."""
+        self._stopping.set()
+
+    def _admit(self, request: Request, behaviours: Behaviours) -> Response | None:
+        """Give what IIS answers in Sage 300's place, None where the request gets through."""
+        verdict = self._pool.admit(behaviours)
+        self._stopping.wait(verdict.seconds)
+        if verdict.refused:
+            return _page(503)
         if len(request.query_string) > _LONGEST_QUERY_STRING:
-            page = iis_page("404 - File or directory not found.", "HTTP Error 404.15 - Not Found")
-            return Response(page, 404, content_type=_HTML)
+            return _page(404)
+        if 0 < behaviours.concurrent_limit < request.environ[UNDER_WAY]:
+            raise SageError(429, "TooManyRequests", "Too many concurrent requests.")
+        return None
+
+    def _respond(self, request: Request, behaviours: Behaviours) -> Response:
         # Exactly in upper case, as old company databases keep both.
-        if request.headers.get("Authorization") != _AUTHORIZATION:
-            page = iis_page(
-                "401 - Unauthorized: Access is denied due to invalid credentials.",
-                "You do not have permission to view this directory or page using the "
-                "credentials that you supplied.",
-            )
-            challenge = {"WWW-Authenticate": 'Basic realm="Sage 300 Web API"'}
-            return Response(page, 401, challenge, content_type=_HTML)
+        given = request.headers.get("Authorization")
+        if given == _basic(ADMIN) and behaviours.admin == "refused":
+            raise forbidden(_NO_RIGHTS)
+        if given not in (_basic(USER), _basic(ADMIN)):
+            raise SageError(401, "Unauthorized", "The user ID or the password is wrong.")
         if request.method != "GET":
             raise SageError(
                 405, "MethodNotAllowed", "The requested resource supports the method GET only."
             )
-        target = paths.parse(request.path, self._site.companies)
+        resources = self._site.resources
+        target = paths.parse(request.path, self._site.companies, resources)
+        if target.module in behaviours.forbidden_modules.get(target.company, ()):
+            raise forbidden(_NO_RIGHTS)
         if target.resource is None:
-            return Response(metadata.document(target.module), content_type="application/xml")
+            document = metadata.document(target.module, resources.values())
+            return Response(document, content_type="application/xml")
         wanted = query.parse(
             target.resource,
             request.query_string.decode("ascii", "replace"),
             single=target.key is not None,
+            behaviours=behaviours,
         )
-        context = f"{request.host_url}{request.path[1:].partition(target.resource.name)[0]}"
+        base = f"{request.path[1:].partition(target.resource.name)[0]}"
+        host = behaviours.next_link_host or request.host_url
+        return Response(
+            self._body(target, target.resource, wanted, f"{host.rstrip('/')}/{base}"),
+            content_type=_JSON,
+        )
+
+    def _body(self, target: Target, resource: Resource, wanted: Query, base: str) -> str:
         if target.key is None:
-            body = self._collection(target.company, target.resource, wanted, context)
-        else:
-            body = self._single(target.company, target.resource, target.key, wanted, context)
-        return Response(body, content_type=_JSON)
+            return self._collection(target.company, resource, wanted, base)
+        return self._single(target.company, resource, target.key, wanted, base)
 
     def _collection(self, company: str, resource: Resource, wanted: Query, base: str) -> str:
         # One row more than the page tells whether there is another page.
         rows = self._site.store.select(
-            company, resource, wanted.condition, skip=wanted.skip, limit=wanted.page + 1
+            company,
+            resource,
+            wanted.condition,
+            order=wanted.order,
+            skip=wanted.skip,
+            limit=wanted.page + 1,
         )
-        page = [_selected(row, wanted.select) for row in rows[: wanted.page]]
+        page = [_selected(resource, row, wanted.select) for row in rows[: wanted.page]]
         answer = {"@odata.context": json.dumps(_context(base, resource, wanted))}
         if wanted.count:
             total = self._site.store.count(company, resource, wanted.condition)
@@ -117,7 +174,7 @@ class SageApp:
         if record is None:
             raise record_not_found(resource.name, ",".join(str(part) for part in key))
         context = json.dumps(_context(base, resource, wanted) + "/$entity")
-        return f'{{"@odata.context":{context},{_selected(record, wanted.select)[1:]}'
+        return f'{{"@odata.context":{context},{_selected(resource, record, wanted.select)[1:]}'
 
 
 def _context(base: str, resource: Resource, wanted: Query) -> str:
@@ -125,8 +182,26 @@ def _context(base: str, resource: Resource, wanted: Query) -> str:
     return f"{base}$metadata#{resource.name}{chosen}"
 
 
-def _selected(record: str, names: tuple[str, ...]) -> str:
-    if not names:
+def _selected(resource: Resource, record: str, names: tuple[str, ...]) -> str:
+    if not names and not resource.site_properties:
         return record
-    texts = members(record)
-    return join({name: texts[name] for name in names})
+    texts = {prop.name: empty(prop) for prop in resource.site_properties} | members(record)
+    properties = resource.record_type.properties
+    return join({name: texts[name] for name in names or properties})
+
+
+def _refusal(error: SageError, behaviours: Behaviours) -> Response:
+    bodies = {401: behaviours.unauthorized_body, 403: behaviours.forbidden_body}
+    if bodies.get(error.status) == "html":
+        response = _page(error.status)
+    else:
+        response = Response(error.body(), error.status, content_type=_JSON)
+    if error.status == 401:  # noqa: PLR2004
+        response.headers["WWW-Authenticate"] = 'Basic realm="Sage 300 Web API"'
+    if error.status == 405:  # noqa: PLR2004
+        response.headers["Allow"] = "GET"
+    return response
+
+
+def _page(status: int) -> Response:
+    return Response(iis_page(*_PAGES[status]), status, content_type=_HTML)

@@ -1,10 +1,11 @@
-"""What a user at Sage 300's screens does to a record: editing it, posting a batch."""
+"""What users do to records at Sage 300's screens: edit, copy, post, delete, take an entry out."""
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from .records import encode, join, members
+from .records import empty, encode, join, members, read
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -12,11 +13,11 @@ if TYPE_CHECKING:
 
     from .resources import Resource
 
-_POSTABLE = ('"Open"', '"ReadyToPost"')
+_UNPOSTED = ("Open", "ReadyToPost")
 
 
-class NotPostableError(Exception):
-    """The batch is in no state from which it can be posted."""
+class WrongStatusError(Exception):
+    """The batch's status does not allow what is asked; the message is a sentence."""
 
 
 def edit(resource: Resource, record: str, values: Mapping[str, Any], today: date) -> str:
@@ -28,16 +29,22 @@ def edit(resource: Resource, record: str, values: Mapping[str, Any], today: date
     Raises:
         ValueError: a property that the resource lacks, a key, or a value that does not fit.
     """
-    properties = resource.record_type.properties
-    stamp = {resource.change_date: today} if resource.change_date else {}
-    texts = members(record)
-    for name, value in {**stamp, **values}.items():
-        if name not in properties:
-            raise ValueError(f"{resource.name} has no property {name}.")
+    for name in values:
         if name in resource.keys:
             raise ValueError(f"{name} is the key of {resource.name} and cannot be edited.")
-        texts[name] = encode(resource.name, properties[name], value)
-    return join(texts)
+    return _changed(resource, record, values, today)
+
+
+def copy(resource: Resource, record: str, values: Mapping[str, Any], today: date) -> str:
+    """Return a new record like the given one under another key, as text.
+
+    Raises:
+        ValueError: a key is missing, or as for an edit.
+    """
+    for name in resource.keys:
+        if name not in values:
+            raise ValueError(f"A new record of {resource.name} needs a {name} of its own.")
+    return _changed(resource, record, values, today)
 
 
 def post(record: str, sequence: int) -> str:
@@ -47,13 +54,60 @@ def post(record: str, sequence: int) -> str:
     it as the day on which a document was last added or changed, and posting is neither.
 
     Raises:
-        NotPostableError: the batch is neither open nor ready to post.
+        WrongStatusError: the batch is neither open nor ready to post.
     """
-    texts = members(record)
-    if texts["BatchStatus"] not in _POSTABLE:
-        status = texts["BatchStatus"].strip('"')
-        raise NotPostableError(
-            f"Batch {texts['BatchNumber']} is {status}; only an Open or ReadyToPost batch can be "
-            "posted."
-        )
+    texts = _unposted(record, "posted")
     return join({**texts, "BatchStatus": '"Posted"', "PostingSequenceNumber": str(sequence)})
+
+
+def delete_batch(resource: Resource, record: str, today: date) -> str:
+    """Return an invoice batch as deleting it leaves it, as text: it stays, with its number.
+
+    Its entries stay too. Sage does not say whether the real ones go; with them, a reader that
+    does not look at the status books what was never posted, so this is the harder case.
+
+    Raises:
+        WrongStatusError: the batch is neither open nor ready to post.
+    """
+    _unposted(record, "deleted")
+    return _changed(resource, record, {"BatchStatus": "Deleted"}, today)
+
+
+def remove_entry(resource: Resource, record: str, number: int, today: date) -> str | None:
+    """Return an open invoice batch without one of its entries, as text; None: no such entry.
+
+    The entry vanishes, its number stays unused, and the batch's total and count follow.
+
+    Raises:
+        WrongStatusError: the batch is not open.
+    """
+    texts = _unposted(record, "changed", ("Open",))
+    entries = read(texts["Invoices"])
+    kept = [entry for entry in entries if entry["EntryNumber"] != number]
+    if len(kept) == len(entries):
+        return None
+    total = sum((entry["DocumentTotalIncludingTax"] for entry in kept), Decimal(0))
+    values = {"Invoices": kept, "NumberOfEntries": len(kept), "BatchTotal": total}
+    return _changed(resource, record, values, today)
+
+
+def _changed(resource: Resource, record: str, values: Mapping[str, Any], today: date) -> str:
+    properties = resource.record_type.properties
+    stamp = {resource.change_date: today} if resource.change_date else {}
+    texts = {prop.name: empty(prop) for prop in resource.site_properties} | members(record)
+    for name, value in {**stamp, **values}.items():
+        if name not in properties:
+            raise ValueError(f"{resource.name} has no property {name}.")
+        texts[name] = encode(resource.name, properties[name], value)
+    return join(texts)
+
+
+def _unposted(record: str, what: str, statuses: tuple[str, ...] = _UNPOSTED) -> Mapping[str, str]:
+    texts = members(record)
+    status = texts["BatchStatus"].strip('"')
+    if status not in statuses:
+        raise WrongStatusError(
+            f"Batch {texts['BatchNumber']} is {status}; only an {' or '.join(statuses)} batch can "
+            f"be {what}."
+        )
+    return texts

@@ -39,6 +39,11 @@ def resource_not_found(path: str) -> SageError:
     return SageError(404, "ResourceNotFound", f"Resource not found: {path}")
 
 
+def forbidden(message: str) -> SageError:
+    """Refuse what the user has no right to."""
+    return SageError(403, "Forbidden", message)
+
+
 def iis_page(title: str, detail: str) -> bytes:
     """Return the HTML that IIS sends where a request never reaches Sage 300's own code."""
     return (

@@ -6,9 +6,10 @@ byte. Nothing of the filter is ever put into the SQL text: literals are bound.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import timezone
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from odata_query import ast
 from odata_query.exceptions import ODataException, UnknownFunctionException
@@ -19,6 +20,7 @@ from .errors import invalid_parameters
 from .store import Sql, column
 
 if TYPE_CHECKING:
+    from .behaviours import DateLiterals
     from .model import Property
     from .resources import Resource
 
@@ -40,6 +42,7 @@ _EDM: Final = {
     "boolean": "Edm.Boolean",
 }
 _DEEPEST: Final = 40
+_QUOTED_DATE: Final = re.compile(r"(\d{4}-\d\d-\d\d)(?:T00:00:00Z?)?")
 _LARGEST_INTEGER: Final = 2**63 - 1
 
 
@@ -60,15 +63,27 @@ class _Lexer(ODataLexer):
     NOT = r"not(?:\s+|(?=\())"  # type: ignore[assignment]
 
 
-def where(resource: Resource, text: str) -> Sql:
-    """Translate a filter on a resource to an SQL condition.
+class _V3Lexer(_Lexer):
+    """Reads dates as OData V3 writes them, and no others."""
+
+    tokens = _Lexer.tokens
+
+    @_(r"datetime'[^']*'")  # type: ignore[name-defined, untyped-decorator, unused-ignore]  # noqa: F821
+    def DATETIME(self, token: Any) -> Any:  # noqa: N802
+        token.value = ast.DateTime(token.value.removeprefix("datetime'")[:-1] + "Z")
+        return token
+
+
+def where(resource: Resource, text: str, dates: DateLiterals) -> Sql:
+    """Translate a filter on a resource to an SQL condition; `dates` is how dates are written.
 
     Raises:
         SageError: InvalidParameters, where the real server would refuse the filter.
     """
     try:
-        tree = ODataParser().parse(_Lexer().tokenize(text.strip()))
-        condition: _Term = _Translator(resource).visit(tree)
+        lexer = _V3Lexer() if dates == "v3" else _Lexer()
+        tree = ODataParser().parse(lexer.tokenize(text.strip()))
+        condition: _Term = _Translator(resource, dates).visit(tree)
     except UnknownFunctionException as error:
         raise invalid_parameters(
             f"An unknown function with name '{error.function_name}' was found. This may also be "
@@ -88,8 +103,9 @@ def unknown_property(resource: Resource, name: str) -> Exception:
 class _Translator(NodeVisitor):  # type: ignore[misc, unused-ignore]
     """Visits the parsed filter; each visit returns Sql."""
 
-    def __init__(self, resource: Resource) -> None:
+    def __init__(self, resource: Resource, dates: DateLiterals) -> None:
         self._resource = resource
+        self._dates = dates
         self._depth = 0
 
     def visit(self, node: ast._Node) -> _Term:
@@ -135,6 +151,8 @@ class _Translator(NodeVisitor):  # type: ignore[misc, unused-ignore]
         return _Term("?", (node.val,), "Edm.Date")
 
     def visit_DateTime(self, node: ast.DateTime) -> _Term:  # noqa: N802
+        if self._dates == "quoted":
+            raise invalid_parameters(f"Unrecognized literal '{node.val}'.")
         try:
             instant = node.py_val
         except ValueError:
@@ -153,6 +171,8 @@ class _Translator(NodeVisitor):  # type: ignore[misc, unused-ignore]
             return self.generic_visit(node.comparator)
         name, operator = _OPERATORS[type(node.comparator)]
         left, right = self.visit(node.left), self.visit(node.right)
+        if self._dates == "quoted" and left.edm == "Edm.DateTimeOffset":
+            right = _quoted_date(right)
         _check_comparable(name, left, right)
         return _Term(
             f"({left.text} {operator} {right.text})", left.values + right.values, "Edm.Boolean"
@@ -210,6 +230,12 @@ def _chain(node: ast.BoolOp) -> list[ast._Node]:
         operands.append(left.right)
         left = left.left
     return [left, *reversed(operands)]
+
+
+def _quoted_date(term: _Term) -> _Term:
+    """Take text as the date it holds, at midnight; leave everything else for the type check."""
+    found = _QUOTED_DATE.fullmatch(str(term.values[0])) if term.edm == "Edm.String" else None
+    return _Term("?", (f"{found[1]}T00:00:00Z",), "Edm.DateTimeOffset") if found else term
 
 
 def _boolean(condition: _Term) -> _Term:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from .model import load_types
-from .resources import RESOURCES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from .model import Property, RecordType
     from .resources import Resource
 
@@ -30,14 +31,15 @@ _TYPES = {
 _NULLABLE = ("string", "date")
 
 
-def document(module: str) -> bytes:
-    """Return the metadata document of a module, XML in UTF-8."""
-    resources = [resource for resource in RESOURCES.values() if resource.module == module]
+def document(module: str, served: Iterable[Resource]) -> bytes:
+    """Return the metadata document of a module as a site serves it, XML in UTF-8."""
+    resources = [resource for resource in served if resource.module == module]
     root = ET.Element("edmx:Edmx", {"Version": "4.0", "xmlns:edmx": _EDMX})
     services = ET.SubElement(root, "edmx:DataServices")
     schema = ET.SubElement(services, "Schema", Namespace=resources[0].namespace, xmlns=_EDM)
     for resource in resources:
-        for record_type in load_types(resource.name).values():
+        _, *nested = load_types(resource.name).values()
+        for record_type in (resource.record_type, *nested):
             _add_type(schema, resource, record_type)
     container_schema = ET.SubElement(services, "Schema", Namespace="Default", xmlns=_EDM)
     container = ET.SubElement(container_schema, "EntityContainer", Name="Container")
@@ -49,7 +51,7 @@ def document(module: str) -> bytes:
 
 
 def _add_type(schema: ET.Element, resource: Resource, record_type: RecordType) -> None:
-    is_entity = record_type == resource.record_type
+    is_entity = record_type.name == resource.record_type.name
     element = ET.SubElement(
         schema, "EntityType" if is_entity else "ComplexType", Name=record_type.name
     )

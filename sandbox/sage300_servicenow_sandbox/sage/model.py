@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _RANGE = re.compile(r"\(1-(\d+)\)")
+_KINDS = ("string", "decimal", "int32", "int64", "boolean", "date", "time")
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def load_types(resource: str) -> Mapping[str, RecordType]:
         type_name: RecordType(
             type_name,
             {
-                name: _property(name, text)
+                name: read_property(name, text)
                 for folded, text in fields.items()
                 for name in _unfold(folded)
             },
@@ -73,12 +74,20 @@ def _unfold(name: str) -> Iterator[str]:
         yield _RANGE.sub(str(number), name)
 
 
-def _property(name: str, text: str) -> Property:
+def read_property(name: str, text: str) -> Property:
+    """Return the property that a line `name: text` of a type describes.
+
+    Raises:
+        ValueError: the text describes no type.
+    """
     if text.startswith("["):
         return Property(name, "collection", item_type=text.strip("[]"))
-    kind, *rest = text.split()
-    if kind == "enum":
+    kind, *rest = text.split() or [""]
+    if kind == "enum" and rest:
         return Property(name, kind, members=dict(_members(rest)))
+    sized = len(rest) == 1 and rest[0].isdigit()
+    if kind not in _KINDS or (rest and not sized) or (kind == "decimal" and not rest):
+        raise ValueError(f"{text!r} is no type; take string, decimal 3, date or enum No Yes.")
     return Property(name, kind, size=int(rest[0]) if rest else None)
 
 

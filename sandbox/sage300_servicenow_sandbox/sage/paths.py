@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from .errors import SageError, resource_not_found
-from .resources import MODULES, RESOURCES
+from .resources import MODULES
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from .resources import Resource
 
@@ -18,6 +18,7 @@ ROOT: Final = "/Sage300WebApi"
 # The tenant is a hyphen on an ordinary site.
 _PATH: Final = re.compile(ROOT + r"/v1\.0/-/([^/]+)/([^/]+)/(\$?\w+)(?:\((.*)\))?/?", re.DOTALL)
 _TEXT_LITERAL: Final = re.compile(r"'((?:[^']|'')*)'", re.DOTALL)
+_NAMED: Final = re.compile(r"(\w+)=('(?:[^']|'')*'|[^,']*)(?:,|$)", re.DOTALL)
 _NUMBER_LITERAL: Final = re.compile(r"[0-9]{1,18}")
 
 
@@ -31,8 +32,8 @@ class Target:
     key: tuple[str | int, ...] | None
 
 
-def parse(path: str, companies: Collection[str]) -> Target:
-    """Read a decoded path.
+def parse(path: str, companies: Collection[str], resources: Mapping[str, Resource]) -> Target:
+    """Read a decoded path on a site with these companies and resources.
 
     Raises:
         SageError: ResourceNotFound, or InvalidEntityKey where the key is not of its type.
@@ -45,18 +46,27 @@ def parse(path: str, companies: Collection[str]) -> Target:
         raise resource_not_found(path)
     if name == "$metadata" and key is None:
         return Target(company, module, None, None)
-    resource = RESOURCES.get(name)
+    resource = resources.get(name)
     if resource is None or resource.module != module:
         raise resource_not_found(path)
     return Target(company, module, resource, None if key is None else _key(resource, key))
 
 
 def _key(resource: Resource, text: str) -> tuple[str | int, ...]:
-    (name,) = resource.keys
-    literal = text.removeprefix(f"{name}=")
-    if resource.record_type.properties[name].kind == "string":
-        if quoted := _TEXT_LITERAL.fullmatch(literal):
-            return (quoted[1].replace("''", "'"),)
-    elif _NUMBER_LITERAL.fullmatch(literal):
-        return (int(literal),)
+    """Read `'1200'`, `58` or `BatchSelector='PY',BatchNumber=65`, whose parts may be swapped."""
+    if len(resource.keys) == 1 and "=" not in _TEXT_LITERAL.sub("", text):
+        text = f"{resource.keys[0]}={text}"
+    literals = {found[1]: found[2] for found in _NAMED.finditer(text)}
+    canonical = ",".join(f"{name}={literal}" for name, literal in literals.items())
+    if canonical == text and set(literals) == set(resource.keys):
+        values = [_value(resource, name, literals[name]) for name in resource.keys]
+        if None not in values:
+            return tuple(value for value in values if value is not None)
     raise SageError(400, "InvalidEntityKey", f"'{text}' is not a key of {resource.name}.")
+
+
+def _value(resource: Resource, name: str, literal: str) -> str | int | None:
+    if resource.record_type.properties[name].kind == "string":
+        quoted = _TEXT_LITERAL.fullmatch(literal)
+        return quoted[1].replace("''", "'") if quoted else None
+    return int(literal) if _NUMBER_LITERAL.fullmatch(literal) else None

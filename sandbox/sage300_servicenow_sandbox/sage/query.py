@@ -8,12 +8,12 @@ from urllib.parse import parse_qsl, quote
 
 from .errors import invalid_parameters
 from .filters import unknown_property, where
-from .resources import PAGE_SIZE
-from .store import EVERY
+from .store import EVERY, column, key_order, shuffled_order
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from .behaviours import Behaviours
     from .resources import Resource
     from .store import Sql
 
@@ -23,9 +23,14 @@ _COLLECTION_OPTIONS: Final = ("$filter", "$top", "$skip", "$count")
 
 @dataclass(frozen=True)
 class Query:
-    """The options of one request; `options` keeps them as they were sent, decoded."""
+    """The options of one request; `options` keeps them as they were sent, decoded.
+
+    `order` is the SQL to order by, `page_size` the server's.
+    """
 
     options: Mapping[str, str]
+    page_size: int
+    order: str
     condition: Sql = EVERY
     top: int | None = None
     skip: int = 0
@@ -35,7 +40,7 @@ class Query:
     @property
     def page(self) -> int:
         """The most records that the answer may hold."""
-        return PAGE_SIZE if self.top is None else min(self.top, PAGE_SIZE)
+        return self.page_size if self.top is None else min(self.top, self.page_size)
 
     def next_page(self) -> str | None:
         """Return the query string of the page after a full one, None where $top ends there.
@@ -46,21 +51,21 @@ class Query:
         """
         options = dict(self.options)
         if self.top is not None:
-            if self.top <= PAGE_SIZE:
+            if self.top <= self.page_size:
                 return None
-            options["$top"] = str(self.top - PAGE_SIZE)
+            options["$top"] = str(self.top - self.page_size)
         options.pop("$skip", None)
-        options["$skip"] = str(self.skip + PAGE_SIZE)
+        options["$skip"] = str(self.skip + self.page_size)
         return "&".join(
             f"{quote(name, safe='$')}={quote(value, safe='')}" for name, value in options.items()
         )
 
 
-def parse(resource: Resource, query_string: str, *, single: bool) -> Query:
+def parse(resource: Resource, query_string: str, *, single: bool, behaviours: Behaviours) -> Query:
     """Read the options of a request for a collection, or for a single record.
 
-    $orderby and $expand are refused: neither is in Sage's documents, and nothing shows that
-    servers honour them. Options without a dollar sign are ignored, as OData has it.
+    $expand is refused, and $orderby unless the site takes it: neither is in Sage's documents.
+    Options without a dollar sign are ignored, as OData has it.
 
     Raises:
         SageError: InvalidParameters, for an option or a value that the server does not take.
@@ -70,19 +75,43 @@ def parse(resource: Resource, query_string: str, *, single: bool) -> Query:
         if name in options:
             raise invalid_parameters(f"Query option '{name}' was specified more than once.")
         options[name] = value
+    ordered = ("$orderby",) if behaviours.orderby == "accepted" else ()
+    of_collections = (*_COLLECTION_OPTIONS, *ordered)
     for name in options:
-        if name.startswith("$") and name not in (*_COLLECTION_OPTIONS, "$select"):
+        if name.startswith("$") and name not in (*of_collections, "$select"):
             raise invalid_parameters(f"The query parameter '{name}' is not supported.")
-        if single and name in _COLLECTION_OPTIONS:
+        if single and name in of_collections:
             raise invalid_parameters(f"Query option '{name}' applies to collections only.")
     return Query(
         options=options,
-        condition=where(resource, options["$filter"]) if "$filter" in options else EVERY,
+        page_size=behaviours.page_size,
+        order=_order(resource, options.get("$orderby"), behaviours),
+        condition=(
+            where(resource, options["$filter"], behaviours.date_literals)
+            if "$filter" in options
+            else EVERY
+        ),
         top=_number(options, "$top"),
         skip=_number(options, "$skip") or 0,
         count=_flag(options, "$count"),
         select=_select(resource, options),
     )
+
+
+def _order(resource: Resource, wanted: str | None, behaviours: Behaviours) -> str:
+    base = key_order(resource) if behaviours.key_order == "on" else shuffled_order(resource)
+    if wanted is None:
+        return base
+    terms = []
+    for text in wanted.split(","):
+        name, *direction = text.split() or [""]
+        prop = resource.record_type.properties.get(name)
+        if prop is None or prop.kind == "collection":
+            raise unknown_property(resource, name)
+        if direction not in ([], ["asc"], ["desc"]):
+            raise invalid_parameters(f"Syntax error in the $orderby expression '{wanted}'.")
+        terms.append(f"{column(resource, name)} {''.join(direction)}")
+    return ", ".join((*terms, base))
 
 
 def _number(options: Mapping[str, str], name: str) -> int | None:

@@ -81,6 +81,11 @@ def members(record: str) -> dict[str, str]:
     return texts
 
 
+def read(text: str) -> Any:
+    """Read JSON text, amounts as Decimal."""
+    return json.loads(text, parse_float=Decimal)
+
+
 def join(texts: Mapping[str, str]) -> str:
     """Put members' texts together to a record's text."""
     return "{" + ",".join([f'"{name}":{text}' for name, text in texts.items()]) + "}"
@@ -90,11 +95,12 @@ def _empty_record(resource: str, type_name: str) -> dict[str, str]:
     key = (resource, type_name)
     if key not in _empty_records:
         properties = load_types(resource)[type_name].properties
-        _empty_records[key] = {name: _empty(prop) for name, prop in properties.items()}
+        _empty_records[key] = {name: empty(prop) for name, prop in properties.items()}
     return _empty_records[key]
 
 
-def _empty(prop: Property) -> str:
+def empty(prop: Property) -> str:
+    """Return the JSON text of a property without a value."""
     if prop.members:
         return f'"{next(iter(prop.members))}"'
     if prop.kind == "decimal":

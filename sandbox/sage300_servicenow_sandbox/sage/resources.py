@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from string import digits
 from typing import TYPE_CHECKING, Final
 
-from .model import load_types
+from sage300_servicenow_sandbox.servicenow.declared import DeclarationError
+
+from .model import Property, RecordType, load_types, read_property
 
 if TYPE_CHECKING:
-    from .model import Property, RecordType
+    from collections.abc import Mapping
 
-PAGE_SIZE: Final = 100
-"""Most records in one answer, whatever $top says: the Web API's default and its maximum."""
+    from .behaviours import Behaviours
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,8 @@ class Resource:
 
     `keys` are its key properties, in the order of the records. `change_date` is the property
     that an edit moves to the day of the edit, None where the table has no such column.
-    `indexed` names further properties that are looked for often.
+    `indexed` names further properties that are looked for often. `site_properties` are those
+    that a site has beyond the product's own.
     """
 
     name: str
@@ -29,11 +32,16 @@ class Resource:
     keys: tuple[str, ...]
     change_date: str | None
     indexed: tuple[str, ...] = ()
+    site_properties: tuple[Property, ...] = ()
 
     @property
     def record_type(self) -> RecordType:
         """The type of its records."""
-        return next(iter(load_types(self.name).values()))
+        shipped = next(iter(load_types(self.name).values()))
+        if not self.site_properties:
+            return shipped
+        added = {prop.name: prop for prop in self.site_properties}
+        return replace(shipped, properties={**shipped.properties, **added})
 
     @property
     def namespace(self) -> str:
@@ -58,6 +66,55 @@ RESOURCES: Final = {
         ),
         # DateCreated is the only date of an account, and no edit moves it.
         Resource("GLAccounts", "GL", ("UnformattedAccount",), None),
+        Resource("APVendorGroups", "AP", ("GroupCode",), "DateLastMaintained"),
+        Resource("APTerms", "AP", ("TermsCode",), "DateLastMaintained"),
+        Resource(
+            "APPaymentAndAdjustmentBatches",
+            "AP",
+            ("BatchSelector", "BatchNumber"),
+            "DateLastEdited",
+        ),
+        Resource("POPurchaseOrders", "PO", ("PurchaseOrderSequenceKey",), None),
+        Resource("ICItems", "IC", ("UnformattedItemNumber",), "DateLastMaintained"),
+        Resource("GLSegmentCodes", "GL", ("SegmentNumber", "SegmentCode"), None),
+        Resource("GLAccountGroups", "GL", ("AccountGroupCode",), None),
+        Resource("CSCurrencyCodes", "CS", ("CurrencyCodeKey",), None),
     )
 }
 MODULES: Final = tuple(sorted({resource.module for resource in RESOURCES.values()}))
+_NAME: Final = re.compile(r"[A-Za-z]\w{0,127}", re.ASCII)
+_ACCOUNT_CHANGE_DATE: Final = "DateLastMaintained"
+
+
+def of_site(behaviours: Behaviours) -> Mapping[str, Resource]:
+    """Return the resources as one site has them, by name.
+
+    Raises:
+        DeclarationError: a property is declared for what is no resource, or with an unknown type.
+    """
+    resources = dict(RESOURCES)
+    if behaviours.account_change_date:
+        date = Property(_ACCOUNT_CHANGE_DATE, "date")
+        resources["GLAccounts"] = replace(
+            resources["GLAccounts"], change_date=_ACCOUNT_CHANGE_DATE, site_properties=(date,)
+        )
+    for name, declared in behaviours.site_properties.items():
+        if name not in resources:
+            raise DeclarationError(
+                f"site_properties.{name} is no resource; there are {', '.join(resources)}."
+            )
+        added = tuple(_site_property(name, one, text) for one, text in declared.items())
+        known = resources[name].site_properties
+        resources[name] = replace(resources[name], site_properties=(*known, *added))
+    return resources
+
+
+def _site_property(resource: str, name: str, text: str) -> Property:
+    if not _NAME.fullmatch(name):
+        raise DeclarationError(
+            f"site_properties.{resource}.{name}: a name is made of letters, digits and _."
+        )
+    try:
+        return read_property(name, text)
+    except ValueError as error:
+        raise DeclarationError(f"site_properties.{resource}.{name}: {error}") from None

@@ -1,33 +1,44 @@
-"""One Sage 300 site: its companies, and what users there do to them."""
+"""One Sage 300 site: its companies, how it behaves, and what users there do to them."""
 
 from __future__ import annotations
 
 import json
+import sqlite3
 from dataclasses import asdict
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from . import edits
+from .behaviours import Behaviours
 from .company import CompanyPlan, generate
-from .resources import RESOURCES
-from .store import EVERY, Store
+from .resources import RESOURCES, of_site
+from .store import EVERY, Sql, Store, by_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from sage300_servicenow_sandbox.clock import Clock
 
     from .resources import Resource
 
+_BATCHES = "APInvoiceBatches"
+
 
 class SageSite:
-    """The companies of a site, kept in a file; safe to use from several threads."""
+    """The companies of a site, kept in a file; safe to use from several threads.
+
+    `behaviours` says how the site behaves, `resources` what its resources look like for it.
+    """
+
+    behaviours: Behaviours
+    resources: Mapping[str, Resource]
 
     def __init__(self, *, path: Path, clock: Clock, plans: Iterable[CompanyPlan]) -> None:
         """Open the file and make each planned company that is not in it yet."""
         self.store = Store(path)
-        self._clock = clock
+        self.clock = clock
+        self._become(Behaviours())
         known = self.store.companies()
         self.continued = tuple(known)
         for plan in plans:
@@ -47,8 +58,17 @@ class SageSite:
         """Return the number of records of a company by resource."""
         return {name: self.store.count(company, resource) for name, resource in RESOURCES.items()}
 
+    def behave(self, **changes: Any) -> None:
+        """Set some behaviours, given as JSON values; each is replaced whole.
+
+        Raises:
+            DeclarationError: a behaviour does not exist or does not take such a value.
+        """
+        self._become(self.behaviours.changed(changes))
+
     def reset(self) -> None:
-        """Make every company anew, as it was when it was first made."""
+        """Make every company anew, as it was when it was first made, on a stock server."""
+        self._become(Behaviours())
         for made_from in self.store.companies().values():
             values = json.loads(made_from)
             self._make(CompanyPlan(**{**values, "day": date.fromisoformat(values["day"])}))
@@ -61,29 +81,106 @@ class SageSite:
         Raises:
             ValueError: the values do not fit the resource; one sentence naming the property.
         """
+        today = self.clock.now().date()
+        return self._replace(
+            company, resource, key, lambda record: edits.edit(resource, record, values, today)
+        )
+
+    def copy(
+        self, company: str, resource: Resource, key: Sequence[Any], values: Mapping[str, Any]
+    ) -> str | None:
+        """Add a record like another one under the key that the values name, and return it.
+
+        None: there is no record to copy.
+
+        Raises:
+            ValueError: the values do not fit the resource, or the key is taken.
+        """
         with self.store.transaction():
             record = self.store.get(company, resource, key)
             if record is None:
                 return None
-            edited = edits.edit(resource, record, values, self._clock.now().date())
-            self.store.replace(company, resource, key, edited)
-        return edited
+            made = edits.copy(resource, record, values, self.clock.now().date())
+            try:
+                self.store.insert(company, resource, [made])
+            except sqlite3.IntegrityError:
+                raise ValueError(
+                    f"{company} has a record of {resource.name} with that key."
+                ) from None
+        return made
+
+    def delete(self, company: str, resource: Resource, key: Sequence[Any]) -> str | None:
+        """Delete a record as a user would, and return what it was; None: no such record.
+
+        An invoice batch stays, as Deleted; every other record goes without a trace.
+
+        Raises:
+            edits.WrongStatusError: an invoice batch is posted, being posted or deleted already.
+        """
+        if resource.name == _BATCHES:
+            today = self.clock.now().date()
+            return self._replace(
+                company, resource, key, lambda one: edits.delete_batch(resource, one, today)
+            )
+        with self.store.transaction():
+            record = self.store.get(company, resource, key)
+            self.store.delete(company, resource, by_key(resource, key))
+        return record
 
     def post_batch(self, company: str, number: int) -> str | None:
         """Post an invoice batch and return it; None: no such batch.
 
         Raises:
-            edits.NotPostableError: its status does not allow it.
+            edits.WrongStatusError: its status does not allow it.
         """
-        resource = RESOURCES["APInvoiceBatches"]
+        batches, highest = self.resources[_BATCHES], 'coalesce(max("PostingSequenceNumber"), 0)'
+
+        def post(record: str) -> str:
+            last = int(self.store.value(company, batches, highest, EVERY))
+            return edits.post(record, last + 1)
+
+        return self._replace(company, batches, (number,), post)
+
+    def remove_entry(self, company: str, number: int, entry: int) -> str | None:
+        """Take an entry out of an open invoice batch and return the batch; None: no such entry.
+
+        Raises:
+            edits.WrongStatusError: the batch is not open.
+        """
+        batches, today = self.resources[_BATCHES], self.clock.now().date()
+        return self._replace(
+            company,
+            batches,
+            (number,),
+            lambda record: edits.remove_entry(batches, record, entry, today),
+        )
+
+    def clear_history(self, company: str, sequence: int) -> int:
+        """Clear deleted batches and those posted up to a sequence; return how many went."""
+        cleared = Sql(
+            "\"BatchStatus\" = 'Deleted' "
+            'OR ("BatchStatus" = \'Posted\' AND "PostingSequenceNumber" <= ?)',
+            (sequence,),
+        )
+        return self.store.delete(company, self.resources[_BATCHES], cleared)
+
+    def _replace(
+        self,
+        company: str,
+        resource: Resource,
+        key: Sequence[Any],
+        change: Callable[[str], str | None],
+    ) -> str | None:
         with self.store.transaction():
-            record = self.store.get(company, resource, (number,))
-            if record is None:
-                return None
-            last = self.store.value(company, resource, 'max("PostingSequenceNumber")', EVERY)
-            posted = edits.post(record, int(last) + 1)
-            self.store.replace(company, resource, (number,), posted)
-        return posted
+            record = self.store.get(company, resource, key)
+            changed = None if record is None else change(record)
+            if changed is not None:
+                self.store.replace(company, resource, key, changed)
+        return changed
+
+    def _become(self, behaviours: Behaviours) -> None:
+        self.resources = of_site(behaviours)
+        self.behaviours = behaviours
 
     def _make(self, plan: CompanyPlan) -> None:
         with self.store.transaction():

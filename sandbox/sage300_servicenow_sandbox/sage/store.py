@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .records import empty
 from .resources import RESOURCES
 
 if TYPE_CHECKING:
@@ -34,8 +36,33 @@ EVERY = Sql("TRUE", ())
 
 def column(resource: Resource, name: str) -> str:
     """Return the SQL expression that gives a property's value."""
-    stored = _stored(resource)
-    return f'"{name}"' if name in stored else f"json_extract(record, '$.{name}')"
+    if name in _stored(resource):
+        return f'"{name}"'
+    value = f"json_extract(record, '$.{name}')"
+    site_property = next((prop for prop in resource.site_properties if prop.name == name), None)
+    if site_property is None:
+        return value
+    # A record has a site's own property only once it was edited.
+    return f"coalesce({value}, json_extract({_quoted(empty(site_property))}, '$'))"
+
+
+def key_order(resource: Resource) -> str:
+    """Return the SQL that orders by key."""
+    return ", ".join(f'"{key}"' for key in resource.keys)
+
+
+def shuffled_order(resource: Resource) -> str:
+    """Return the SQL of an order that only looks random."""
+    keys = key_order(resource)
+    return f"shuffled({keys}), {keys}"
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _shuffled(*key: str | int) -> int:
+    return zlib.crc32("/".join(map(str, key)).encode())
 
 
 class Store:
@@ -45,6 +72,7 @@ class Store:
         """Open the database file, or make it."""
         self._lock = threading.RLock()
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._db.create_function("shuffled", -1, _shuffled, deterministic=True)
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")
         self._db.execute(
@@ -95,13 +123,20 @@ class Store:
 
     def replace(self, company: str, resource: Resource, key: Sequence[Any], record: str) -> None:
         """Put a record in the place of the one with that key."""
-        sql = f"UPDATE {_table(company, resource)} SET record = ? WHERE {_by_key(resource)}"  # noqa: S608
+        condition = by_key(resource, key)
+        sql = f"UPDATE {_table(company, resource)} SET record = ? WHERE {condition.text}"  # noqa: S608
         with self._lock:
-            self._db.execute(sql, (record, *key))
+            self._db.execute(sql, (record, *condition.values))
+
+    def delete(self, company: str, resource: Resource, condition: Sql) -> int:
+        """Remove the records that meet a condition, and return how many they were."""
+        sql = f"DELETE FROM {_table(company, resource)} WHERE {condition.text}"  # noqa: S608
+        with self._lock:
+            return self._db.execute(sql, condition.values).rowcount
 
     def get(self, company: str, resource: Resource, key: Sequence[Any]) -> str | None:
         """Return the record with that key, as JSON text."""
-        found = self.select(company, resource, Sql(_by_key(resource), tuple(key)))
+        found = self.select(company, resource, by_key(resource, key))
         return found[0] if found else None
 
     def select(
@@ -110,14 +145,14 @@ class Store:
         resource: Resource,
         condition: Sql = EVERY,
         *,
+        order: str = "",
         skip: int = 0,
         limit: int = -1,
     ) -> list[str]:
-        """Return records as JSON text, in key order; a limit of -1 is none."""
-        order = ", ".join(f'"{key}"' for key in resource.keys)
+        """Return records as JSON text; without an order in key order, a limit of -1 is none."""
         sql = (
             f"SELECT record FROM {_table(company, resource)} "  # noqa: S608
-            f"WHERE {condition.text} ORDER BY {order} LIMIT ? OFFSET ?"
+            f"WHERE {condition.text} ORDER BY {order or key_order(resource)} LIMIT ? OFFSET ?"
         )
         with self._lock:
             rows = self._db.execute(sql, (*condition.values, limit, skip)).fetchall()
@@ -139,8 +174,9 @@ def _table(company: str, resource: Resource) -> str:
 
 
 def _stored(resource: Resource) -> tuple[str, ...]:
-    date = (resource.change_date,) if resource.change_date else ()
-    return (*resource.keys, *date, *resource.indexed)
+    # Of the product's own properties only: a site's may come and go.
+    change_date = RESOURCES[resource.name].change_date
+    return (*resource.keys, *((change_date,) if change_date else ()), *resource.indexed)
 
 
 def _indexes(resource: Resource) -> list[tuple[str, ...]]:
@@ -156,5 +192,6 @@ def _create_table(company: str, resource: Resource) -> str:
     return f"CREATE TABLE {_table(company, resource)} ({derived}record TEXT NOT NULL)"
 
 
-def _by_key(resource: Resource) -> str:
-    return " AND ".join(f'"{key}" = ?' for key in resource.keys)
+def by_key(resource: Resource, key: Sequence[Any]) -> Sql:
+    """Return the condition that holds for the record with that key."""
+    return Sql(" AND ".join(f'"{name}" = ?' for name in resource.keys), tuple(key))

@@ -85,7 +85,7 @@ class ServiceNowApp:
         """Every switch and what it is set to, as JSON values."""
         return self._behaviours.as_json()
 
-    def behave(self, **changes: Any) -> None:
+    def behave(self, /, **changes: Any) -> None:
         """Set some switches, given as JSON values; each is replaced whole, from the next request.
 
         Raises:

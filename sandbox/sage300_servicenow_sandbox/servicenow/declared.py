@@ -8,7 +8,13 @@ from functools import cache
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-_NAMES = {bool: "true or false", int: "a whole number, 0 or more", str: "text"}
+_MOST = 1_000_000
+_NAMES = {
+    bool: "true or false",
+    int: f"a whole number from 0 to {_MOST:,}",
+    float: f"a number from 0 to {_MOST:,}",
+    str: "text",
+}
 
 
 class DeclarationError(ValueError):
@@ -18,7 +24,7 @@ class DeclarationError(ValueError):
 def read(hint: Any, value: Any, place: str) -> Any:
     """Return `value` as the type `hint` names; `place` is what to call it in a sentence.
 
-    Knows booleans, whole numbers and seconds (neither negative), text, literals, lists (tuples),
+    Knows booleans, numbers (none negative, none over a million), text, literals, lists (tuples),
     objects by key (dicts), dataclasses, and each of them or None.
 
     Raises:
@@ -88,17 +94,16 @@ def _by_key(keys: Any, kind: Any, value: Any, place: str) -> dict[str, Any]:
 
 
 def _plain(kind: Any, value: Any, place: str) -> Any:
-    if kind is float:
-        if _is_number(value) and 0 <= value < float("inf"):
-            return float(value)
-        raise DeclarationError(f"{place} has to be a number, 0 or more, not {value!r}.")
-    if type(value) is kind and (kind is not int or value >= 0):
-        return value
-    raise DeclarationError(f"{place} has to be {_NAMES[kind]}, not {value!r}.")
+    fits = _is_number(value) if kind is float else type(value) is kind
+    if not fits or (kind in {int, float} and not 0 <= value <= _MOST):
+        raise DeclarationError(f"{place} has to be {_NAMES[kind]}, not {value!r}.")
+    return kind(value)
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+    if isinstance(value, Decimal):
+        return value.is_finite()
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 @cache

@@ -257,6 +257,12 @@ def _transport_verdict(
 ) -> Verdict:
     """A refused connection did nothing; a lost or late answer may have done everything."""
     text = str(error)
+    if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY" not in text:
+        return Verdict(
+            Action.STOP,
+            f"{place} does not speak TLS as it should: check instance_url, its https:// and its "
+            "port",
+        )
     if isinstance(error, requests.exceptions.SSLError):
         return Verdict(
             Action.STOP,

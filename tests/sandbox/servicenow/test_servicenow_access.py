@@ -66,6 +66,15 @@ def test_a_page_is_short_though_more_follow_where_rows_are_hidden(instance):
     assert instance.list("proc_vendor", query="on_hold=true") == []
 
 
+def test_a_condition_hides_rows_of_its_table_not_what_references_show_of_them(instance, vendors):
+    for vendor in vendors[:2]:
+        values = {"invoice_number": vendor["name"], "vendor": vendor["sys_id"]}
+        instance.app.insert("sn_apo_invoice", values)
+    instance.app.behave(access=[rule("read", when="on_hold=true")])
+    shown = instance.list("sn_apo_invoice", fields="vendor.name", query="ORDERBYvendor.name")
+    assert shown == [{"vendor.name": "Copper Works"}, {"vendor.name": "Tin Works"}]
+
+
 def test_a_hidden_row_is_not_there_to_be_changed(instance, vendors):
     instance.app.behave(access=[rule("read", when="on_hold=true")])
     shown, hidden = (f"proc_vendor/{row['sys_id']}" for row in vendors[:2])

@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import fields
+from decimal import Decimal
 
 import pytest
 
@@ -49,11 +50,15 @@ VENDOR = {"table": "proc_vendor"}
     [
         ({"no_such": 1}, "no_such does not exist; there are hibernating"),
         ({"hibernating": "yes"}, "hibernating has to be true or false, not 'yes'."),
-        ({"slots": True}, "slots has to be a whole number, 0 or more, not True."),
+        ({"slots": True}, "slots has to be a whole number from 0 to 1,000,000, not True."),
         ({"slots": 0}, "slots has to be 1 or more"),
-        ({"queue": -1}, "queue has to be a whole number, 0 or more, not -1."),
-        ({"row_cost_ms": "12"}, "row_cost_ms has to be a number, 0 or more, not '12'."),
+        ({"queue": -1}, "queue has to be a whole number from 0 to 1,000,000, not -1."),
+        ({"row_cost_ms": "12"}, "row_cost_ms has to be a number from 0 to 1,000,000, not '12'."),
         ({"row_cost_ms": float("nan")}, "row_cost_ms has to be a number"),
+        ({"row_cost_ms": Decimal("NaN")}, "row_cost_ms has to be a number"),
+        ({"batch_limit_seconds": Decimal("1e999")}, "batch_limit_seconds has to be a number"),
+        ({"token_seconds": 10**400}, "token_seconds has to be a whole number from 0"),
+        ({"self": 1}, "self does not exist"),
         ({"application_user": None}, "application_user has to be text, not None."),
         ({"over_long": "cut"}, "over_long has to be truncate or refuse, not 'cut'."),
         ({"access": VENDOR}, "access has to be a list"),
@@ -80,7 +85,7 @@ VENDOR = {"table": "proc_vendor"}
         ({"columns": [{**VENDOR, "column": "colour"}]}, "proc_vendor has no column colour."),
         (
             {"columns": [{**VENDOR, "column": "city", "max_length": "9"}]},
-            "columns[0].max_length has to be a whole number, 0 or more, not '9'.",
+            "columns[0].max_length has to be a whole number from 0 to 1,000,000, not '9'.",
         ),
         ({"data_policies": [{**VENDOR, "mandatory": ["colour"]}]}, "has no column colour."),
         (

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sage300_servicenow_sandbox.sage.records import render
+from sage300_servicenow_sandbox.sage.resources import RESOURCES
 
+from . import codes
 from .accounts import account, most_accounts
 from .activity import Activity
 from .batches import batches
+from .orders import Orders
+from .payments import Settlements
 from .plan import CompanyPlan
 from .vendors import vendor
 
@@ -22,24 +26,38 @@ def generate(plan: CompanyPlan) -> Iterator[tuple[str, Iterable[str]]]:
     """Give a company's records as JSON text, resource by resource.
 
     Each resource's records have to be taken up before the next resource is asked for: what the
-    batches posted stands on the vendors' cards.
+    invoice batches posted stands on the vendors' cards, is paid, and was ordered.
     """
-    activity = Activity(plan)
-    yield (
-        "GLAccounts",
-        (render("GLAccounts", "Account", account(plan, index)) for index in range(plan.accounts)),
-    )
-    yield "APInvoiceBatches", _batches(plan, activity)
+    for resource, records in _resources(plan):
+        type_name = RESOURCES[resource].record_type.name
+        yield resource, (render(resource, type_name, record) for record in records)
+
+
+def _resources(plan: CompanyPlan) -> Iterator[tuple[str, Iterable[dict[str, Any]]]]:
+    activity, settlements, orders = Activity(plan), Settlements(plan), Orders()
+    yield "GLAccountGroups", codes.account_groups()
+    yield "GLSegmentCodes", codes.segment_codes(plan)
+    yield "GLAccounts", (account(plan, index) for index in range(plan.accounts))
+    yield "CSCurrencyCodes", codes.currencies()
+    yield "APVendorGroups", codes.vendor_groups(plan)
+    yield "APTerms", codes.terms(plan)
+    yield "ICItems", codes.items(plan)
+    yield "APInvoiceBatches", _batches(plan, activity, settlements, orders)
     yield "APVendors", _vendors(plan, activity)
+    yield "APPaymentAndAdjustmentBatches", settlements.batches()
+    yield "POPurchaseOrders", orders.records()
 
 
-def _batches(plan: CompanyPlan, activity: Activity) -> Iterator[str]:
+def _batches(
+    plan: CompanyPlan, *followed_by: Activity | Settlements | Orders
+) -> Iterator[dict[str, Any]]:
     for batch in batches(plan):
-        activity.add(batch)
-        yield render("APInvoiceBatches", "InvoiceBatch", batch)
+        for follower in followed_by:
+            follower.add(batch)
+        yield batch
 
 
-def _vendors(plan: CompanyPlan, activity: Activity) -> Iterator[str]:
+def _vendors(plan: CompanyPlan, activity: Activity) -> Iterator[dict[str, Any]]:
     for index in range(plan.vendors):
         card = vendor(plan, index)
-        yield render("APVendors", "Vendor", {**card, **activity.card(card["VendorNumber"])})
+        yield {**card, **activity.card(card["VendorNumber"])}

@@ -53,7 +53,7 @@ def account(plan: CompanyPlan, index: int) -> dict[str, Any]:
 def description(unformatted: str) -> str:
     """Return an account's description: that of its first segment, with its division and region."""
     segments = unformatted[:4], unformatted[4:7], unformatted[7:]
-    return ", ".join(_names()[segment] for segment in segments if segment)
+    return ", ".join(segment_names()[segment] for segment in segments if segment)
 
 
 def expense_account(plan: CompanyPlan, rng: random.Random) -> str:
@@ -99,7 +99,8 @@ def _divisions() -> dict[str, str]:
 
 
 @cache
-def _names() -> dict[str, str]:
+def segment_names() -> dict[str, str]:
+    """Return what each segment's code stands for; no code occurs in two segments."""
     rows = (*tables()["chart"], *tables()["regions"])
     return {**{code: name for code, name, *_ in rows}, **_divisions()}
 

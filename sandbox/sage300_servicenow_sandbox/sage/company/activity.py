@@ -49,13 +49,14 @@ class Activity:
         amount: Decimal = document["DocumentTotalIncludingTax"]
         functional = cents(amount * document["ExchangeRate"])
         sign = -1 if document["DocumentType"] == "CreditNote" else 1
-        # Payments are not kept here: what is due counts as paid.
+        # What is due is paid, on the day.
         if document["DueDate"] <= self._plan.day:
             card["DateOfLastPayment"] = max(
                 document["DueDate"], card.get("DateOfLastPayment", document["DueDate"])
             )
             _add(card, "NumberOfPaidInvoices", 1)
-            _add(card, "TotalNumberOfPayments", 1)
+            # A credit note is offset, not paid.
+            _add(card, "TotalNumberOfPayments", int(sign > 0))
             _add(card, "TotalInvoicesPaidVendorCurr", sign * amount)
             _add(card, "TotalInvoicesPaidFunctionalCurr", sign * functional)
         else:

@@ -71,7 +71,7 @@ def invoice(
         "DocumentNumber": _NUMBERS[document_type].format(number),
         "DocumentType": document_type,
         "TransactionType": f"{document_type}SummaryEntered",
-        "PONumber": f"PO{rng.randint(1, 99999):06}" if rng.random() < 0.4 else "",  # noqa: PLR2004
+        "PONumber": f"PO{number}" if rng.random() < 0.4 else "",  # noqa: PLR2004
         "InvoiceDescription": lines[0].text if rng.random() < 0.7 else "",  # noqa: PLR2004
         "DocumentDate": document_date,
         "AsOfDate": document_date,

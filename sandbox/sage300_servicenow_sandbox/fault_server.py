@@ -1,0 +1,139 @@
+"""Faults done to real connections: what a rule of the fault plan means for one request."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+from .counters import SAGE300
+from .delivery import DELIVERY, Delivery
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Iterable
+
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from .faults import Faults, Rule
+
+FAULT: Final = "sandbox.fault"
+APP_STATUS: Final = "sandbox.app_status"
+
+_PAGE: Final = (
+    "<!DOCTYPE html>\r\n<html><head><title>{0}</title></head>\r\n"
+    "<body><h1>{0}</h1><p>The proxy could not complete the request.</p></body></html>\r\n"
+)
+# Sage 300's own code for a status; every other is General.
+_SAGE_CODES: Final = {429: "TooManyRequests", 500: "InternalServerError", 503: "SessionError"}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer: status line, headers and body."""
+
+    status: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+    @property
+    def code(self) -> int:
+        """The status as a number."""
+        return int(self.status.split()[0])
+
+
+class FaultServer:
+    """WSGI middleware that does to a side's requests what the fault plan says.
+
+    `environ[FAULT]` tells which fault was met, `environ[APP_STATUS]` what the application
+    answered; neither is there where there was none. Setting `stopping` ends every wait.
+    """
+
+    def __init__(
+        self,
+        side: str,
+        app: WSGIApplication,
+        *,
+        faults: Faults,
+        expire_tokens: Callable[[], None],
+        stopping: threading.Event,
+    ) -> None:
+        """Put the middleware in front of an application."""
+        self._side = side
+        self._app = app
+        self._faults = faults
+        self._expire_tokens = expire_tokens
+        self._stopping = stopping
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Serve one request, or spoil it.
+
+        Raises:
+            ConnectionAbortedError: the connection is to be closed without an answer.
+            ConnectionResetError: it is to be reset.
+        """
+        rule = self._faults.meet(self._side, environ["REQUEST_METHOD"], environ["PATH_INFO"])
+        if rule:
+            environ[FAULT] = rule.fault
+        answer = self._spoil(rule, environ) if rule else self._serve(environ)
+        start_response(answer.status, list(answer.headers))
+        return [answer.body]
+
+    def _serve(self, environ: WSGIEnvironment) -> Answer:
+        said: list[Any] = []
+
+        def start_response(status: str, headers: list[tuple[str, str]], *_: Any) -> Any:
+            said[:] = [status, headers]
+
+        body = b"".join(self._app(environ, start_response))
+        status, headers = said
+        answer = Answer(status, tuple(headers), body)
+        environ[APP_STATUS] = answer.code
+        return answer
+
+    def _spoil(self, rule: Rule, environ: WSGIEnvironment) -> Answer:
+        if rule.fault == "expire_token":
+            self._expire_tokens()
+        if rule.fault == "delay":
+            self._stopping.wait(rule.seconds)
+        served = self._serve(environ) if rule.is_served else None
+        if rule.fault in ("reset", "drop", "hang"):
+            if rule.fault == "hang":
+                self._stopping.wait(rule.seconds)
+            error = ConnectionResetError if rule.fault == "reset" else ConnectionAbortedError
+            raise error(rule.fault)
+        if rule.fault in ("cut", "trickle"):
+            environ[DELIVERY] = Delivery(
+                cut=rule.fault == "cut", seconds=rule.seconds if rule.fault == "trickle" else 0.0
+            )
+        if rule.fault in ("error", "html") or served is None:
+            return _instead(self._side, rule)
+        return _halved(served) if rule.fault == "unparsable" else served
+
+
+def _halved(answer: Answer) -> Answer:
+    headers = tuple(pair for pair in answer.headers if pair[0].lower() != "content-length")
+    return replace(answer, headers=headers, body=answer.body[: len(answer.body) // 2])
+
+
+def _instead(side: str, rule: Rule) -> Answer:
+    code = 200 if rule.fault == "html" else rule.status
+    phrase = HTTPStatus(code).phrase if code in set(HTTPStatus) else "Unknown"
+    status = f"{code} {phrase}"
+    retry = (("Retry-After", str(rule.retry_after)),) if rule.retry_after else ()
+    if rule.fault == "html" or rule.body == "html":
+        return Answer(
+            status, (("Content-Type", "text/html"), *retry), _PAGE.format(phrase).encode()
+        )
+    body = _sage_error(code, phrase) if side == SAGE300 else _servicenow_error(phrase)
+    return Answer(status, (("Content-Type", "application/json"), *retry), json.dumps(body).encode())
+
+
+def _sage_error(code: int, phrase: str) -> dict[str, Any]:
+    message = {"lang": "en-US", "value": phrase}
+    return {"error": {"code": _SAGE_CODES.get(code, "General"), "message": message}}
+
+
+def _servicenow_error(phrase: str) -> dict[str, Any]:
+    return {"error": {"message": phrase, "detail": ""}, "status": "failure"}

@@ -1,0 +1,343 @@
+"""Faults on real connections: what the client sees, and whether its request was carried out."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import threading
+import time
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+BASIC = "Basic SU5URUdSQVRJT046U0FOREJPWA=="
+TABLE = "/api/now/table/proc_vendor"
+FORM = {
+    "grant_type": "client_credentials",
+    "client_id": "sandbox-client",
+    "client_secret": "sandbox-secret",
+}
+NO_ANSWER = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)
+
+
+@pytest.fixture(scope="module")
+def small(start, client_of):
+    with start(vendors=5, accounts=1, batches=0) as sandbox:
+        client = client_of(sandbox)
+        yield client
+        client.session.close()
+
+
+@pytest.fixture
+def both(small):
+    """A client with no faults, rows and requests behind it."""
+    assert small.control("POST", "reset")[0] == 200
+    return small
+
+
+def plan(client, *rules, seed=0):
+    status, report = client.control("POST", "faults", {"seed": seed, "rules": list(rules)})
+    assert status == 200, report
+    return report
+
+
+def insert(client, name):
+    """Write a row; every call is a connection of its own."""
+    return requests.post(
+        client.sandbox.servicenow_url + TABLE,
+        json={"name": name},
+        headers={"Accept": "application/json"},
+        auth=("integration", "sandbox"),
+    )
+
+
+def rows(client):
+    return sorted(row["name"] for row in client.control("GET", "servicenow/proc_vendor")[1]["rows"])
+
+
+def logged(client):
+    return client.control("GET", "log")[1]["requests"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "committed"),
+    [
+        ({"fault": "reset"}, False),
+        ({"fault": "drop"}, True),
+        ({"fault": "cut"}, True),
+        ({"fault": "hang", "seconds": 0.05}, False),
+        ({"fault": "hang", "seconds": 0.05, "commit": True}, True),
+    ],
+)
+def test_a_broken_connection_gives_no_answer_and_says_nothing_of_the_commit(both, rule, committed):
+    plan(both, {**rule, "side": "servicenow"})
+    with pytest.raises(NO_ANSWER):
+        insert(both, "Anvils")
+    assert rows(both) == (["Anvils"] if committed else [])
+    [entry] = logged(both)
+    assert entry == {
+        "number": 1,
+        "side": "servicenow",
+        "method": "POST",
+        "path": TABLE,
+        "query": "",
+        "status": 201 if rule["fault"] == "cut" else 0,
+        "app_status": 201 if committed else None,
+        "fault": rule["fault"],
+        "committed": committed,
+    }
+
+
+@pytest.mark.parametrize(
+    ("rule", "status", "committed"),
+    [
+        ({"fault": "error"}, 500, False),
+        ({"fault": "error", "status": 502, "body": "html"}, 502, False),
+        ({"fault": "error", "status": 503, "commit": True}, 503, True),
+        ({"fault": "error", "status": 429, "retry_after": 7}, 429, False),
+        ({"fault": "html"}, 200, False),
+        ({"fault": "html", "commit": True}, 200, True),
+        ({"fault": "unparsable"}, 201, True),
+    ],
+)
+def test_an_answer_in_the_place_of_the_right_one(both, rule, status, committed):
+    plan(both, {**rule, "side": "servicenow"})
+    answer = insert(both, "Anvils")
+    assert answer.status_code == status
+    assert rows(both) == (["Anvils"] if committed else [])
+    [entry] = logged(both)
+    assert (entry["fault"], entry["committed"]) == (rule["fault"], committed)
+    assert answer.headers.get("Retry-After") == ("7" if "retry_after" in rule else None)
+    if rule["fault"] == "unparsable":
+        assert answer.headers["Content-Type"].startswith("application/json")
+        with pytest.raises(ValueError, match=r".+"):
+            answer.json()
+    elif rule["fault"] == "html" or rule.get("body") == "html":
+        assert answer.headers["Content-Type"] == "text/html"
+        assert answer.text.startswith("<!DOCTYPE html>")
+    else:
+        assert answer.json()["status"] == "failure"
+
+
+def test_sage_300_fails_in_its_own_words(both):
+    plan(both, {"fault": "error", "side": "sage300", "status": 429})
+    status, code, _ = both.refusal("APVendors")
+    assert (status, code) == (429, "TooManyRequests")
+
+
+def test_a_reset_is_one_and_a_dropped_answer_is_an_end_in_good_order(both):
+    address = urlsplit(both.sandbox.sage_url)
+    endings = {}
+    for fault in ("reset", "drop"):
+        plan(both, {"fault": fault})
+        with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            try:
+                endings[fault] = connection.recv(1)
+            except ConnectionResetError:
+                endings[fault] = "reset"
+    assert endings == {"reset": "reset", "drop": b""}
+
+
+def test_a_cut_answer_lacks_the_second_half_of_its_body(both):
+    whole = both.get("APVendors").content
+    plan(both, {"fault": "cut"})
+    address = urlsplit(both.url("APVendors"))
+    connection = http.client.HTTPConnection(address.hostname, address.port, timeout=10)
+    connection.request("GET", address.path, headers={"Authorization": BASIC})
+    with pytest.raises(http.client.IncompleteRead) as cut:
+        connection.getresponse().read()
+    connection.close()
+    assert cut.value.partial == whole[: len(whole) // 2]
+    assert cut.value.expected == len(whole) - len(whole) // 2
+
+
+@pytest.mark.parametrize("fault", ["delay", "trickle"])
+def test_a_slow_answer_is_whole(both, fault):
+    whole = both.get("APVendors").content
+    plan(both, {"fault": fault, "seconds": 0.3})
+    begun = time.monotonic()
+    answer = both.get("APVendors")
+    assert time.monotonic() - begun >= 0.3
+    assert answer.content == whole
+    # A delay holds the first byte back, a trickle the later ones.
+    assert (answer.elapsed.total_seconds() >= 0.3) is (fault == "delay")
+
+
+def test_an_expired_token_ends_in_a_401_and_a_new_one_works(both):
+    url = both.sandbox.servicenow_url
+    token = requests.post(url + "/oauth_token.do", data=FORM).json()["access_token"]
+    headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+    assert requests.get(url + TABLE, headers=headers).status_code == 200
+    plan(both, {"fault": "expire_token", "path": TABLE, "nth": 1})
+    assert requests.get(url + TABLE, headers=headers).status_code == 401
+    assert logged(both)[-1]["committed"] is False
+    renewed = requests.post(url + "/oauth_token.do", data=FORM).json()["access_token"]
+    assert renewed != token
+    headers["Authorization"] = f"Bearer {renewed}"
+    assert requests.get(url + TABLE, headers=headers).status_code == 200
+
+
+def test_the_token_endpoint_and_batches_meet_faults_too(both):
+    url = both.sandbox.servicenow_url
+    plan(
+        both,
+        {"fault": "error", "path": "/oauth_token.do", "status": 503, "nth": 1},
+        {"fault": "drop", "path": "/api/now/(v1/)?batch", "nth": 1},
+    )
+    assert requests.post(url + "/oauth_token.do", data=FORM).status_code == 503
+    assert requests.post(url + "/oauth_token.do", data=FORM).status_code == 200
+    item = {
+        "id": "1",
+        "method": "POST",
+        "url": TABLE,
+        "headers": [
+            {"name": "Content-Type", "value": "application/json"},
+            {"name": "Accept", "value": "application/json"},
+        ],
+        "body": "eyJuYW1lIjogIkFudmlscyJ9",
+    }
+    batch = {"batch_request_id": "1", "rest_requests": [item]}
+    call = {
+        "json": batch,
+        "auth": ("integration", "sandbox"),
+        "headers": {"Accept": "application/json"},
+    }
+    with pytest.raises(NO_ANSWER):
+        requests.post(url + "/api/now/v1/batch", **call)
+    assert rows(both) == ["Anvils"]
+    assert requests.post(url + "/api/now/v1/batch", **call).status_code == 200
+    assert rows(both) == ["Anvils", "Anvils"]
+
+
+def test_the_plan_tells_what_it_did_and_ends_when_deleted(both):
+    plan(both, {"fault": "error", "side": "sage300", "path": "APVendors", "first": 2})
+    statuses = [both.get("APVendors").status_code for _ in range(3)]
+    both.get("GLAccounts")
+    assert statuses == [500, 500, 200]
+    rule = {"fault": "error", "side": "sage300", "path": "APVendors", "first": 2}
+    assert both.control("GET", "faults")[1] == {
+        "seed": 0,
+        "rules": [{**rule, "met": 3, "struck": 2}],
+    }
+    assert both.control("DELETE", "faults")[1] == {"seed": 0, "rules": []}
+    assert both.get("APVendors").status_code == 200
+
+
+def test_control_endpoints_meet_no_faults_and_are_not_logged(both):
+    plan(both, {"fault": "reset"})
+    assert both.control("GET", "clock")[0] == 200
+    assert logged(both) == []
+
+
+def test_calls_without_an_answer_are_counted_as_such(both):
+    plan(both, {"fault": "drop"})
+    with pytest.raises(NO_ANSWER):
+        both.get("APVendors")
+    counts = both.control("GET", "counters")[1]["sage300"]
+    assert counts["by_status"] == {"0": 1}
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        ({"rule": []}, "rule does not exist; there are rules, seed."),
+        ({"rules": [{"fault": "burn"}]}, "rules[0].fault has to be delay or hang"),
+        ({"rules": [{}]}, "rules[0].fault is missing."),
+        ({"rules": [{"fault": "drop", "nth": 1, "every": 2}]}, "takes one of nth, every"),
+        ({"rules": [{"fault": "drop", "probability": 1.5}]}, "probability has to be 0 to 1"),
+        ({"rules": [{"fault": "error", "status": 200}]}, "status has to be 400 to 599"),
+        ({"rules": [{"fault": "drop", "path": "("}]}, "path is no regular expression"),
+    ],
+)
+def test_a_plan_that_makes_no_sense_is_refused_and_the_old_one_stays(both, body, sentence):
+    before = plan(both, {"fault": "drop", "nth": 9})
+    status, answer = both.control("POST", "faults", body)
+    assert status == 400
+    assert sentence in answer["error"]
+    assert both.control("GET", "faults")[1] == before
+
+
+def test_the_log_keeps_the_latest_requests_only(start, client_of):
+    with start(vendors=1, accounts=1, batches=0, log_size=3) as sandbox:
+        client = client_of(sandbox)
+        for number in range(5):
+            client.get("APVendors", skip=number)
+        entries = logged(client)
+        assert [entry["number"] for entry in entries] == [3, 4, 5]
+        assert entries[-1]["query"] == "%24skip=4"
+        assert client.control("DELETE", "log")[1] == {"requests": []}
+        client.session.close()
+
+
+def test_stopping_ends_every_wait(start):
+    with start(vendors=1, accounts=1, batches=0) as sandbox:
+        url = sandbox.sage_url
+        requests.post(
+            url.removesuffix("/Sage300WebApi") + "/_sandbox/faults",
+            json={"rules": [{"fault": "hang", "seconds": 600}]},
+        )
+        ended = []
+
+        def hang():
+            try:
+                requests.get(url)
+            except requests.ConnectionError:
+                ended.append(True)
+
+        client = threading.Thread(target=hang)
+        client.start()
+        while not sandbox.faults.report()["rules"][0]["struck"]:
+            time.sleep(0.01)
+        begun = time.monotonic()
+    client.join()
+    assert time.monotonic() - begun < 10
+    assert ended == [True]
+
+
+_EVERY_KIND = [
+    {"fault": fault, "probability": 0.1, "seconds": 0.001}
+    for fault in ("delay", "hang", "reset", "drop", "cut", "trickle", "error", "html", "unparsable")
+]
+
+
+def _exchange(address, path):
+    """Send one request on a connection and return every byte that comes back until it ends."""
+    with socket.create_connection(address, timeout=10) as connection:
+        connection.sendall(
+            f"GET {path} HTTP/1.1\r\nHost: sandbox\r\nConnection: close\r\n"
+            f"Authorization: {BASIC}\r\n\r\n".encode()
+        )
+        received = b""
+        try:
+            while piece := connection.recv(65536):
+                received += piece
+        except ConnectionResetError:
+            received += b"<reset>"
+    return received
+
+
+def _bytes_of_a_run(start, seed):
+    with start(vendors=150, accounts=44, batches=6) as sandbox:
+        address = urlsplit(sandbox.sage_url)
+        requests.post(
+            f"{address.scheme}://{address.netloc}/_sandbox/faults",
+            json={"seed": seed, "rules": _EVERY_KIND},
+        )
+        paths = [
+            f"{address.path}/v1.0/-/SAMINC/{name[:2]}/{name}?$skip={number % 7}&$top=9&$count=true"
+            for number in range(30)
+            for name in ("APVendors", "GLAccounts", "APInvoiceBatches", "POPurchaseOrders")
+        ]
+        answers = [_exchange((address.hostname, address.port), path) for path in paths]
+        return answers, json.dumps(sandbox.log.entries())
+
+
+def test_the_same_seed_and_the_same_requests_give_the_same_bytes(start):
+    first, again, other = (_bytes_of_a_run(start, seed) for seed in (7, 7, 8))
+    assert first == again
+    assert first != other
+    met = {entry["fault"] for entry in json.loads(first[1])}
+    assert met == {None, *(rule["fault"] for rule in _EVERY_KIND)}

@@ -1,0 +1,290 @@
+"""The switches of the Sage 300 site, each seen through the Web API."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import fields
+from xml.etree import ElementTree as ET
+
+import pytest
+import requests
+
+from sage300_servicenow_sandbox.sage.behaviours import Behaviours
+
+EDM = "{http://docs.oasis-open.org/odata/ns/edm}"
+
+
+@pytest.fixture(scope="module")
+def shared(start, client_of):
+    with start(companies=("SAMINC", "SAMLTD"), vendors=230, accounts=44, batches=4) as sandbox:
+        client = client_of(sandbox)
+        yield client
+        client.session.close()
+
+
+@pytest.fixture
+def site(shared):
+    """A client of a stock server, made one again after each test."""
+    yield shared
+    shared.control("PATCH", "sage300/behaviours", Behaviours().as_json())
+    shared.get("APVendors", top=0)  # a pool that cannot be exhausted forgets its calls
+
+
+def behave(client, **changes):
+    status, answer = client.control("PATCH", "sage300/behaviours", changes)
+    assert status == 200, answer
+    return answer
+
+
+def numbers(page):
+    return [vendor["VendorNumber"] for vendor in page["value"]]
+
+
+def test_every_switch_says_what_it_does_and_how_sure_that_is():
+    for switch in fields(Behaviours):
+        assert switch.metadata["sure"] in {"documented", "measured", "assumed"}
+        assert switch.metadata["text"].endswith(".")
+
+
+def test_switches_are_read_set_and_reset(start, client_of):
+    with start(vendors=1, accounts=1, batches=0) as sandbox:
+        client = client_of(sandbox)
+        stock = client.control("GET", "sage300/behaviours")[1]
+        assert stock["page_size"] == 100
+        changed = behave(client, page_size=200, forbidden_modules={"SAMINC": ["GL"]})
+        assert changed == {**stock, "page_size": 200, "forbidden_modules": {"SAMINC": ["GL"]}}
+        assert client.control("GET", "sage300/behaviours")[1] == changed
+        client.control("POST", "reset")
+        assert client.control("GET", "sage300/behaviours")[1] == stock
+        client.session.close()
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"pagesize": 100}, "pagesize does not exist; there are page_size"),
+        ({"page_size": 99}, "page_size has to be 100 to 1000, not 99."),
+        ({"page_size": 1001}, "page_size has to be 100 to 1000, not 1001."),
+        ({"orderby": True}, "orderby has to be refused or accepted"),
+        ({"site_properties": {"APBills": {}}}, "site_properties.APBills is no resource"),
+        ({"site_properties": {"APVendors": {"X": "money"}}}, "'money' is no type"),
+        ({"site_properties": {"APVendors": {"X'": "date"}}}, "a name is made of letters"),
+    ],
+)
+def test_a_switch_that_makes_no_sense_is_refused_and_nothing_changes(site, changes, sentence):
+    before = site.control("GET", "sage300/behaviours")[1]
+    status, answer = site.control("PATCH", "sage300/behaviours", {**changes})
+    assert status == 400
+    assert sentence in answer["error"]
+    assert site.control("GET", "sage300/behaviours")[1] == before
+
+
+def test_page_size_caps_every_answer(site):
+    behave(site, page_size=200)
+    assert len(site.page("APVendors")["value"]) == 200
+    capped = site.page("APVendors", top=1000)
+    assert len(capped["value"]) == 200
+    assert "%24skip=200" in capped["@odata.nextLink"].replace("$", "%24")
+    assert len(site.page("APVendors", top=150)["value"]) == 150
+
+
+def test_orderby_where_a_site_takes_it(site):
+    assert site.refusal("APVendors", orderby="VendorName")[:2] == (400, "InvalidParameters")
+    behave(site, orderby="accepted")
+    vendors = site.page("APVendors", orderby="Status desc, DateLastMaintained")["value"]
+    keys = [(v["Status"] != "Inactive", v["DateLastMaintained"] or "") for v in vendors]
+    assert keys == sorted(keys)
+    assert len({key[0] for key in keys}) == 2
+    link = site.page("APVendors", orderby="VendorName")["@odata.nextLink"]
+    following = [v["VendorName"] for v in site.session.get(link).json()["value"]]
+    assert following == sorted(following)
+    for wrong in ("Nonsense", "VendorName up", "VendorContactSelection", ""):
+        assert site.refusal("APVendors", orderby=wrong)[0] == 400
+
+
+@pytest.mark.parametrize("form", ["v4", "quoted", "v3"])
+def test_one_form_of_dates_is_taken_and_the_others_are_not(site, form):
+    behave(site, date_literals=form)
+    literals = {
+        "v4": "2026-01-01T00:00:00Z",
+        "quoted": "'2026-01-01'",
+        "v3": "datetime'2026-01-01T00:00:00'",
+    }
+    wanted = [
+        vendor["VendorNumber"]
+        for vendor in site.records("APVendors")
+        if (vendor["DateLastMaintained"] or "") >= "2026-01-01"
+    ]
+    for name, literal in literals.items():
+        answer = site.get("APVendors", filter=f"DateLastMaintained ge {literal}")
+        if name == form:
+            assert numbers(answer.json()) == wanted[:100] != []
+        else:
+            assert answer.status_code == 400
+            assert answer.json()["error"]["code"] == "InvalidParameters"
+
+
+def test_a_quoted_date_may_have_its_midnight(site):
+    behave(site, date_literals="quoted")
+    short, long = (
+        numbers(site.page("APVendors", filter=f"DateLastMaintained ge '{text}'"))
+        for text in ("2026-01-01", "2026-01-01T00:00:00Z")
+    )
+    assert short == long != []
+    assert site.refusal("APVendors", filter="DateLastMaintained ge 'today'")[0] == 400
+
+
+def test_without_key_order_every_record_still_comes_once(site):
+    behave(site, key_order="none")
+    read, link = [], site.url("APVendors")
+    while link:
+        page = site.session.get(link).json()
+        read += numbers(page)
+        link = page.get("@odata.nextLink")
+    assert read != sorted(read)
+    assert sorted(read) == sorted(v["VendorNumber"] for v in site.records("APVendors"))
+    assert numbers(site.page("APVendors")) == read[:100]
+
+
+def test_links_may_name_another_host_as_behind_a_proxy(site):
+    own = site.page("APVendors")["@odata.nextLink"]
+    root = site.sandbox.sage_url.removesuffix("/Sage300WebApi")
+    behave(site, next_link_host="https://sage.internal:8443")
+    page = site.page("APVendors")
+    assert own.startswith(root)
+    assert page["@odata.nextLink"] == own.replace(root, "https://sage.internal:8443")
+    assert page["@odata.context"].startswith("https://sage.internal:8443/")
+
+
+def _properties(client, module, type_name):
+    url = client.url(module).removesuffix(module) + "$metadata"
+    root = ET.fromstring(client.session.get(url).content)
+    entity = root.find(f".//{EDM}EntityType[@Name='{type_name}']")
+    return {prop.get("Name"): prop.get("Type") for prop in entity.iter(f"{EDM}Property")}
+
+
+def test_a_site_has_properties_of_its_own(site):
+    stock = _properties(site, "AP", "Vendor")
+    behave(site, site_properties={"APVendors": {"Rating": "string 4", "Bonus": "decimal 3"}})
+    assert _properties(site, "AP", "Vendor") == {
+        **stock,
+        "Rating": "Edm.String",
+        "Bonus": "Edm.Decimal",
+    }
+    assert list(site.page("APVendors('1010')"))[-3:] == ["UpdateOperation", "Rating", "Bonus"]
+    edited = site.control("POST", "sage300/SAMINC/APVendors/1010/edit", {"Rating": "AAA"})[1]
+    assert edited["Rating"] == "AAA"
+    texts = ("Rating eq 'AAA'", "Rating eq '' and VendorNumber le '1020'")
+    found = [numbers(site.page("APVendors", filter=text)) for text in texts]
+    assert found == [["1010"], ["1000", "1020"]]
+    selected = site.page("APVendors", select="VendorNumber,Rating,Bonus", top=2)["value"]
+    assert selected == [
+        {"VendorNumber": "1000", "Rating": "", "Bonus": 0},
+        {"VendorNumber": "1010", "Rating": "AAA", "Bonus": 0},
+    ]
+    assert list(site.page("APVendors('1010')"))[-3:] == ["UpdateOperation", "Rating", "Bonus"]
+    behave(site, site_properties={})
+    assert "Rating" not in site.page("APVendors('1020')")
+
+
+def test_accounts_may_have_a_change_date(site):
+    text = "DateLastMaintained ge 2026-11-20T00:00:00Z"
+    assert site.refusal("GLAccounts", filter=text)[0] == 400
+    behave(site, account_change_date=True)
+    assert "DateLastMaintained" in _properties(site, "GL", "Account")
+    assert site.page("GLAccounts", filter=text)["value"] == []
+    site.control("POST", "sage300/SAMINC/GLAccounts/6000/edit", {"Description": "Stationery"})
+    [account] = site.page("GLAccounts", filter=text)["value"]
+    assert account["UnformattedAccount"] == "6000"
+    assert account["DateLastMaintained"] == "2026-11-20T00:00:00Z"
+
+
+def test_admin_is_refused_unless_the_site_allows_it(site):
+    def as_admin():
+        return requests.get(site.url("APVendors"), auth=("ADMIN", "SANDBOX"))
+
+    refused = as_admin()
+    assert refused.status_code == 403
+    assert refused.json()["error"]["message"]["value"] == "Insufficient security rights for user."
+    behave(site, admin="accepted")
+    assert as_admin().status_code == 200
+
+
+def test_a_module_is_forbidden_while_others_and_other_companies_work(site):
+    behave(site, forbidden_modules={"SAMINC": ["GL", "PO"]})
+    for path in ("GLAccounts", "GLSegmentCodes", "POPurchaseOrders"):
+        assert site.refusal(path)[:2] == (403, "Forbidden")
+    metadata = site.url("GLAccounts").removesuffix("GLAccounts") + "$metadata"
+    assert site.session.get(metadata).status_code == 403
+    assert site.get("APVendors").status_code == 200
+    assert site.session.get(site.url("GLAccounts", "SAMLTD")).status_code == 200
+
+
+def test_refusals_come_as_iis_pages_or_in_sages_form(site):
+    behave(site, forbidden_modules={"SAMINC": ["GL"]})
+    for body, content_type in (("html", "text/html"), ("json", "application/json")):
+        behave(site, unauthorized_body=body, forbidden_body=body)
+        unknown, forbidden = requests.get(site.url("APVendors")), site.get("GLAccounts")
+        assert (unknown.status_code, forbidden.status_code) == (401, 403)
+        assert unknown.headers["WWW-Authenticate"].startswith("Basic ")
+        for answer in (unknown, forbidden):
+            assert answer.headers["Content-Type"].startswith(content_type)
+            assert answer.text.startswith("<!DOCTYPE" if body == "html" else '{"error"')
+
+
+def test_more_requests_at_once_than_the_limit_are_too_many(site):
+    behave(site, concurrent_limit=1)
+    site.control("POST", "faults", {"rules": [{"fault": "hang", "path": "GL", "seconds": 0.5}]})
+    slow = threading.Thread(target=_ignoring_its_end, args=(site.url("GLAccounts"),))
+    slow.start()
+    while not site.control("GET", "faults")[1]["rules"][0]["struck"]:
+        time.sleep(0.01)
+    assert site.refusal("APVendors")[:2] == (429, "TooManyRequests")
+    slow.join()
+    site.control("DELETE", "faults")
+    assert site.get("APVendors").status_code == 200
+
+
+def _ignoring_its_end(url):
+    with pytest.raises(requests.ConnectionError):
+        requests.get(url)
+
+
+def _asleep(client, seconds):
+    client.control("POST", "clock", {"advance_seconds": seconds})
+    return client.get("APVendors", top=1).elapsed.total_seconds()
+
+
+def test_a_pool_that_was_idle_takes_its_time_to_wake(site):
+    behave(site, idle_seconds=600, cold_start_seconds=0.3)
+    site.get("APVendors", top=1)
+    assert _asleep(site, 599) < 0.3
+    assert _asleep(site, 600) >= 0.3
+    assert _asleep(site, 1) < 0.3
+
+
+def test_an_exhausted_pool_hangs_and_refuses_until_it_has_rested(site):
+    behave(
+        site,
+        pool_calls=3,
+        pool_window_seconds=60,
+        pool_hang_seconds=0.2,
+        pool_rest_seconds=100,
+    )
+    assert [site.get("APVendors").status_code for _ in range(3)] == [200] * 3
+    refused = site.get("APVendors")
+    assert refused.status_code == 503
+    assert refused.headers["Content-Type"] == "text/html"
+    assert refused.elapsed.total_seconds() >= 0.2
+    site.control("POST", "clock", {"advance_seconds": 99})
+    assert site.get("GLAccounts").status_code == 503
+    site.control("POST", "clock", {"advance_seconds": 1})
+    assert [site.get("APVendors").status_code for _ in range(4)] == [200, 200, 200, 503]
+
+
+def test_calls_outside_the_window_do_not_exhaust_the_pool(site):
+    behave(site, pool_calls=3, pool_window_seconds=60)
+    for _ in range(6):
+        assert site.get("APVendors", top=1).status_code == 200
+        site.control("POST", "clock", {"advance_seconds": 25})

@@ -1,0 +1,37 @@
+"""The SDK's own test suite for taps, against the sandbox."""
+
+from __future__ import annotations
+
+import pytest
+from singer_sdk.testing import SuiteConfig, get_tap_test_class
+
+from tap_sage300.tap import TapSage300
+
+# The SDK makes its streams when this file is collected, which asks nothing of a server; the
+# address is filled in when the first test begins.
+CONFIG = {
+    "api_url": "http://127.0.0.1/Sage300WebApi",
+    "companies": ["SAMINC"],
+    "username": "INTEGRATION",
+    "password": "SANDBOX",
+    "min_call_interval_ms": 0,
+}
+SUITE = get_tap_test_class(
+    TapSage300,
+    config=CONFIG,
+    suite_config=SuiteConfig(max_records_limit=None),
+    parse_env_config=False,
+)
+
+
+@pytest.mark.filterwarnings(
+    "ignore:Fields in transformed catalog but not in records:UserWarning",
+    "ignore:No records were available to test:UserWarning",
+)
+class TestTapSage300(SUITE):
+    """Every test of the SDK."""
+
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def _serve(cls, sandbox_site):
+        CONFIG["api_url"] = sandbox_site.fresh().url
