@@ -35,6 +35,8 @@ MAX_ATTEMPTS = 8
 COMMIT_SECONDS = 35.0
 """After this long a Batch call that was cut off is no longer running: its limit is 30 s."""
 
+TOO_LARGE = "the row is too large for the instance"
+
 
 @dataclass(frozen=True)
 class Settled:
@@ -125,7 +127,7 @@ class Writer:
                 continue
             if reply.too_large:
                 if len(group) == 1:
-                    self._settle([self._refused(group[0], "the row is too large for the instance")])
+                    self._settle([self._refused(group[0], TOO_LARGE)])
                 else:
                     self._pace.cut_short()
                     pending.extendleft(reversed(group))
@@ -166,6 +168,8 @@ class Writer:
                 answers[answer.verdict.action].append((entry, answer))
         settled = [self._stored(*pair) for pair in answers[Action.OK]]
         settled += [self._refused(e, a.verdict.sentence, a.status) for e, a in answers[Action.ROW]]
+        if len(group) == 1 and unserviced:  # ServiceNow leaves an item out for its size, too
+            settled.append(self._refused(unserviced.pop(), TOO_LARGE))
         self._settle(settled)
         self._check_identifiers(settled)
         for _, answer in answers[Action.STOP]:
