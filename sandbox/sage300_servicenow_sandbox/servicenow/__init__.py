@@ -1,4 +1,4 @@
-"""An instance of ServiceNow on localhost: token endpoint, Table API and Batch API."""
+"""An instance of ServiceNow on localhost: token endpoint, Table, Aggregate and Batch API."""
 
 from sage300_servicenow_sandbox.servicenow.app import ServiceNowApp
 
