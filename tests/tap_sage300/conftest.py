@@ -6,6 +6,7 @@ import contextlib
 import copy
 import io
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -45,6 +46,9 @@ class Output:
             and message["stream"] == stream
             and company in (None, message["record"]["CompanyID"])
         ]
+
+    def keys(self, stream="APVendors", key="VendorNumber"):
+        return [record[key] for record in self.records(stream)]
 
     @property
     def schemas(self):
@@ -130,6 +134,37 @@ def refusal(status, code, message="no"):
     return Response(json.dumps(body), status, content_type="application/json")
 
 
+KEY = re.compile(r"(\w+) gt '?([^')]+)'?")
+
+
+def vendors(*numbers, date="2026-11-01T00:00:00Z"):
+    return [{"VendorNumber": number, "DateLastMaintained": date} for number in numbers]
+
+
+class Table:
+    """Serves rows: filters by key, pages by ``$top`` and ``$skip``, links on past its own cap."""
+
+    def __init__(self, rows, cap=100, *, links=True, count=True):
+        self.rows, self.cap = rows, cap
+        self.links, self.count = links, count
+
+    def __call__(self, request):
+        found = KEY.search(request.args.get("$filter", ""))
+        rows = [r for r in self.rows if not found or self.after(r[found[1]], found[2])]
+        skip, top = int(request.args.get("$skip", 0)), int(request.args["$top"])
+        given = rows[skip : skip + min(top, self.cap)]
+        more = {}
+        if self.count and request.args.get("$count") == "true":
+            more["count"] = len(rows)
+        if self.links and len(given) < top and skip + len(given) < len(rows):
+            more["link"] = f"https://elsewhere.example/x?$skip={skip + len(given)}"
+        return page(given, **more)
+
+    @staticmethod
+    def after(key, last):
+        return key > (int(last) if isinstance(key, int) else last)
+
+
 @pytest.fixture
 def fake():
     server = FakeSage()
@@ -147,6 +182,17 @@ def fake_config(fake):
         "min_call_interval_ms": 0,
         "max_retries": 0,
     }
+
+
+@pytest.fixture
+def read(fake_config, helpers):
+    """Read one stream of the fake server."""
+
+    def run(stream="APVendors", state=None, *, catalog=None, **changes):
+        chosen = catalog or helpers.only(stream)
+        return helpers.sync({**fake_config, **changes}, state, chosen)
+
+    return run
 
 
 class Site:
@@ -227,6 +273,8 @@ class Helpers:
     sync = staticmethod(sync)
     only = staticmethod(only)
     page = staticmethod(page)
+    vendors = staticmethod(vendors)
+    Table = Table
     refusal = staticmethod(refusal)
     Response = Response
 
