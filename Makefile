@@ -38,7 +38,7 @@ install: .venv/installed
 
 # The plugins' own environments, as Meltano keeps them.
 .meltano/installed: .venv/installed meltano.yml
-	$(BIN)/meltano --log-level=warning install
+	$(BIN)/meltano --log-level=warning install --clean
 	touch $@
 
 COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url \

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -28,7 +29,19 @@ WORK = OUTPUT / "demo"
 LEDGER = WORK / "ledger.sqlite"
 LOG = WORK / "meltano.log"
 COMPANY = "SAMINC"
-TABLES = ("itfm_gl_accounts", "proc_vendor", "sn_apo_invoice")
+TABLES = (
+    "itfm_gl_accounts",
+    "cmn_cost_center",
+    "proc_vendor",
+    "sn_apo_invoice",
+    "sn_apo_invoice_line",
+)
+STYLE: dict[str, Any] = {
+    "box": box.SIMPLE_HEAD,
+    "title_justify": "left",
+    "title_style": "bold",
+    "header_style": "dim",
+}
 OUTCOMES = ("created", "adopted", "updated", "unchanged", "held", "rejected")
 OPEN = ("Open", "ReadyToPost")
 EDITED_VENDORS, EDITED_ACCOUNTS, POSTED_BATCHES = 7, 3, 2
@@ -146,8 +159,8 @@ def _query(sql: str) -> list[tuple[Any, ...]]:
 
 def show(console: Console, title: str, run: dict[str, Any]) -> None:
     """One run as a table."""
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="")
-    table.add_column("ServiceNow table")
+    table = Table(title=title, **STYLE)
+    table.add_column("ServiceNow table", no_wrap=True)
     for outcome in OUTCOMES:
         table.add_column(outcome, justify="right")
     for name, counts in run["outcomes"].items():
@@ -162,10 +175,7 @@ def show(console: Console, title: str, run: dict[str, Any]) -> None:
 
 def show_changes(console: Console) -> None:
     """What the last run changed in ServiceNow, by the ledger: old and new, column by column."""
-    table = Table(
-        title="What that changed in ServiceNow", title_justify="left", title_style="bold",
-        header_style="",
-    )  # fmt: skip
+    table = Table(title="What that changed in ServiceNow", **STYLE)
     for heading in ("row", "column", "was", "is"):
         table.add_column(heading, no_wrap=heading in {"row", "column"})
     for identifier, changes in _query(

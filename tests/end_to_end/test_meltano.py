@@ -97,6 +97,15 @@ def test_every_setting_has_a_title_and_says_what_it_is_for(
         assert re.match(r"\t[^:]+: .{20,}", lines[head + 1]), lines[head]
 
 
+def test_tax_numbers_and_bank_codes_stay_in_sage(environment: dict[str, str]) -> None:
+    listed = meltano(environment, "select", "--list", "--all", "tap-sage300")
+    assert listed.returncode == 0, listed.stderr
+    left_out = re.findall(r"\[excluded\s*\] APVendors\.(\S+)", listed.stdout)
+    assert {"BankCode", "Num1099CPRSTaxNumber", "BusinessRegistrationNumber"} < set(left_out)
+    assert sum(name.startswith("TaxRegistrationCode") for name in left_out) == 5
+    assert "VendorName" not in left_out
+
+
 def test_prod_takes_everything_from_the_environment_file(
     pair: Pair, environment: dict[str, str]
 ) -> None:

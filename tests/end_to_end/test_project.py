@@ -30,7 +30,13 @@ def test_the_demo_tells_what_happened() -> None:
         if ": posted, with " in line
     )
     assert posted > 1
-    assert updated == {"itfm_gl_accounts": 3, "proc_vendor": 7, "sn_apo_invoice": posted}
+    assert updated == {
+        "itfm_gl_accounts": 3,
+        "cmn_cost_center": 0,
+        "proc_vendor": 7,
+        "sn_apo_invoice": posted,
+        "sn_apo_invoice_line": 0,
+    }
     assert not any(outcomes["created"] for outcomes in second["outcomes"].values())
     assert second["sage_calls"] < first["sage_calls"]
     assert second["servicenow_calls"] < first["servicenow_calls"]
