@@ -1,0 +1,67 @@
+"""Both servers over https, with a certificate that vouches for itself."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from sage300_servicenow_sandbox import Sandbox, SandboxOptions
+from sage300_servicenow_sandbox.tls import NoTlsError
+
+
+@pytest.fixture(scope="module")
+def secure(start):
+    with start(vendors=3, accounts=44, batches=0, tls=True) as sandbox:
+        yield sandbox
+
+
+def test_the_certificate_is_trusted_by_who_is_told_to(secure):
+    url = f"{secure.sage_url}/v1.0/-/SAMINC/AP/APVendors"
+    assert url.startswith("https://127.0.0.1:")
+    answer = requests.get(url, auth=("INTEGRATION", "SANDBOX"), verify=secure.certificate)
+    assert len(answer.json()["value"]) == 3
+    context = answer.json()["@odata.context"]
+    assert context.startswith(f"{secure.sage_url}/v1.0/")
+    rows = requests.get(
+        f"{secure.servicenow_url}/_sandbox/servicenow/proc_vendor", verify=secure.certificate
+    )
+    assert rows.json() == {"rows": []}
+
+
+def test_the_certificate_is_refused_by_everybody_else(secure):
+    with pytest.raises(requests.exceptions.SSLError, match="self-signed"):
+        requests.get(secure.sage_url)
+
+
+def test_a_client_that_never_shakes_hands_keeps_nobody_waiting(secure):
+    address = urlsplit(secure.sage_url)
+    with socket.create_connection((address.hostname, address.port), timeout=10):
+        answer = requests.get(secure.sage_url, verify=secure.certificate, timeout=10)
+    assert answer.status_code == 401
+
+
+def test_faults_strike_through_tls(secure):
+    secure.log.reset()
+    requests.post(
+        f"{secure.servicenow_url}/_sandbox/faults",
+        json={"rules": [{"fault": "reset", "nth": 1}, {"fault": "cut", "nth": 2}]},
+        verify=secure.certificate,
+    )
+    for _ in range(2):
+        with pytest.raises(requests.RequestException):
+            requests.get(secure.sage_url, verify=secure.certificate)
+    assert requests.get(secure.sage_url, verify=secure.certificate).status_code == 401
+    assert [entry["fault"] for entry in secure.log.entries()] == ["reset", "cut", None]
+
+
+def test_without_the_package_a_sentence_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    with pytest.raises(NoTlsError) as error, Sandbox(SandboxOptions(tls=True)):
+        pass
+    assert str(error.value) == (
+        "TLS needs the cryptography package; install sage300-servicenow-sandbox[tls]."
+    )
