@@ -38,6 +38,7 @@ TABLES = (
 )
 STYLE: dict[str, Any] = {
     "box": box.SIMPLE_HEAD,
+    "padding": (0, 1, 0, 0),
     "title_justify": "left",
     "title_style": "bold",
     "header_style": "dim",
