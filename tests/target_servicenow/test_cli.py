@@ -74,8 +74,9 @@ FAULTS: dict[str, tuple[dict[str, Any], bytes | None, str]] = {
         {"auth_method": "basic", "username": "integration"},
         None,
         (
-            "ServiceNow does not accept the credentials for reading proc_vendor: check client_id "
-            "and client_secret (or username and password), and that the integration user is active"
+            "ServiceNow does not accept the credentials for reading the mapped tables: check "
+            "client_id and client_secret (or username and password), and that the integration user "
+            "is active"
         ),
     ),
     "no such mapping": (

@@ -106,8 +106,9 @@ def test_a_wrong_password_is_one_sentence_and_one_call(instance: Instance, singe
     assert (ended.code, ended.states) == (1, [])
     assert ended.sentences == [
         (
-            "ServiceNow does not accept the credentials for reading proc_vendor: check client_id "
-            "and client_secret (or username and password), and that the integration user is active"
+            "ServiceNow does not accept the credentials for reading the mapped tables: check "
+            "client_id and client_secret (or username and password), and that the integration user "
+            "is active"
         )
     ]
     assert instance.counted()["calls"] == 1

@@ -41,7 +41,8 @@ ADVICE = "check that what is piped in is a Singer tap's output"
 def test_a_line_that_is_no_message(
     instance: Instance, singer: Singer, line: str, sentence: str
 ) -> None:
-    ended = instance.run([singer.state({"n": 1}), f"{line}\n", singer.state({"n": 2})])
+    first = singer.schema("APVendors")
+    ended = instance.run([first, f"{line}\n", singer.state({"n": 2})])
     assert (ended.code, ended.states) == (1, [])
     assert ended.sentences == [f"{sentence}: {ADVICE}"]
     assert "hush-hush" not in instance.caplog.text

@@ -128,7 +128,7 @@ def test_values_servicenow_swallows_are_told(instance: Instance, singer: Singer)
     warnings = [r.getMessage() for r in instance.caplog.records if r.levelname == "WARNING"]
     assert warnings == [
         (
-            "proc_vendor has no column u_absent: what is mapped there is left out. Add the "
+            "proc_vendor has no column u_absent: what is mapped there is left out; add the "
             "columns, or take them out with mapping_overrides"
         ),
         "ServiceNow stored proc_vendor.u_absent otherwise than sent in 1 rows; the ledger says how",

@@ -88,6 +88,8 @@ class Faults:
         """False: the instance chooses every sys_id itself."""
         self.closed: set[str] = set()
         """Tables of which nothing may be read."""
+        self.asleep = False
+        """True: every call is sent elsewhere, as by an instance that hibernates."""
         self.postponed: list[dict[str, Any]] = []
         self._upstream = upstream
         self._lock = threading.Lock()
@@ -103,8 +105,8 @@ class Faults:
         return response(environ, start_response)
 
     def _answer(self, request: Request) -> Response:
-        if request.path.rpartition("/")[2] in self.closed:
-            return as_json({"result": []})
+        if self.asleep:
+            return Response("", 302, headers={"Location": "https://signon.example/"})
         headers = {k: v for k, v in request.headers.items() if k not in {"Host", "Content-Length"}}
 
         def forward(body: bytes) -> requests.Response:
@@ -127,7 +129,7 @@ class Faults:
             fault = self.plan.get((kind, self.seen[kind]), Call.done)
 
         def done(content: dict[str, Any]) -> dict[str, Any]:
-            items = content["rest_requests"]
+            items = [self._closed(item) for item in content["rest_requests"]]
             if not self.keeps_sys_ids:
                 items = [without_sys_id(item) for item in items]
             body = json.dumps({**content, "rest_requests": items}).encode()
@@ -136,6 +138,13 @@ class Faults:
 
         answer = fault(Call(content, done, self.postponed))
         return as_json(answer) if isinstance(answer, dict) else answer
+
+    def _closed(self, item: dict[str, Any]) -> dict[str, Any]:
+        """A request that finds nothing, where nothing may be read."""
+        path = item["url"].partition("?")[0]
+        if path.rpartition("/")[2] not in self.closed:
+            return item
+        return {**item, "url": f"{path}?sysparm_query=sys_id=none"}
 
 
 def as_json(content: Any, status: int = 200, **headers: str) -> Response:

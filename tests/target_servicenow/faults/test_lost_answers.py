@@ -165,13 +165,14 @@ def test_rows_created_where_the_instance_chooses_sys_ids(
     each_once(instance, "created")
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=named)
+@pytest.mark.parametrize("fault", [f for f in FAULTS if f is not unserviced_though_done], ids=named)
 def test_the_first_row_created(
     faults: Any, through: Any, instance: Instance, singer: Singer, fault: Any
 ) -> None:
     faults.plan = {("write", 1): fault}
     through([singer.vendor(n) for n in range(3)], retries=1)
-    if fault is too_large:
+    # What ServiceNow leaves out of a call of one item is too large for it.
+    if fault in {too_large, half_unserviced}:
         assert instance.rejects()["0"] == ("rejected", "the row is too large for the instance")
     else:
         each_once(instance, "created", 3)

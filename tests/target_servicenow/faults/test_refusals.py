@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from werkzeug.wrappers import Response
 
 from target_servicenow.api.errors import StopRun
 
@@ -82,42 +81,47 @@ def test_a_401_renews_the_token_once(faults: Any, instance: Instance, singer: Si
     ended = instance.run([*messages, singer.state(1)], instance_url=faults.url)
     assert (ended.code, ended.states) == (1, [])
     assert len(ended.sentences) == 1
-    assert "does not accept the credentials for looking up proc_vendor" in ended.sentences[0]
+    assert "does not accept the credentials for reading the mapped tables" in ended.sentences[0]
 
 
-@pytest.mark.parametrize(
-    ("refusal", "sentence"),
-    [
+def test_a_batch_api_that_is_not_there(faults: Any, instance: Instance, singer: Singer) -> None:
+    def absent(call: Any) -> Any:
+        message = "Requested URI does not represent any resource: /api/now/v1/batch"
+        return call.answer({"error": {"message": message}, "status": "failure"}, 400)
+
+    faults.plan = {("lookup", 1): absent}
+    messages = [*singer.vendors(singer.vendor("1")), singer.state(1)]
+    ended = instance.run(messages, instance_url=faults.url)
+    assert (ended.code, ended.states) == (1, [])
+    assert ended.sentences == [
         (
-            (400, "Requested URI does not represent any resource: /api/now/v1/batch"),
-            (
-                "ServiceNow refuses the whole Batch call for looking up proc_vendor (Requested URI "
-                "does not represent any resource: /api/now/v1/batch): check instance_url, and that "
-                "the Batch API is active there"
-            ),
-        ),
-        (
-            (403, "Failed API level ACL Validation"),
-            (
-                "ServiceNow refuses looking up proc_vendor (Failed API level ACL Validation): give "
-                "the integration user the role or access rule it needs"
-            ),
-        ),
-    ],
-)
-def test_a_batch_api_that_is_closed(
-    faults: Any, instance: Instance, singer: Singer, refusal: tuple[int, str], sentence: str
+            "ServiceNow refuses the whole Batch call for reading the mapped tables (Requested URI "
+            "does not represent any resource: /api/now/v1/batch): check instance_url, and that "
+            "the Batch API is active there"
+        )
+    ]
+    assert instance.rows("proc_vendor") == []
+
+
+def test_a_batch_api_that_is_closed_gives_way_to_single_calls(
+    faults: Any, instance: Instance, singer: Singer
 ) -> None:
     def closed(call: Any) -> Any:
-        status, message = refusal
-        return call.answer({"error": {"message": message}, "status": "failure"}, status)
+        return call.answer({"error": {"message": "Failed API level ACL Validation"}}, 403)
 
-    faults.plan = {("lookup", 1): closed}
+    faults.plan = {(kind, n): closed for kind in ("lookup", "write") for n in range(1, 9)}
+    vendors = [singer.vendor(n) for n in range(120)]
     ended = instance.run(
-        [*singer.vendors(singer.vendor("1")), singer.state(1)], instance_url=faults.url
+        [*singer.vendors(*vendors), singer.state(1)], instance_url=faults.url, workers=2
     )
-    assert (ended.code, ended.states, ended.sentences) == (1, [], [sentence])
-    assert instance.rows("proc_vendor") == []
+    assert (ended.code, ended.states) == (0, [1])
+    assert instance.by_source("proc_vendor").keys() == {str(n) for n in range(120)}
+    assert instance.counts("proc_vendor") == {"created": 120}
+    assert instance.counted()["by_method"]["POST"] == 120 + 1  # and the token
+    vendors[5] = singer.vendor(5, City="Delft")
+    assert instance.run(singer.vendors(*vendors), instance_url=faults.url).code == 0
+    assert instance.counted()["by_method"]["PATCH"] == 1
+    assert instance.by_source("proc_vendor")["5"]["city"] == "Delft"
 
 
 def test_a_right_that_is_missing_stops_the_run(
@@ -142,19 +146,19 @@ def test_a_right_that_is_missing_stops_the_run(
     assert faults.seen["write"] == 1
 
 
-def test_a_sleeping_instance(faults: Any, instance: Instance, singer: Singer) -> None:
-    def asleep(_: Any) -> Any:
-        return Response("", 302, headers={"Location": "https://signon.example/"})
-
-    faults.plan = {("lookup", 1): asleep}
-    ended = instance.run(singer.vendors(singer.vendor("1")), instance_url=faults.url)
-    assert ended.code == 1
-    assert ended.sentences == [
-        (
-            "ServiceNow redirects looking up proc_vendor instead of answering: check instance_url, "
-            "and that the instance is awake"
-        )
-    ]
+@pytest.mark.parametrize("method", ["oauth_client_credentials", "basic"])
+def test_a_sleeping_instance(faults: Any, instance: Instance, singer: Singer, method: str) -> None:
+    faults.asleep = True
+    ended = instance.run(
+        [*singer.vendors(singer.vendor("1")), singer.state(1)],
+        instance_url=faults.url,
+        auth_method=method,
+        username="integration",
+        password="sandbox",
+    )
+    assert (ended.code, ended.states) == (1, [])
+    [sentence] = ended.sentences
+    assert sentence.endswith(": check instance_url, and that the instance is awake")
 
 
 def closed_dictionary(column: str) -> dict[str, Any]:
@@ -178,13 +182,8 @@ def test_a_misspelt_source_column_is_seen_where_the_dictionary_is_closed(
 
     ended = instance.run(messages, **settings)
     assert (ended.code, ended.states) == (1, [])
-    assert ended.sentences == [
-        (
-            "ServiceNow ignores the column corelation_id of proc_vendor: it does not exist there, "
-            "or the integration user may not read it; add the column, or name another one as "
-            "source_column in mapping_overrides"
-        )
-    ]
+    [sentence] = ended.sentences
+    assert sentence.startswith("proc_vendor has no column corelation_id to keep the source ")
     assert len(instance.rows("proc_vendor")) == 1
 
 

@@ -57,15 +57,30 @@ def test_a_sound_mapping() -> None:
     assert profile.of_stream("Other") == ()
 
 
-def test_the_shipped_mapping_fills_the_three_tables() -> None:
-    names = [table.name for table in load("default").tables]
-    assert names == ["itfm_gl_accounts", "proc_vendor", "sn_apo_invoice"]
+def test_the_shipped_mapping_fills_the_three_tables_and_what_belongs_to_them() -> None:
+    tables = load("default").tables
+    assert {table.name for table in tables if not table.optional} == {
+        "itfm_gl_accounts",
+        "proc_vendor",
+        "sn_apo_invoice",
+    }
+    before: set[str] = set()
+    for table in tables:
+        assert table.references() <= before
+        before.add(table.name)
+
+
+def test_a_table_taken_out_takes_what_points_at_it_along() -> None:
+    raw = sound()
+    raw["tables"]["vendor"] = None
+    [invoice] = parse(raw, "mine").tables
+    assert invoice.fields == ["correlation_id", "number", "total", "state"]
 
 
 @pytest.mark.parametrize(
     ("overrides", "sentence"),
     [
-        ({"tabels": {}}, "Mapping mine: 'tabels' is none of source, tables"),
+        ({"tabels": {}}, "Mapping mine: 'tabels' is none of rules, source, tables"),
         ({"tables": None}, "Mapping mine: it needs `tables`, each with its columns"),
         (
             {"tables": {"vendor": "Vendors"}},
@@ -75,7 +90,7 @@ def test_the_shipped_mapping_fills_the_three_tables() -> None:
             {"tables": {"vendor": {"steam": "x"}}},
             (
                 "Mapping mine, table vendor: 'steam' is none of adopt_by, columns, create_when, "
-                "each, identity, source_column, source_length, stream, where"
+                "each, identity, optional, source_column, source_length, stream, when_gone, where"
             ),
         ),
         (
@@ -128,7 +143,7 @@ def test_the_shipped_mapping_fills_the_three_tables() -> None:
             {"tables": {"vendor": {"columns": {"name": "lower(Name)"}}}},
             (
                 "Mapping mine, table vendor, column name: 'lower(Name)' calls lower; a mapping can "
-                "call decimal, first, int, join, len, str"
+                "call decimal, first, int, join, len, optional_field, str"
             ),
         ),
         (
@@ -142,7 +157,7 @@ def test_the_shipped_mapping_fills_the_three_tables() -> None:
             {"tables": {"vendor": {"columns": {"name": {"values": "Name"}}}}},
             (
                 "Mapping mine, table vendor, column name: 'values' is none of choices, currency, "
-                "key, reference, type, value"
+                "key, reference, take, type, value"
             ),
         ),
         (
@@ -179,10 +194,17 @@ def test_the_shipped_mapping_fills_the_three_tables() -> None:
             ),
         ),
         (
-            {"tables": {"vendor": None}},
+            {"tables": {"invoice": {"columns": {"vendor": {"reference": "v", "key": "V"}}}}},
             (
-                "Mapping mine, table invoice, column vendor: it points into vendor, which this "
-                "mapping does not fill"
+                "Mapping mine, table invoice, column vendor: it points into v, which this mapping "
+                "does not fill"
+            ),
+        ),
+        (
+            {"tables": {"invoice": {"columns": {"vendor": {"take": "fax"}}}}},
+            (
+                "Mapping mine, table invoice, column vendor: it takes fax, which is no mapped "
+                "column of vendor"
             ),
         ),
         (
