@@ -94,7 +94,7 @@ class Behaviours:
         "documented", "Rest by the clock after which the application pool sleeps.", default=1200
     )
     cold_start_seconds: float = _switch(
-        "measured", "Time that waking the sleeping pool takes.", default=0.0
+        "documented", "Time that waking the sleeping pool takes.", default=0.0
     )
     pool_calls: int = _switch(
         "assumed",
