@@ -162,8 +162,9 @@ def _ready_line(sandbox: Sandbox) -> str:
         + ", ".join(f"{count} {name}" for name, count in sandbox.sage.counts(company).items())
         for company in sandbox.sage.companies
     )
+    trust = f" Trust {sandbox.certificate}." if sandbox.certificate else ""
     return (
         f"Ready. Sage 300 at {sandbox.sage_url} (user {USER}, password {PASSWORD}), "
         f"ServiceNow at {sandbox.servicenow_url} (OAuth client sandbox-client, secret "
-        f"sandbox-secret). {companies}. Ctrl-C ends it."
+        f"sandbox-secret).{trust} {companies}. Ctrl-C ends it."
     )

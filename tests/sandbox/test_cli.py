@@ -135,6 +135,57 @@ def test_a_directory_with_other_data_is_one_sentence(tmp_path):
     assert str(tmp_path) in sentence
 
 
+def test_a_fault_plan_from_a_file_is_followed(tmp_path):
+    plan = tmp_path / "faults.yml"
+    plan.write_text(
+        "seed: 7\nrules:\n  - {fault: error, status: 503, path: APVendors, first: 1}\n",
+        encoding="utf-8",
+    )
+    with _running("--faults", str(plan), "--log-size", "1") as (_, line):
+        sage = _urls(line)[0]
+        url = f"{sage}/v1.0/-/SAMINC/AP/APVendors"
+        statuses = [
+            requests.get(url, auth=("INTEGRATION", "SANDBOX")).status_code for _ in range(2)
+        ]
+        log = requests.get(sage.removesuffix("/Sage300WebApi") + "/_sandbox/log").json()
+    assert statuses == [503, 200]
+    assert [entry["number"] for entry in log["requests"]] == [2]
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("rules: [{fault: burn}]", "rules[0].fault has to be"),
+        ("rules: [", "is no fault plan"),
+        ("- drop", "A fault plan is an object with rules"),
+        (None, "No such file"),
+    ],
+)
+def test_a_fault_plan_that_cannot_be_read_is_one_sentence(tmp_path, content, sentence):
+    plan = tmp_path / "faults.yml"
+    if content is not None:
+        plan.write_text(content, encoding="utf-8")
+    ended = subprocess.run(
+        [*COMMAND, "--faults", str(plan)],
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        timeout=60,
+        env={**os.environ, "COLUMNS": "400"},
+    )
+    assert ended.returncode == 2
+    assert sentence in " ".join(ended.stderr.split())
+    assert "Traceback" not in ended.stderr
+
+
+def test_https_is_served_with_the_certificate_that_the_ready_line_names(tmp_path):
+    with _running("--tls", "--data", str(tmp_path)) as (_, line):
+        assert f"Trust {tmp_path / 'certificate.pem'}." in line
+        url = re.findall(r"https://127\.0\.0\.1:\d+/\w+", line)[0]
+        answer = requests.get(url, verify=tmp_path / "certificate.pem")
+    assert answer.status_code == 401
+
+
 def test_every_option_has_help():
     done = subprocess.run([*COMMAND, "--help"], capture_output=True, encoding="utf-8", check=True)
     for option in (
