@@ -84,30 +84,19 @@ def test_a_401_renews_the_token_once(faults: Any, instance: Instance, singer: Si
     assert "does not accept the credentials for reading the mapped tables" in ended.sentences[0]
 
 
-def test_a_batch_api_that_is_not_there(faults: Any, instance: Instance, singer: Singer) -> None:
-    def absent(call: Any) -> Any:
-        message = "Requested URI does not represent any resource: /api/now/v1/batch"
-        return call.answer({"error": {"message": message}, "status": "failure"}, 400)
-
-    faults.plan = {("lookup", 1): absent}
-    messages = [*singer.vendors(singer.vendor("1")), singer.state(1)]
-    ended = instance.run(messages, instance_url=faults.url)
-    assert (ended.code, ended.states) == (1, [])
-    assert ended.sentences == [
-        (
-            "ServiceNow refuses the whole Batch call for reading the mapped tables (Requested URI "
-            "does not represent any resource: /api/now/v1/batch): check instance_url, and that "
-            "the Batch API is active there"
-        )
-    ]
-    assert instance.rows("proc_vendor") == []
-
-
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (400, "Requested URI does not represent any resource: /api/now/v1/batch"),
+        (403, "Failed API level ACL Validation"),
+        (404, "Not found"),
+    ],
+)
 def test_a_batch_api_that_is_closed_gives_way_to_single_calls(
-    faults: Any, instance: Instance, singer: Singer
+    faults: Any, instance: Instance, singer: Singer, status: int, message: str
 ) -> None:
     def closed(call: Any) -> Any:
-        return call.answer({"error": {"message": "Failed API level ACL Validation"}}, 403)
+        return call.answer({"error": {"message": message}, "status": "failure"}, status)
 
     faults.plan = {(kind, n): closed for kind in ("lookup", "write") for n in range(1, 9)}
     vendors = [singer.vendor(n) for n in range(120)]
