@@ -64,6 +64,8 @@ _RULES = (
           "mapping, or install the application it belongs to"),
     _Rule(400, r"Rejected large REST payload|Exception while reading request", Action.SPLIT,
           "ServiceNow finds the request for {what} too large ({text})"),
+    _Rule(400, r"does not represent any resource", Action.STOP,
+          "ServiceNow does not know the address of {what} ({text}): check instance_url"),
     _Rule(401, "", Action.RENEW,
           "ServiceNow does not accept the credentials for {what}: check client_id and "
           "client_secret (or username and password), and that the integration user is active"),
@@ -85,7 +87,7 @@ _RULES = (
 )  # fmt: skip
 
 _REDIRECTS = range(300, 400)
-_CLIENT_ERRORS = range(400, 500)
+CLIENT_ERRORS = range(400, 500)
 _SUCCESS = range(200, 300)
 
 
@@ -124,6 +126,6 @@ def judge(status: int, body: Any, *, what: str) -> Verdict:
     for rule in _RULES:
         if rule.status == status and re.search(rule.text, text):
             return Verdict(rule.action, rule.sentence.format(what=what, text=text))
-    if status in _CLIENT_ERRORS:
+    if status in CLIENT_ERRORS:
         return Verdict(Action.ROW, f"ServiceNow refuses the row: {text}")
     return Verdict(Action.UNKNOWN, f"ServiceNow failed on {what} ({text})")

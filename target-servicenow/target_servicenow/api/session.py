@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import requests
 
 from target_servicenow.api.errors import (
+    CLIENT_ERRORS,
     Action,
     Refused,
     StopRun,
@@ -138,7 +139,7 @@ class Session:
         reply = self._wire.until_answered(attempt, repeatable=repeatable)
         if reply.verdict.action is Action.RENEW and self.renew():
             reply = self._wire.until_answered(attempt, repeatable=repeatable)
-        if reply.verdict.action is Action.STOP and reply.status:
+        if reply.verdict.action is Action.STOP and reply.status in CLIENT_ERRORS:
             raise Refused(reply.verdict.sentence)
         if reply.verdict.action in {Action.RENEW, Action.STOP}:
             raise StopRun(reply.verdict.sentence)

@@ -57,6 +57,8 @@ class Settled:
 class _Pending:
     decision: Decision
     attempts: int = 0
+    left_out: int = 0
+    """Times it was unserviced though it was alone in its call."""
     refusal: str = ""
     """ServiceNow's words when it said the row is there already, or is gone."""
 
@@ -168,8 +170,9 @@ class Writer:
                 answers[answer.verdict.action].append((entry, answer))
         settled = [self._stored(*pair) for pair in answers[Action.OK]]
         settled += [self._refused(e, a.verdict.sentence, a.status) for e, a in answers[Action.ROW]]
-        if len(group) == 1 and unserviced:  # ServiceNow leaves an item out for its size, too
-            settled.append(self._refused(unserviced.pop(), TOO_LARGE))
+        settled += [self._refused(e, TOO_LARGE, a.status) for e, a in answers[Action.SPLIT]]
+        if len(group) == 1 and unserviced:
+            settled += self._left_out_alone(unserviced)
         self._settle(settled)
         self._check_identifiers(settled)
         for _, answer in answers[Action.STOP]:
@@ -180,7 +183,7 @@ class Writer:
             self._pace.took(len(group), reply.seconds)
         if answers[Action.RENEW]:
             self._session.renew()
-        again = [e for a in (Action.RENEW, Action.WAIT, Action.SPLIT) for e, _ in answers[a]]
+        again = [e for a in (Action.RENEW, Action.WAIT) for e, _ in answers[a]]
         if answers[Action.WAIT]:
             self._sleep(2.0 ** again[0].attempts)
         moved = [replace(e, refusal=a.verdict.sentence) for e, a in answers[Action.GONE]]
@@ -209,6 +212,12 @@ class Writer:
                 if not same(row.values.get(name, ""), value, self._table.type_of(name))
             },
         )
+
+    def _left_out_alone(self, unserviced: list[_Pending]) -> list[Settled]:
+        """ServiceNow leaves an item out for its size as it does for want of time: try twice."""
+        [entry] = unserviced
+        entry.left_out += 1
+        return [self._refused(unserviced.pop(), TOO_LARGE)] if entry.left_out > 1 else []
 
     def _check_identifiers(self, settled: list[Settled]) -> None:
         """A row whose identifier was not kept could not be found again, and would be made twice."""
