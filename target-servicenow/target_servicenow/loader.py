@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from target_servicenow.api.errors import StopRun
 from target_servicenow.ledger.store import FROM_LEDGER, Entry
-from target_servicenow.mapping.render import Row, Unrendered, parent_prefix, render_record
+from target_servicenow.mapping.render import (
+    Row,
+    Unrendered,
+    holds_entries,
+    keyless,
+    parent_prefix,
+    render_record,
+)
 from target_servicenow.upsert.gone import gone
 from target_servicenow.upsert.plan import Outcome
 
@@ -24,6 +31,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_MISFIT = "it does not fit its schema"
 _KEPT = {Outcome.HELD, Outcome.REJECTED}
 _CHANGED = {Outcome.CREATED, Outcome.ADOPTED, Outcome.UPDATED}
 
@@ -39,6 +47,7 @@ class Loader:
         *,
         max_rejects: int | None,
         announce: bool = False,
+        validating: bool = False,
     ) -> None:
         """Prepare.
 
@@ -48,19 +57,22 @@ class Loader:
             ledger: with its run started.
             max_rejects: more rejected rows than this stop the run; None for any number.
             announce: log what is changed, row by row, old and new (mode plan).
+            validating: records are held against their schema, so one that did not fit it waits
+                for its next version instead of being tried again.
         """
         self._profile = profile
         self._upserter = upserter
         self._ledger = ledger
         self._max_rejects = max_rejects
         self._announce = announce
+        self._validating = validating
         self.swallowed: Counter[tuple[str, str]] = Counter()
         """Rows whose column ServiceNow stored otherwise than sent, by table and column."""
 
     def load(
         self,
         tables: Sequence[Table],
-        records: Iterable[Mapping[str, Any]],
+        records: Iterable[dict[str, Any]],
         *,
         version: int | None = None,
     ) -> None:
@@ -75,20 +87,28 @@ class Loader:
             StopRun: the run cannot go on, or too many rows were rejected.
         """
         records = list(records)
+        # What comes from the ledger holds only the entries that waited there.
+        partial = [bool(record.pop(FROM_LEDGER, False)) for record in records]
         for table in tables:
             if table.each:
-                self._load_entries(table, records, version)
+                self._load_entries(table, records, partial, version)
             else:
                 rows = (row for r in records for row in render_record(self._profile, table, r))
                 self._load(table, rows, version)
 
     def _load_entries(
-        self, table: Table, records: Iterable[Mapping[str, Any]], version: int | None
+        self,
+        table: Table,
+        records: Sequence[Mapping[str, Any]],
+        partial: Sequence[bool],
+        version: int | None,
     ) -> None:
         """Settle the rows of records that hold several, and those they no longer hold."""
         latest: dict[str, Mapping[str, Any]] = {}
         for number, record in enumerate(records):
-            latest[parent_prefix(self._profile, table, record) or f"({number})"] = record
+            prefix = "" if partial[number] else parent_prefix(self._profile, table, record)
+            latest.pop(prefix, None)  # the last version comes last
+            latest[prefix or f"({number})"] = record
         rendered = {
             prefix: list(render_record(self._profile, table, record))
             for prefix, record in latest.items()
@@ -98,16 +118,31 @@ class Loader:
             whole = {
                 prefix: {row.identifier for row in rows}
                 for prefix, rows in rendered.items()
-                if prefix.endswith(":") and not latest[prefix].get(FROM_LEDGER)
+                if prefix.endswith(":")
+                and holds_entries(latest[prefix], table.each)
+                and all(row.identifier.startswith(prefix) for row in rows)
             }
             self._load(table, self._upserter.leftovers(table, whole), version)
             self._ledger.drop_rejects(table.name, whole)
 
-    def reject(self, tables: Iterable[Table], record: Mapping[str, Any], reason: str) -> None:
-        """Record that none of a record's rows can be made."""
+    def reject(
+        self,
+        tables: Iterable[Table],
+        record: Mapping[str, Any],
+        misfit: str,
+        *,
+        version: int | None = None,
+    ) -> None:
+        """Record that none of a record's rows is made, since it does not fit its schema."""
+        reason = f"{_MISFIT}: {misfit}"
+        record = {name: record[name] for name in record if name != FROM_LEDGER}
         for table in tables:
-            name = parent_prefix(self._profile, table, record).rstrip(":") or "(no key)"
-            self._load(table, [Unrendered(table.name, name, reason, record)], None)
+            rows = render_record(self._profile, table, record)
+            unfit = [Unrendered(table.name, row.identifier, reason, row.payload) for row in rows]
+            if not unfit:
+                name = parent_prefix(self._profile, table, record) or keyless(record)
+                unfit = [Unrendered(table.name, name, reason, record)]
+            self._load(table, unfit, version)
 
     def deactivate(self, table: Table, version: int, max_percent: int) -> None:
         """Set to ``when_gone`` what a complete read under `version` did not bring.
@@ -118,22 +153,28 @@ class Loader:
             StopRun: more than `max_percent` of the rows would be, which looks like a fault.
         """
         seen, unseen = self._ledger.seen_and_unseen(table.name, version)
-        if not unseen:
+        leaving = self._upserter.differing(table, gone(table, unseen))
+        if not leaving:
             return
-        percent = 100 * len(unseen) / (seen + len(unseen))
+        percent = 100 * len(leaving) / (seen + len(leaving))
         if percent > max_percent:
             raise StopRun(
-                f"{len(unseen)} of {seen + len(unseen)} rows of {table.name} ({percent:.0f} %) "
+                f"{len(leaving)} of {seen + len(leaving)} rows of {table.name} ({percent:.0f} %) "
                 f"were not in the complete read, more than max_inactive_percent ({max_percent}): "
                 "none was changed. If they are really gone, raise the setting and run again"
             )
-        self._load(table, gone(table, unseen), None)
+        self._load(table, leaving, None)
 
     def retry(self, tables: Iterable[Table]) -> None:
         """Try again what was held in this run, and what earlier runs held or rejected."""
         waiting = self._ledger.pending()
         by_name = {table.name: table for table in tables}
-        again = [reject for reject in waiting if reject.table in by_name]
+        again = [
+            reject
+            for reject in waiting
+            if reject.table in by_name
+            and not (self._validating and reject.reason.startswith(_MISFIT))
+        ]
         if not again:
             return
         logger.info("Trying %d held or rejected rows again", len(again))

@@ -9,8 +9,10 @@ from singer_sdk.exceptions import MissingKeyPropertiesError
 from singer_sdk.sinks import BatchSink
 from typing_extensions import override
 
+from target_servicenow.ledger.store import FROM_LEDGER
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from singer_sdk.target_base import Target
 
@@ -33,7 +35,17 @@ class TableSink(BatchSink):
         self.tables = self._target.tables_of(stream_name, schema, tuple(key_properties or ()))
         self.version: int | None = None
         """The Singer version of the records collected."""
-        self._check = fastjsonschema.compile(schema) if self.config["validate_records"] else None
+        self._check = self._compiled(schema) if self.config["validate_records"] else None
+
+    def _compiled(self, schema: dict[str, Any]) -> Callable[[dict[str, Any]], Any]:
+        try:
+            check: Callable[[dict[str, Any]], Any] = fastjsonschema.compile(schema)
+        except fastjsonschema.JsonSchemaDefinitionException as error:
+            raise ValueError(
+                f"Stream {self.stream_name} comes with a schema that no record can be held against "
+                f"({error}): correct it in the tap, or set validate_records to false"
+            ) from None
+        return check
 
     @override
     def get_validator(self) -> None:
@@ -44,10 +56,9 @@ class TableSink(BatchSink):
         """Collect the record, or reject it when it does not fit its schema."""
         if self._check is not None:
             try:
-                self._check(record)
+                self._check({name: record[name] for name in record if name != FROM_LEDGER})
             except fastjsonschema.JsonSchemaValueException as error:
-                reason = f"it does not fit its schema: {error.name} {error.rule}"
-                self._target.loader.reject(self.tables, record, reason)
+                self._target.loader.reject(self.tables, record, error.message, version=self.version)
                 return
         super().process_record(record, context)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -121,6 +122,7 @@ class TargetServiceNow(CommandLineTarget):
             self._ledger,
             max_rejects=self.config.get("max_rejects"),
             announce=self._planning,
+            validating=self.config["validate_records"],
         )
 
     def _open_sessions(self) -> list[Session]:
@@ -183,7 +185,17 @@ class TargetServiceNow(CommandLineTarget):
 
     @override
     def check(self) -> list[Finding]:
-        return self._report.findings
+        optional = {table.name for table in self._mapping.tables if table.optional}
+        return [
+            replace(
+                finding,
+                level=Level.WARNING,
+                sentence=f"{finding.table} is optional and left out: {finding.sentence}",
+            )
+            if finding.level is Level.FAULT and finding.table in optional
+            else finding
+            for finding in self._report.findings
+        ]
 
     def drain_before(self, sink: TableSink) -> None:
         """Settle the records that rows of this sink may point at."""

@@ -57,8 +57,12 @@ def find_prefixed_items(
     table: str, column: str, prefixes: Sequence[str], fields: Sequence[str]
 ) -> Iterator[Item]:
     """Requests that find the rows whose `column` begins with one of `prefixes`."""
-    for start in range(0, len(prefixes), MAX_PREFIXES):
-        group = prefixes[start : start + MAX_PREFIXES]
+    longest = max((len(quote(prefix, safe="")) for prefix in prefixes), default=0)
+    budget = MAX_URL_BYTES - len(_find_url(table, "^ORDERBYsys_id", fields))
+    each = longest + len(quote(f"^OR{column}STARTSWITH", safe=""))
+    count = max(1, min(MAX_PREFIXES, budget // each))
+    for start in range(0, len(prefixes), count):
+        group = prefixes[start : start + count]
         chain = "^OR".join(f"{column}STARTSWITH{prefix}" for prefix in group)
         url = _find_url(table, f"{chain}^ORDERBYsys_id", fields)
         yield Item(f"begins-{start}", "GET", url)

@@ -90,7 +90,7 @@ def render_record(
     try:
         entries = list(_entries(record, table.each))
     except RecordError as error:
-        yield Unrendered(table.name, _keyless(record), str(error), record)
+        yield Unrendered(table.name, keyless(record), str(error), record)
         return
     for scope, payload in entries:
         name = ""
@@ -104,7 +104,7 @@ def render_record(
             if name:  # else the rules say whether there is a row at all, and there is none
                 yield Unrendered(table.name, name, str(wait), payload, held=True)
         except RecordError as error:
-            yield Unrendered(table.name, name or _keyless(payload), str(error), payload)
+            yield Unrendered(table.name, name or keyless(payload), str(error), payload)
 
 
 def parent_prefix(profile: Profile, table: Table, record: Mapping[str, Any]) -> str:
@@ -120,6 +120,21 @@ def parent_prefix(profile: Profile, table: Table, record: Mapping[str, Any]) -> 
         return ""
     encoded = (_encoded(part) for part in (profile.source, *company, table.entity, *parts))
     return ":".join(encoded) + ":"
+
+
+def holds_entries(record: Mapping[str, Any], each: Sequence[str]) -> bool:
+    """Whether a record holds the lists that `each` names, all the way in; an empty one counts."""
+    if not each:
+        return True
+    entries = record.get(each[0])
+    return isinstance(entries, list) and all(
+        isinstance(entry, dict) and holds_entries(entry, each[1:]) for entry in entries
+    )
+
+
+def keyless(payload: Mapping[str, Any]) -> str:
+    """What the ledger calls a record that has no identifier, apart from others like it."""
+    return f"(no key) {_digest(payload)}"
 
 
 def _entries(
@@ -159,11 +174,6 @@ def _empty(part: Any) -> bool:
 def _digest(record: Mapping[str, Any]) -> str:
     text = json.dumps(record, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
-def _keyless(payload: Mapping[str, Any]) -> str:
-    """What the ledger calls a record that has no identifier, apart from others like it."""
-    return f"(no key) {_digest(payload)}"
 
 
 def _row(

@@ -18,6 +18,7 @@ from target_servicenow.upsert.plan import (
     Decision,
     Outcome,
     decide,
+    difference,
     too_long,
     truncated,
 )
@@ -119,6 +120,15 @@ class Upserter:
     def leftovers(self, table: Table, kept: Mapping[str, AbstractSet[str]]) -> list[Row]:
         """Rows of records that were read whole, of entries those no longer hold; as `gone`."""
         return leftovers(self._sessions[0], table, kept) if kept else []
+
+    def differing(self, table: Table, rows: Sequence[Row]) -> list[Row]:
+        """Those of `rows` that are there and do not read so yet."""
+        matches = lookup.by_identifier(self._sessions[0], table, [r.identifier for r in rows])
+        return [
+            row
+            for row in rows
+            if any(difference(table, one.values, row.values) for one in matches[row.identifier])
+        ]
 
     def _prepared(self, table: Table, rows: Sequence[Row]) -> tuple[list[Row], list[Settled]]:
         """Rows with references resolved and texts that fit; the others settled as they stand."""
