@@ -35,21 +35,26 @@ PLAIN = {"tables": {"cmn_cost_center": None, "sn_apo_invoice_line": None}}
 """The default mapping with one table for each stream."""
 
 
+WHOLE: dict[str, Any] = {"tables": {}}
+"""The default mapping as it is shipped."""
+
+
 class Singer:
     """Messages as the tap sends them."""
 
-    def __init__(self) -> None:
-        self.profile = load("default", PLAIN)
+    def __init__(self, overrides: dict[str, Any]) -> None:
+        self.profile = load("default", overrides)
 
     def schema(self, stream: str, **properties: Any) -> dict[str, Any]:
         """A SCHEMA with every property the default mapping reads, and more."""
-        [table] = self.profile.of_stream(stream)
-        names: set[str] = set().union(*(e.names for _, e in table.expressions())) - {"parent"}
-        parents: set[str] = set().union(*(e.parent_names for _, e in table.expressions()))
-        known = {name: {} for name in names | parents}
-        for name in table.each:
-            known[name] = {"items": {"properties": {inner: {} for inner in names}}}
-        return self.any_schema(stream, {**known, **properties}, KEYS[stream])
+        tables = self.profile.of_stream(stream)
+        expressions = [e for table in tables for _, e in table.expressions()]
+        names: set[str] = set().union(*(e.names | e.parent_names for e in expressions))
+        known: dict[str, Any] = {name: {} for name in names - {"parent", *self.profile.rules}}
+        inner: dict[str, Any] = {}
+        for name in reversed(max((table.each for table in tables), key=len)):
+            inner = {name: {"items": {"properties": {**known, **inner}}}}
+        return self.any_schema(stream, {**known, **inner, **properties}, KEYS[stream])
 
     @staticmethod
     def any_schema(stream: str, properties: dict[str, Any], keys: list[str]) -> dict[str, Any]:
@@ -120,6 +125,8 @@ class Instance:
     caplog: pytest.LogCaptureFixture
     url: str = ""
     config: dict[str, Any] = field(default_factory=dict)
+    base: dict[str, Any] = field(default_factory=lambda: PLAIN)
+    """What is laid over the default mapping in every run, under the run's own overrides."""
 
     def __post_init__(self) -> None:
         self.ledger = self.folder / "ledger.sqlite"
@@ -135,7 +142,7 @@ class Instance:
     def run(self, messages: Iterable[dict[str, Any] | str], **settings: Any) -> Ended:
         """Run the target in this process; messages, or whole lines, are asked for one by one."""
         overrides = settings.pop("mapping_overrides", None) or {}
-        tables = {**PLAIN["tables"], **overrides.get("tables", {})}
+        tables = {**self.base["tables"], **overrides.get("tables", {})}
         settings["mapping_overrides"] = {**overrides, "tables": tables}
         lines: Any = (m if isinstance(m, str) else f"{json.dumps(m)}\n" for m in messages)
         printed = io.StringIO()
@@ -151,8 +158,13 @@ class Instance:
         return Ended(
             code=code,
             states=[json.loads(line) for line in printed.getvalue().splitlines()],
-            sentences=[r.getMessage() for r in self.caplog.records if r.levelname == "ERROR"],
+            sentences=self.said("ERROR"),
         )
+
+    def said(self, level: str) -> list[str]:
+        """What the last run logged at a level, other libraries' lines left out."""
+        records = [r for r in self.caplog.records if r.name.startswith("target")]
+        return [record.getMessage() for record in records if record.levelname == level]
 
     def rows(self, table: str) -> list[dict[str, str]]:
         """Every row of a table, as stored."""
@@ -164,6 +176,17 @@ class Instance:
         found = {row["correlation_id"].rpartition(":")[2]: row for row in rows}
         assert len(found) == len(rows), f"{table} holds an identifier twice"
         return found
+
+    def by_key(self, table: str) -> dict[str, dict[str, str]]:
+        """The rows of a table by the whole key in their source identifier, each there once."""
+        rows = self.rows(table)
+        found = {row["correlation_id"].split(":", 3)[-1]: row for row in rows}
+        assert len(found) == len(rows), f"{table} holds an identifier twice"
+        return found
+
+    def behave(self, **switches: Any) -> None:
+        """Change how the instance behaves."""
+        self.control("PATCH", "servicenow/behaviours", switches)
 
     def type_in(self, table: str, **values: str) -> str:
         """Insert a row as if by hand; its sys_id."""
@@ -235,10 +258,23 @@ def instance(
         signal.signal(name, handler)
 
 
+@pytest.fixture
+def whole(instance: Instance) -> Instance:
+    """The same, and its runs fill every table of the default mapping."""
+    instance.base = WHOLE
+    return instance
+
+
 @pytest.fixture(scope="session")
 def singer() -> Singer:
-    """Builds messages."""
-    return Singer()
+    """Builds messages for one table a stream."""
+    return Singer(PLAIN)
+
+
+@pytest.fixture(scope="session")
+def sage() -> Singer:
+    """Builds messages for every table of the default mapping."""
+    return Singer(WHOLE)
 
 
 @pytest.fixture(autouse=True)
