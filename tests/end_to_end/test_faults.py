@@ -5,6 +5,7 @@ Each run either ends well or stops with a sentence; in the end every row is ther
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -66,7 +67,7 @@ def test_every_row_arrives_once_and_right_whatever_breaks(
     seed: int,
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text(NO_LATE_COMMITS, encoding="utf-8")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     pair = pair_class(
         small,
         tmp_path,
