@@ -165,8 +165,12 @@ class Loader:
             )
         self._load(table, leaving, None)
 
-    def retry(self, tables: Iterable[Table]) -> None:
-        """Try again what was held in this run, and what earlier runs held or rejected."""
+    def retry(self, tables: Sequence[Table]) -> None:
+        """Try again what was held in this run, and what earlier runs held or rejected.
+
+        Args:
+            tables: those in which rows wait, those pointed at first.
+        """
         waiting = self._ledger.pending()
         by_name = {table.name: table for table in tables}
         again = [
@@ -179,8 +183,17 @@ class Loader:
             return
         logger.info("Trying %d held or rejected rows again", len(again))
         self._ledger.uncount(again)
-        for name, table in by_name.items():
-            payloads = [reject.payload for reject in again if reject.table == name]
+        beside = [
+            table
+            for table in self._profile.tables
+            if table.name not in by_name and any(_feeds(table, other) for other in tables)
+        ]
+        for table in (*beside, *tables):
+            payloads = [
+                reject.payload
+                for reject in again
+                if reject.table == table.name or _feeds(table, by_name[reject.table])
+            ]
             self._load(
                 table,
                 (row for p in payloads for row in render_record(self._profile, table, p)),
@@ -240,6 +253,14 @@ class Loader:
                 f"{rejected} rows were rejected, more than max_rejects ({self._max_rejects}): "
                 "their reasons are in the ledger; mend them or raise max_rejects, and run again"
             )
+
+
+def _feeds(table: Table, other: Table) -> bool:
+    """Whether the records of `other` also make the rows of `table` that its own point at."""
+    return table.name in other.references() and (table.stream, table.each) == (
+        other.stream,
+        other.each,
+    )
 
 
 def _announcement(table: Table, settled: Settled) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from target_servicenow.mapping.expression import MISSING, RecordError
@@ -46,9 +47,8 @@ class RuleSet:
     """Whether a record that no rule fits waits, instead of getting no code."""
     first: list[int] = field(init=False)
     fitting: list[int] = field(init=False)
-    unmapped: list[str] = field(init=False, default_factory=list)
-    """Names of records that no rule fitted, the first few."""
-    unmapped_count: int = field(init=False, default=0)
+    unmapped: dict[str, None] = field(init=False, default_factory=dict)
+    """Names of records that no rule fitted, each once though a record may be tried again."""
 
     def __post_init__(self) -> None:
         """Count from zero."""
@@ -88,19 +88,19 @@ class RuleSet:
             self.fitting[number] += 1
         if fitting:
             self.first[fitting[0]] += 1
-            return
-        self.unmapped_count += 1
-        if len(self.unmapped) < SHOWN:
-            self.unmapped.append(name)
+        else:
+            self.unmapped[name] = None
 
     def remarks(self) -> list[str]:
         """What an administrator should know of the run: records without a code, useless rules."""
         found = []
-        if self.unmapped_count:
-            more = ", ..." if self.unmapped_count > len(self.unmapped) else ""
+        if self.unmapped:
+            shown = [
+                *islice(self.unmapped, SHOWN),
+                *(["..."] if len(self.unmapped) > SHOWN else []),
+            ]
             found.append(
-                f"{self.unmapped_count} records fit no rule of {self.title}: "
-                f"{', '.join(self.unmapped)}{more}"
+                f"{len(self.unmapped)} records fit no rule of {self.title}: {', '.join(shown)}"
             )
         for number, rule in enumerate(self.rules):
             if self.fitting[number] and not self.first[number]:
