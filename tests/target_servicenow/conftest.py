@@ -143,7 +143,7 @@ class Instance:
         """Run the target in this process; messages, or whole lines, are asked for one by one."""
         overrides = settings.pop("mapping_overrides", None) or {}
         tables = {**self.base["tables"], **overrides.get("tables", {})}
-        settings["mapping_overrides"] = {**overrides, "tables": tables}
+        settings["mapping_overrides"] = {**self.base, **overrides, "tables": tables}
         lines: Any = (m if isinstance(m, str) else f"{json.dumps(m)}\n" for m in messages)
         printed = io.StringIO()
         self.caplog.clear()
@@ -251,6 +251,7 @@ def instance(
 ) -> Iterator[Instance]:
     """An empty instance and an empty ledger; handlers of signals as they were, afterwards."""
     handlers = {name: signal.getsignal(name) for name in (signal.SIGINT, signal.SIGTERM)}
+    caplog.set_level("INFO")
     sandbox.clock.set(None)
     sandbox.reset()
     yield Instance(sandbox, tmp_path, caplog)

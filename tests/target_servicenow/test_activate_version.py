@@ -1,0 +1,159 @@
+"""Complete reads (ACTIVATE_VERSION): what they did not bring is set inactive, within a guard."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from conftest import Instance, Singer
+
+
+def vendors(
+    singer: Singer, version: int, numbers: Any, *, company: str = "SAMINC", ends: bool = True
+) -> list[dict[str, Any]]:
+    """A read of vendors under a version, which its end makes complete."""
+    records = [
+        {**singer.vendor(n, CompanyID=company), "version": version, "stream": "APVendors"}
+        for n in numbers
+    ]
+    end = {"type": "ACTIVATE_VERSION", "stream": "APVendors", "version": version}
+    return singer.vendors(*records, *([end] if ends else []))
+
+
+def inactive(instance: Instance) -> set[str]:
+    rows = instance.by_key("proc_vendor")
+    return {key for key, row in rows.items() if row["active"] == "false"}
+
+
+def test_rows_not_seen_are_set_inactive(instance: Instance, singer: Singer) -> None:
+    assert instance.run(vendors(singer, 1, range(20))).code == 0
+    before = instance.by_key("proc_vendor")
+    instance.counted()
+    ended = instance.run([*vendors(singer, 2, range(18)), singer.state({"n": 1})])
+    assert (ended.code, ended.states) == (0, [{"n": 1}])
+    assert inactive(instance) == {"18", "19"}
+    assert instance.written() == (0, 2)
+    after = instance.by_key("proc_vendor")
+    assert {k: after[k] for k in after if k not in {"18", "19"}} == {
+        k: before[k] for k in before if k not in {"18", "19"}
+    }
+    assert after["18"]["name"] == before["18"]["name"]
+    assert instance.counts("proc_vendor") == {"unchanged": 18, "updated": 2}
+    assert instance.outcomes() == [("18", "updated"), ("19", "updated")]
+
+
+def test_a_row_that_comes_back_is_active_again(instance: Instance, singer: Singer) -> None:
+    for version, count in ((1, 20), (2, 18), (3, 20)):
+        assert instance.run(vendors(singer, version, range(count))).code == 0
+    assert inactive(instance) == set()
+
+
+def test_the_guard_stops_and_changes_nothing(instance: Instance, singer: Singer) -> None:
+    assert instance.run(vendors(singer, 1, range(20))).code == 0
+    before = instance.rows("proc_vendor")
+    ended = instance.run([*vendors(singer, 2, range(17)), singer.state({"n": 1})])
+    assert (ended.code, ended.states) == (1, [])
+    assert ended.sentences == [
+        (
+            "3 of 20 rows of proc_vendor (15 %) were not in the complete read, more than "
+            "max_inactive_percent (10): none was changed. If they are really gone, raise the "
+            "setting and run again"
+        )
+    ]
+    assert instance.rows("proc_vendor") == before
+    assert instance.query("SELECT status, message FROM runs WHERE run = 2") == [
+        ("stopped", ended.sentences[0])
+    ]
+    assert instance.run(vendors(singer, 3, range(17)), max_inactive_percent=15).code == 0
+    assert inactive(instance) == {"17", "18", "19"}
+
+
+def test_the_guard_counts_only_rows_that_are_still_active(
+    instance: Instance, singer: Singer
+) -> None:
+    """What went long ago must not add up until every complete read is refused."""
+    for version in range(1, 9):
+        numbers = range(version - 1, 20)
+        assert instance.run(vendors(singer, version, numbers)).code == 0, version
+    assert inactive(instance) == {str(n) for n in range(7)}
+    instance.counted()
+    assert instance.run(vendors(singer, 9, range(7, 20)), max_inactive_percent=0).code == 0
+    assert instance.written() == (0, 0)
+
+
+def test_a_read_that_brings_nothing_changes_nothing(instance: Instance, singer: Singer) -> None:
+    assert instance.run(vendors(singer, 1, range(5))).code == 0
+    assert instance.run(vendors(singer, 2, [])).code == 0
+    assert inactive(instance) == set()
+
+
+def test_a_version_never_seen_does_nothing(instance: Instance, singer: Singer) -> None:
+    assert instance.run(vendors(singer, 1, range(5))).code == 0
+    end = {"type": "ACTIVATE_VERSION", "stream": "APVendors", "version": 77}
+    assert instance.run([*singer.vendors(singer.vendor("new")), end]).code == 0
+    unknown = {"type": "ACTIVATE_VERSION", "stream": "nobody", "version": 1}
+    assert instance.run([*singer.vendors(), unknown]).code == 0
+    assert inactive(instance) == set()
+
+
+def test_other_companies_are_untouched(instance: Instance, singer: Singer) -> None:
+    both = [
+        *vendors(singer, 1, range(20), ends=False),
+        *vendors(singer, 1, range(20, 40), company="OTHER"),
+    ]
+    assert instance.run(both).code == 0
+    assert instance.run(vendors(singer, 2, range(19))).code == 0
+    assert inactive(instance) == {"19"}
+    # The shared part of a name is not a company's name.
+    assert instance.run(vendors(singer, 3, range(40, 42), company="SAM")).code == 0
+    assert inactive(instance) == {"19"}
+
+
+def test_a_read_split_over_two_runs(instance: Instance, singer: Singer) -> None:
+    assert instance.run(vendors(singer, 1, range(20))).code == 0
+    assert instance.run(vendors(singer, 2, range(10), ends=False)).code == 0
+    assert inactive(instance) == set()
+    assert instance.run(vendors(singer, 2, range(10, 19))).code == 0
+    assert inactive(instance) == {"19"}
+
+
+def test_rows_held_or_rejected_were_seen(instance: Instance, singer: Singer) -> None:
+    assert instance.run(vendors(singer, 1, range(20))).code == 0
+    messages = vendors(singer, 2, range(20))
+    messages[1]["record"]["StartDate"] = "soon"
+    messages[2]["record"]["GLAccount"] = "none"
+    assert instance.run(messages).code == 0
+    assert {key: outcome for key, (outcome, _) in instance.rejects().items()} == {
+        "0": "rejected",
+        "1": "held",
+    }
+    assert inactive(instance) == set()
+
+
+def test_a_row_deleted_in_servicenow_is_not_made_anew(instance: Instance, singer: Singer) -> None:
+    assert instance.run(vendors(singer, 1, range(20))).code == 0
+    instance.sandbox.servicenow.reset()
+    assert instance.run(vendors(singer, 2, range(19))).code == 0
+    assert instance.by_key("proc_vendor").keys() == {str(n) for n in range(19)}
+
+
+def test_accounts_too(instance: Instance, singer: Singer) -> None:
+    def read(version: int, count: int) -> list[dict[str, Any]]:
+        records = [
+            {**singer.account(str(n), Status="Active"), "version": version} for n in range(count)
+        ]
+        end = {"type": "ACTIVATE_VERSION", "stream": "GLAccounts", "version": version}
+        return [*singer.accounts(*records), end]
+
+    assert instance.run(read(1, 12)).code == 0
+    assert instance.run(read(2, 11)).code == 0
+    rows = instance.by_source("itfm_gl_accounts")
+    assert {key for key, row in rows.items() if row["active"] == "false"} == {"11"}
+
+
+def test_records_without_a_version_are_not_a_complete_read(
+    instance: Instance, singer: Singer
+) -> None:
+    assert instance.run(singer.vendors(*(singer.vendor(n) for n in range(5)))).code == 0
+    assert instance.run(vendors(singer, 1, range(4)), max_inactive_percent=20).code == 0
+    assert inactive(instance) == {"4"}

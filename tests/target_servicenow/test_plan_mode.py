@@ -1,0 +1,183 @@
+"""Mode plan: says what a run would do, does nothing, and is right about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Instance, Singer
+
+TABLES = (
+    "cmn_cost_center",
+    "itfm_gl_accounts",
+    "proc_vendor",
+    "sn_apo_invoice",
+    "sn_apo_invoice_line",
+)
+
+
+def line(number: int, account: str) -> dict[str, Any]:
+    return {"LineNumber": number, "GLAccount": account, "DistributedAmount": 5}
+
+
+def company(sage: Singer, **vendor: Any) -> list[dict[str, Any]]:
+    """One of everything, and some that wait or are at fault."""
+    lines = [line(1, "6000"), line(2, "9999")]
+    return [
+        *sage.batches(
+            sage.batch(
+                1,
+                {"VendorNumber": "1", "InvoiceDetails": lines},
+                {"VendorNumber": "none", "InvoiceDetails": []},
+            )
+        ),
+        *sage.accounts(
+            *(sage.account(str(n), AccountSegmentCode2=str(n % 3)) for n in range(6000, 6020))
+        ),
+        *sage.vendors(
+            *(sage.vendor(n, GLAccount="6000", **vendor) for n in range(30)),
+            sage.vendor("bad", StartDate="soon"),
+            sage.vendor("long", City="x" * 61),
+            sage.vendor("typed", VendorName="Typed In"),
+            sage.vendor("twice", VendorName="Twice"),
+        ),
+        sage.state({"n": 1}),
+    ]
+
+
+def writes(instance: Instance) -> dict[str, int]:
+    """Requests that write, of either kind, since the counters were reset."""
+    counted = instance.counted()
+    items = {m: counted["batch_items"].get(m, 0) for m in ("POST", "PATCH", "PUT", "DELETE")}
+    return {m: items[m] + counted["by_method"].get(m, 0) * (m != "POST") for m in items}
+
+
+NOTHING = dict.fromkeys(("POST", "PATCH", "PUT", "DELETE"), 0)
+
+
+def fates(instance: Instance) -> dict[str, dict[str, int]]:
+    return {table: instance.counts(table) for table in TABLES}
+
+
+def plan_then_apply(instance: Instance, messages: list[dict[str, Any]]) -> dict[str, Any]:
+    """Plan, look that nothing was done, apply, and compare; what was counted."""
+    before = {table: instance.rows(table) for table in TABLES}
+    kept = "SELECT * FROM records", "SELECT * FROM rejects"
+    known = [instance.query(sql) for sql in kept] if instance.ledger.exists() else [[], []]
+    instance.counted()
+    planned = instance.run(messages, mode="plan")
+    assert (planned.code, planned.states, planned.sentences) == (0, [], [])
+    assert writes(instance) == NOTHING
+    assert {table: instance.rows(table) for table in TABLES} == before
+    assert [instance.query(sql) for sql in kept] == known
+    expected = fates(instance)
+    assert instance.run(messages).code == 0
+    assert fates(instance) == expected
+    return expected
+
+
+def test_a_plan_is_right_about_the_first_load_and_what_follows(
+    whole: Instance, sage: Singer
+) -> None:
+    whole.type_in("proc_vendor", name="typed in")
+    for city in ("Delft", "Gouda"):
+        whole.type_in("proc_vendor", name="TWICE", city=city)
+    first = plan_then_apply(whole, company(sage))
+    assert first == {
+        "cmn_cost_center": {"created": 3},
+        "itfm_gl_accounts": {"created": 20},
+        "proc_vendor": {"created": 30, "adopted": 1, "held": 1, "rejected": 2},
+        "sn_apo_invoice": {"created": 1, "held": 1},
+        "sn_apo_invoice_line": {"created": 1, "held": 1},
+    }
+    second = plan_then_apply(whole, company(sage, City="Delft"))
+    assert second["proc_vendor"] == {"updated": 30, "unchanged": 1, "held": 1, "rejected": 2}
+    assert second["sn_apo_invoice"] == {"unchanged": 1, "held": 1}
+    gone = plan_then_apply(whole, sage.batches(sage.batch(1)))
+    assert gone["sn_apo_invoice"] == {"updated": 1}
+    assert gone["sn_apo_invoice_line"] == {"updated": 1}
+    assert plan_then_apply(whole, []) == {
+        **{table: {} for table in TABLES},
+        "proc_vendor": {"held": 1, "rejected": 2},
+    }
+    modes = whole.query("SELECT mode, status FROM runs ORDER BY run")
+    assert modes == [("plan", "finished"), ("apply", "finished")] * 4
+
+
+def test_a_plan_shows_old_and_new_values(instance: Instance, singer: Singer) -> None:
+    sys_id = instance.type_in("proc_vendor", name="vendor 2", city="Gouda")
+    assert instance.run(singer.vendors(singer.vendor("1", City="Delft", Email="a@b"))).code == 0
+    messages = singer.vendors(
+        singer.vendor("1", City="Hoorn", Email="a@b"),
+        singer.vendor("2", City="Gouda"),
+        singer.vendor("3"),
+        singer.vendor("4", StartDate="soon"),
+    )
+    assert instance.run(messages, mode="plan").code == 0
+    told = [said for said in instance.said("INFO") if "would be" in said]
+    assert told == [
+        "proc_vendor sage300:SAMINC:Vendor:1 would be updated: city 'Delft' -> 'Hoorn'",
+        (
+            "proc_vendor sage300:SAMINC:Vendor:2 would be adopted: name 'vendor 2' -> 'Vendor 2', "
+            "vendor_number '' -> '2', company_code '' -> 'SAMINC', correlation_id '' -> "
+            "'sage300:SAMINC:Vendor:2'"
+        ),
+        "proc_vendor sage300:SAMINC:Vendor:3 would be created",
+    ]
+    kept = instance.query(
+        "SELECT outcome, sys_id, changes FROM outcomes WHERE run = 2 AND outcome = 'updated'"
+    )
+    [(outcome, _, changes)] = kept
+    assert (outcome, changes) == ("updated", '{"city": {"old": "Delft", "new": "Hoorn"}}')
+    adopted = instance.query("SELECT sys_id FROM outcomes WHERE run = 2 AND outcome = 'adopted'")
+    assert adopted == [(sys_id,)]
+    assert any(
+        said.startswith("Plan 2: ") and said.endswith(f"; the ledger is {instance.ledger}")
+        for said in instance.said("INFO")
+    )
+
+
+def test_a_plan_leaves_what_waits_as_it_is(instance: Instance, singer: Singer) -> None:
+    held = singer.batches(singer.batch(1, {"VendorNumber": "5"}))
+    assert instance.run(held).code == 0
+    waiting = instance.rejects()
+    assert instance.run(singer.vendors(singer.vendor("5")), mode="plan").code == 0
+    assert instance.counts("sn_apo_invoice") == {"created": 1}  # it would be
+    assert instance.rejects() == waiting
+    assert instance.rows("sn_apo_invoice") == []
+    assert instance.run(singer.vendors(singer.vendor("5"))).code == 0
+    assert instance.rejects() == {}
+    assert len(instance.rows("sn_apo_invoice")) == 1
+
+
+def test_a_plan_gives_out_no_state_at_checkpoints_either(
+    instance: Instance, singer: Singer
+) -> None:
+    messages = [m for n in range(3) for m in (singer.vendor(n), singer.state({"n": n}))]
+    ended = instance.run([singer.schema("APVendors"), *messages], mode="plan", checkpoint_seconds=0)
+    assert (ended.code, ended.states) == (0, [])
+    assert instance.counts("proc_vendor") == {"created": 3}
+    assert instance.rows("proc_vendor") == []
+
+
+def test_a_plan_of_a_complete_read(instance: Instance, singer: Singer) -> None:
+    def read(version: int, count: int) -> list[dict[str, Any]]:
+        vendors = [{**singer.vendor(n), "version": version} for n in range(count)]
+        end = {"type": "ACTIVATE_VERSION", "stream": "APVendors", "version": version}
+        return [*singer.vendors(*vendors), end]
+
+    assert instance.run(read(1, 20)).code == 0
+    assert instance.run(read(2, 19), mode="plan").code == 0
+    assert instance.counts("proc_vendor") == {"unchanged": 19, "updated": 1}
+    assert {row["active"] for row in instance.rows("proc_vendor")} == {"true"}
+    assert instance.query("SELECT DISTINCT version FROM records") == [(1,)]
+    assert instance.run(read(2, 19)).code == 0
+    assert instance.by_source("proc_vendor")["19"]["active"] == "false"
+
+
+@pytest.mark.parametrize("limit", [1, 2])
+def test_a_plan_heeds_max_rejects(instance: Instance, singer: Singer, limit: int) -> None:
+    bad = [singer.vendor(n, StartDate="soon") for n in range(2)]
+    assert instance.run(singer.vendors(*bad), mode="plan", max_rejects=limit).code == (limit < 2)
