@@ -98,7 +98,8 @@ def _probe(session: Session, tables: Sequence[Table]) -> Iterator[Finding]:
         fields = f"sys_id,{table.source_column}"
         parameters = urlencode({"sysparm_limit": "1", "sysparm_fields": fields}, quote_via=quote)
         address = f"/api/now/table/{quote(table.name, safe='')}?{parameters}"
-        items.append(batch.Item(table.name, "GET", address, counted=True))
+        what = f"reading {table.name}"
+        items.append(batch.Item(table.name, "GET", address, counted=True, what=what))
     what = "reading the mapped tables"
     reply = batch.call(session, items, what=what, repeatable=True) if items else None
     for table in tables:

@@ -59,7 +59,7 @@ def test_an_unknown_table_stops_the_run(instance: Instance, singer: Singer) -> N
     assert (ended.code, ended.states) == (1, [])
     assert ended.sentences == [
         (
-            "ServiceNow fails on reading the mapped tables (Invalid table u_vendors): correct the "
+            "ServiceNow fails on reading u_vendors (Invalid table u_vendors): correct the "
             "table's name in the mapping, or install the application it belongs to"
         )
     ]

@@ -51,6 +51,8 @@ class Item:
     body: dict[str, str] | None = None
     counted: bool = False
     """Ask for the answer's headers too, for the number of rows that match."""
+    what: str = ""
+    """What this item asks, in the user's words, where the whole call's would not tell."""
 
     def payload(self) -> dict[str, Any]:
         """The item as the Batch API takes it."""
@@ -122,9 +124,10 @@ def call(session: Session, items: Sequence[Item], *, what: str, repeatable: bool
             "that the Batch API is active there"
         )
     body = reply.body if isinstance(reply.body, dict) else {}
+    asked = {item.id: item.what or what for item in items}
     return BatchReply(
         items={
-            str(answer.get("id")): _item_reply(answer, what)
+            str(answer.get("id")): _item_reply(answer, asked.get(str(answer.get("id")), what))
             for answer in body.get("serviced_requests") or ()
         },
         unserviced=frozenset(str(name) for name in body.get("unserviced_requests") or ()),
@@ -143,7 +146,11 @@ def _one_by_one(
         waiting.remove(item.id)
         try:
             reply = session.call(
-                item.method, item.url, what=what, json=item.body, repeatable=repeatable
+                item.method,
+                item.url,
+                what=item.what or what,
+                json=item.body,
+                repeatable=repeatable,
             )
         except Refused as refusal:
             answers[item.id] = ItemReply(Verdict(Action.STOP, str(refusal)), 403, None)
