@@ -141,25 +141,30 @@ class Instance:
 
     def run(self, messages: Iterable[dict[str, Any] | str], **settings: Any) -> Ended:
         """Run the target in this process; messages, or whole lines, are asked for one by one."""
+        lines: Any = (m if isinstance(m, str) else f"{json.dumps(m)}\n" for m in messages)
+        code, printed = self._invoke(settings, file_input=lines)
+        states = [json.loads(line) for line in printed.splitlines()]
+        return Ended(code=code, states=states, sentences=self.said("ERROR"))
+
+    def check(self, **settings: Any) -> tuple[int, list[str]]:
+        """What ``--test`` ends with and prints."""
+        code, printed = self._invoke(settings, test=True)
+        return code, printed.splitlines()
+
+    def _invoke(self, settings: dict[str, Any], **options: Any) -> tuple[int, str]:
         overrides = settings.pop("mapping_overrides", None) or {}
         tables = {**self.base["tables"], **overrides.get("tables", {})}
-        settings["mapping_overrides"] = {**self.base, **overrides, "tables": tables}
-        lines: Any = (m if isinstance(m, str) else f"{json.dumps(m)}\n" for m in messages)
+        overrides = {**self.base, **overrides, "tables": tables}
+        config = {**self.config, **settings, "mapping_overrides": overrides}
         printed = io.StringIO()
         self.caplog.clear()
         code = 0
         try:
             with redirect_stdout(printed):
-                TargetServiceNow.invoke(
-                    config=_ConfigInput(config={**self.config, **settings}), file_input=lines
-                )
+                TargetServiceNow.invoke(config=_ConfigInput(config=config), **options)
         except SystemExit as end:
             code = int(end.code or 0)
-        return Ended(
-            code=code,
-            states=[json.loads(line) for line in printed.getvalue().splitlines()],
-            sentences=self.said("ERROR"),
-        )
+        return code, printed.getvalue()
 
     def said(self, level: str) -> list[str]:
         """What the last run logged at a level, other libraries' lines left out."""

@@ -1,0 +1,304 @@
+"""What an instance lacks: found before a run writes, and listed by ``--test``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Instance, Singer
+
+ALL_THERE = "Everything the mapping needs is there, as far as the integration user may see."
+VENDOR = "proc_vendor"
+
+
+def access(table: str, operation: str = "read", column: str = "*", **rule: Any) -> dict[str, Any]:
+    given = {"table": table, "operation": operation, "column": column, **rule}
+    return {"access": [given]}
+
+
+def column(name: str, **changes: Any) -> dict[str, Any]:
+    return {"columns": [{"table": VENDOR, "column": name, **changes}]}
+
+
+def mapped(**columns: Any) -> dict[str, Any]:
+    return {"tables": {VENDOR: {"columns": columns}}}
+
+
+def kept_in(name: str, **more: Any) -> dict[str, Any]:
+    return {"tables": {VENDOR: {"source_column": name, **more}}}
+
+
+def test_an_instance_that_lacks_nothing(whole: Instance) -> None:
+    assert whole.check() == (0, [ALL_THERE])
+    counted = whole.counted()
+    assert (counted["calls"], counted["token_calls"]) == (3, 1)  # two Batch calls
+    assert counted["batch_items"] == {"GET": 8, "POST": 0, "PATCH": 0}
+    assert whole.query("SELECT * FROM runs") == []  # a check is no run
+
+
+NO_SOURCE = (
+    "proc_vendor has no column {} to keep the source identifier in, or hides it: add it there "
+    "(text, 100 characters), or name another one as source_column in mapping_overrides"
+)
+FAULTS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+    "a table closed to web services": (
+        {"no_web_services": [VENDOR]},
+        {},
+        (
+            "ServiceNow refuses reading proc_vendor (User Not Authorized: Failed API level ACL "
+            "Validation): give the integration user the role or access rule it needs"
+        ),
+    ),
+    "a table that shows nothing": (
+        access(VENDOR),
+        {},
+        (
+            "The integration user may not read proc_vendor (1 rows are there and none is shown): "
+            "give it a role that reads the table"
+        ),
+    ),
+    "no source column": ({}, kept_in("u_sage"), NO_SOURCE.format("u_sage")),
+    "a hidden source column": (
+        access(VENDOR, column="correlation_id"),
+        {},
+        NO_SOURCE.format("correlation_id"),
+    ),
+    "a short source column": (
+        {},
+        kept_in("tax_number"),
+        (
+            "proc_vendor.tax_number is to keep source identifiers, so it must be writable and hold "
+            "100 characters (it holds 40): change the column, or source_length in mapping_overrides"
+        ),
+    ),
+    "a source column that was shortened": (
+        column("correlation_id", max_length=32),
+        {},
+        (
+            "proc_vendor.correlation_id is to keep source identifiers, so it must be writable and "
+            "hold 100 characters (it holds 32): change the column, or source_length in "
+            "mapping_overrides"
+        ),
+    ),
+    "a read-only source column": (
+        column("correlation_id", read_only=True),
+        {},
+        (
+            "proc_vendor.correlation_id is to keep source identifiers, so it must be writable and "
+            "hold 100 characters (it holds 100): change the column, or source_length in "
+            "mapping_overrides"
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize(("switches", "overrides", "sentence"), FAULTS.values(), ids=FAULTS)
+def test_what_must_be_changed(
+    instance: Instance,
+    singer: Singer,
+    switches: dict[str, Any],
+    overrides: dict[str, Any],
+    sentence: str,
+) -> None:
+    instance.type_in(VENDOR, name="Someone")
+    before = instance.rows(VENDOR)
+    instance.behave(**switches)
+    assert instance.check(mapping_overrides=overrides) == (
+        1,
+        [
+            f"[must ] {sentence}",
+            "1 things must be changed before a run can write, 0 should be looked at.",
+        ],
+    )
+    messages = [*singer.vendors(singer.vendor("1")), singer.state(1)]
+    ended = instance.run(messages, mapping_overrides=overrides)
+    assert (ended.code, ended.states, ended.sentences) == (1, [], [sentence])
+    assert instance.written() == (0, 0)
+    instance.behave(access=[], no_web_services=[])
+    assert instance.rows(VENDOR) == before
+
+
+def test_a_table_that_is_not_there(instance: Instance) -> None:
+    absent = {
+        "stream": "APVendors",
+        "identity": {"entity": "V", "key": ["VendorNumber"]},
+        "columns": {"name": "VendorName"},
+    }
+    assert instance.check(mapping_overrides={"tables": {"u_absent": absent}}) == (
+        1,
+        [
+            (
+                "[must ] ServiceNow fails on reading u_absent (Invalid table u_absent): "
+                "correct the table's name in the mapping, or install the application it belongs to"
+            ),
+            "1 things must be changed before a run can write, 0 should be looked at.",
+        ],
+    )
+
+
+WARNINGS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+    "absent columns": (
+        {},
+        mapped(u_one="City", u_two="Email"),
+        (
+            "has no column u_one, u_two: what is mapped there is left out; add the columns, or "
+            "take them out with mapping_overrides"
+        ),
+    ),
+    "a read-only column": (
+        column("city", read_only=True),
+        {},
+        "does not let city be written: what is mapped is left out",
+    ),
+    "a mandatory column": (
+        column("tax_number", mandatory=True),
+        {},
+        "wants a value in tax_number, which is not mapped: new rows may be refused",
+    ),
+    "a wrong type": (
+        {},
+        mapped(active={"value": "StartDate", "type": "date"}),
+        "has active as boolean, where the mapping makes a date: such values may be dropped",
+    ),
+    "an amount in a date": (
+        {},
+        mapped(start_date={"value": "CurrencyCode", "type": "decimal"}),
+        (
+            "has start_date as glide_date, where the mapping makes a decimal: such values may be "
+            "dropped"
+        ),
+    ),
+    "an unknown choice": (
+        {
+            "columns": [
+                {
+                    "table": VENDOR,
+                    "column": "vendor_group",
+                    "choices": {"big": "Big", "small": "Small"},
+                }
+            ]
+        },
+        mapped(
+            vendor_group={"value": "GroupCode", "choices": {"B": "big", "M": "mid", "H": "huge"}}
+        ),
+        (
+            "does not know the choice huge, mid of vendor_group: add it to the choice list, or "
+            "change choices in mapping_overrides; unknown choices are dropped"
+        ),
+    ),
+    "a reference to another table": (
+        {},
+        mapped(
+            gl_account=None,
+            u_absent=None,
+            city={"reference": "itfm_gl_accounts", "key": ["GLAccount"]},
+        ),
+        (
+            "has in city no reference, where the mapping points at itfm_gl_accounts: such values "
+            "are dropped"
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize(("switches", "overrides", "said"), WARNINGS.values(), ids=WARNINGS)
+def test_what_should_be_looked_at(
+    instance: Instance,
+    singer: Singer,
+    switches: dict[str, Any],
+    overrides: dict[str, Any],
+    said: str,
+) -> None:
+    instance.behave(**switches)
+    assert instance.check(mapping_overrides=overrides) == (
+        0,
+        [
+            f"[check] proc_vendor {said}",
+            "0 things must be changed before a run can write, 1 should be looked at.",
+        ],
+    )
+    # A run goes on, and says it too, once.
+    messages = [*singer.vendors(), *singer.accounts(), *singer.vendors()]
+    assert instance.run(messages, mapping_overrides=overrides).code == 0
+    assert instance.said("WARNING") == [f"proc_vendor {said}"]
+
+
+@pytest.mark.parametrize("table", ["sys_dictionary", "sys_db_object"])
+def test_a_dictionary_that_is_closed(instance: Instance, singer: Singer, table: str) -> None:
+    instance.behave(**access(table))
+    code, printed = instance.check()
+    assert code == 0
+    if table == "sys_db_object":  # what tables extend is then not known, and not needed here
+        assert printed == [ALL_THERE]
+    else:
+        assert printed == [
+            *(
+                f"[check] The integration user may not read ServiceNow's dictionary of {name}: "
+                "columns, lengths and types show only by what comes back from a write"
+                for name in ("itfm_gl_accounts", "proc_vendor", "sn_apo_invoice")
+            ),
+            "0 things must be changed before a run can write, 3 should be looked at.",
+        ]
+    assert instance.run(singer.vendors(singer.vendor("1"))).code == 0
+    assert instance.by_source(VENDOR).keys() == {"1"}
+
+
+def test_choices_that_cannot_be_read_are_no_fault(instance: Instance) -> None:
+    instance.behave(**access("sys_choice"))
+    assert instance.check() == (0, [ALL_THERE])
+
+
+OPTIONAL = ("cmn_cost_center", "sn_apo_invoice_line")
+
+
+@pytest.mark.parametrize("absent", [(), OPTIONAL[:1], OPTIONAL[1:], OPTIONAL], ids=str)
+def test_optional_tables_are_left_out_where_they_are_not_there(
+    whole: Instance, sage: Singer, absent: tuple[str, ...]
+) -> None:
+    whole.behave(no_web_services=list(absent))
+    lines = [{"LineNumber": 1, "GLAccount": "6000"}]
+    messages = [
+        *sage.accounts(sage.account("6000", AccountSegmentCode2="100")),
+        *sage.batches(sage.batch(1, {"InvoiceDetails": lines})),
+    ]
+    ended = whole.run([*messages, sage.state(1)])
+    assert (ended.code, ended.states) == (0, [1])
+    assert whole.said("WARNING") == []
+    [account] = whole.rows("itfm_gl_accounts")
+    assert len(whole.rows("sn_apo_invoice")) == 1
+    assert len(whole.rows("cmn_cost_center")) == ("cmn_cost_center" not in absent)
+    assert bool(account["cost_center"]) == ("cmn_cost_center" not in absent)
+    found = whole.rows("sn_apo_invoice_line")
+    assert len(found) == ("sn_apo_invoice_line" not in absent)
+    for line in found:
+        assert (line["gl_account"], line["cost_center"]) == (
+            account["sys_id"],
+            account["cost_center"],
+        )
+    left_out = [said for said in whole.said("INFO") if "is optional and left out" in said]
+    assert left_out == [
+        (
+            f"{table} is optional and left out: ServiceNow refuses reading {table} (User "
+            "Not Authorized: Failed API level ACL Validation): give the integration user the role "
+            "or access rule it needs"
+        )
+        for table in absent
+    ]
+    code, printed = whole.check()
+    assert code == 0
+    marks = [line.partition("]")[0] for line in printed[:-1]] if absent else []
+    assert marks == ["[check"] * len(absent)
+    assert whole.rejects() == {}
+
+
+def test_an_instance_that_cannot_be_asked(instance: Instance) -> None:
+    assert instance.check(client_secret="hush-hush") == (1, [])
+    assert instance.said("ERROR") == [
+        (
+            "ServiceNow gives no token: check client_id and client_secret (invalid_client: "
+            "client_id or client_secret is wrong)"
+        )
+    ]
+    assert "hush-hush" not in instance.caplog.text
