@@ -10,10 +10,10 @@ BIN := .venv/bin
 PACKAGES := tap-sage300 target-servicenow sandbox
 MANIFESTS := $(PACKAGES:%=%/pyproject.toml)
 
-.PHONY: demo test lint plugins lock install clean
+.PHONY: demo test bench lint plugins lock install clean
 
 demo: .meltano/installed
-	$(BIN)/python demo.py
+	$(BIN)/python demo.py $(FAULTS:%=--faults %)
 
 test: .meltano/installed
 	$(BIN)/python -m pytest
@@ -22,6 +22,12 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Figures, as ratios within one run; each script says what it holds them against.
+bench: install
+	$(BIN)/python bench/sandbox.py
+	$(BIN)/python bench/tap.py
+	$(BIN)/python bench/target.py
 
 # What is said of the two plugins elsewhere, made anew from their own --about.
 plugins: install

@@ -1,11 +1,13 @@
 """The whole road on the sandbox: load everything, change a little in Sage 300, load again.
 
 Run by ``make demo``. Prints what happened and writes output/demo.json; every figure is taken from
-the target's ledger and from the sandbox's own counters.
+the target's ledger and from the sandbox's own counters. ``--faults FILE`` makes both systems fail
+as the file says; a run that stops is then run again, as a schedule would.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shutil
@@ -17,11 +19,13 @@ from pathlib import Path
 from typing import Any
 
 import requests
+import yaml
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from sage300_servicenow_sandbox import Sandbox, SandboxOptions
+from sage300_servicenow_sandbox.faults import NO_FAULTS, read_plan
 
 ROOT = Path(__file__).parent
 OUTPUT = ROOT / "output"
@@ -45,6 +49,7 @@ STYLE: dict[str, Any] = {
 }
 OUTCOMES = ("created", "adopted", "updated", "unchanged", "held", "rejected")
 OPEN = ("Open", "ReadyToPost")
+MOST_ATTEMPTS = 10
 EDITED_VENDORS, EDITED_ACCOUNTS, POSTED_BATCHES = 7, 3, 2
 
 
@@ -114,37 +119,54 @@ def environment(sandbox: Sandbox) -> dict[str, str]:
     }
 
 
-def run_job(sandbox: Sandbox) -> dict[str, Any]:
+def run_job(console: Console, sandbox: Sandbox) -> dict[str, Any]:
     """Run the job through Meltano; what it did, by the ledger and by the sandbox's counters."""
     sandbox.counters.reset()
+    first_run = _query("SELECT IFNULL(MAX(run), 0) + 1 FROM runs")[0][0] if LEDGER.exists() else 1
     started = time.monotonic()
-    with LOG.open("a", encoding="utf-8") as log:
-        meltano = Path(sys.executable).parent / "meltano"
-        finished = subprocess.run(  # noqa: S603 - our own Meltano
-            [str(meltano), "run", "sage300-to-servicenow"],
-            cwd=ROOT,
-            env=environment(sandbox),
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
+    attempts = MOST_ATTEMPTS if sandbox.faults.plan.rules else 1
+    while not _meltano(sandbox):
+        attempts -= 1
+        if not attempts:
+            tail = "\n".join(LOG.read_text(encoding="utf-8").splitlines()[-15:])
+            sys.exit(f"The run failed. The end of {LOG.relative_to(ROOT)}:\n{tail}")
+        console.print(f"The run stopped: {_last_error()}. Run again.", highlight=False)
     seconds = time.monotonic() - started
-    if finished.returncode:
-        tail = "\n".join(LOG.read_text(encoding="utf-8").splitlines()[-15:])
-        sys.exit(f"The run failed. The end of {LOG.relative_to(ROOT)}:\n{tail}")
     counters = sandbox.counters.snapshot()
     return {
-        "outcomes": _outcomes(),
+        "outcomes": _outcomes(first_run),
         "sage_calls": counters["sage300"]["calls"],
         "servicenow_calls": counters["servicenow"]["calls"],
         "seconds": round(seconds, 1),
     }
 
 
-def _outcomes() -> dict[str, dict[str, int]]:
+def _meltano(sandbox: Sandbox) -> bool:
+    """One run; whether it ended well."""
+    with LOG.open("a", encoding="utf-8") as log:
+        finished = subprocess.run(  # noqa: S603 - our own Meltano
+            [str(Path(sys.executable).parent / "meltano"), "run", "sage300-to-servicenow"],
+            cwd=ROOT,
+            env=environment(sandbox),
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    return finished.returncode == 0
+
+
+def _last_error() -> str:
+    """The sentence that tap or target ended with."""
+    lines = LOG.read_text(encoding="utf-8").splitlines()
+    told = [line for line in lines if "[error" in line and ("tap-" in line or "target-" in line)]
+    return told[-1].partition("]")[2].split(maxsplit=1)[1] if told else "see Meltano's log"
+
+
+def _outcomes(first_run: int) -> dict[str, dict[str, int]]:
     counts = {table: dict.fromkeys(OUTCOMES, 0) for table in TABLES}
     for table, outcome, rows in _query(
-        'SELECT "table", outcome, rows FROM counts WHERE run = (SELECT MAX(run) FROM runs)'
+        f'SELECT "table", outcome, SUM(rows) FROM counts WHERE run >= {first_run}'  # noqa: S608
+        ' GROUP BY "table", outcome'
     ):
         counts.setdefault(table, dict.fromkeys(OUTCOMES, 0))[outcome] = rows
     return counts
@@ -191,10 +213,15 @@ def show_changes(console: Console) -> None:
 
 def main() -> None:
     """Load, change, load again, and say what happened."""
+    parser = argparse.ArgumentParser(description="The whole road on the sandbox.")
+    parser.add_argument("--faults", type=Path, help="a fault plan both systems follow")
+    chosen = parser.parse_args().faults
+    plan = read_plan(yaml.safe_load(chosen.read_text(encoding="utf-8"))) if chosen else NO_FAULTS
     console = Console()
     shutil.rmtree(WORK, ignore_errors=True)
     WORK.mkdir(parents=True)
-    with Sandbox(SandboxOptions(sage_port=0, servicenow_port=0, companies=(COMPANY,))) as sandbox:
+    options = SandboxOptions(sage_port=0, servicenow_port=0, companies=(COMPANY,), faults=plan)
+    with Sandbox(options) as sandbox:
         site = Site(sandbox)
         holdings = {name: len(site.records(name)) for name in ("GLAccounts", "APVendors")}
         console.print(
@@ -202,13 +229,13 @@ def main() -> None:
             f"and {len(site.records('APInvoiceBatches'))} invoice batches, and an empty "
             "ServiceNow, both on this machine. The job runs through Meltano.\n"
         )
-        first = run_job(sandbox)
+        first = run_job(console, sandbox)
         show(console, "First run: everything is new", first)
         console.print("[bold]Meanwhile in Sage 300[/]")
         for line in site.change():
             console.print(f"  {line}", highlight=False, markup=False)
         console.print()
-        second = run_job(sandbox)
+        second = run_job(console, sandbox)
         show(console, "Second run: only what changed is written", second)
         show_changes(console)
     result = OUTPUT / "demo.json"
