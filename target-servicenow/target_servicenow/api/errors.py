@@ -70,7 +70,7 @@ _RULES = (
           "ServiceNow does not accept the credentials for {what}: check client_id and "
           "client_secret (or username and password), and that the integration user is active"),
     _Rule(403, r"Error during insert of", Action.TAKEN,
-          "ServiceNow holds another row in this one's place: {text}"),
+          "ServiceNow does not insert the row (another may stand in its place): {text}"),
     _Rule(403, r"Data Policy Exception|aborted by Business Rule|Error during update of",
           Action.ROW, "ServiceNow refuses the row: {text}"),
     _Rule(403, "", Action.STOP, _PERMISSION),

@@ -34,8 +34,13 @@ def ledger(context: click.Context, path: Path) -> None:
 
     Example: target-servicenow ledger --ledger output/prod.ledger.sqlite runs
     """
+    context.obj = path
+
+
+def _reader(path: Path) -> LedgerReader:
+    """Open the ledger, only once a command runs: its help needs none."""
     try:
-        context.obj = LedgerReader(path)
+        return LedgerReader(path)
     except LedgerError as error:
         raise click.ClickException(str(error)) from None
 
@@ -44,12 +49,12 @@ def ledger(context: click.Context, path: Path) -> None:
 @click.option("--limit", default=20, show_default=True, help="How many runs.")
 @_as_json
 @click.pass_obj
-def runs(reader: LedgerReader, limit: int, *, as_json: bool) -> None:
+def runs(path: Path, limit: int, *, as_json: bool) -> None:
     """The latest runs and what they did to each table.
 
     Example: target-servicenow ledger runs --limit 5
     """
-    found = reader.runs(limit)
+    found = _reader(path).runs(limit)
     if as_json:
         _print_json(found)
         return
@@ -68,11 +73,12 @@ def runs(reader: LedgerReader, limit: int, *, as_json: bool) -> None:
 @click.argument("key")
 @_as_json
 @click.pass_obj
-def explain(reader: LedgerReader, key: str, *, as_json: bool) -> None:
+def explain(path: Path, key: str, *, as_json: bool) -> None:
     """The life of one record, by its source identifier or the end of it.
 
     Example: target-servicenow ledger explain sage300:SAMINC:Vendor:1200
     """
+    reader = _reader(path)
     found = reader.find(key)
     if not found:
         raise click.ClickException(
@@ -88,7 +94,8 @@ def explain(reader: LedgerReader, key: str, *, as_json: bool) -> None:
             f"{story['identifier']} in {story['table']} (sys_id {story['sys_id'] or 'none'})"
         )
         for entry in story["history"]:
-            click.echo(f"  run {entry['run']}, {entry['at']}: {entry['outcome']}")
+            plan = " (plan)" if entry["mode"] == "plan" else ""
+            click.echo(f"  run {entry['run']}{plan}, {entry['at']}: {entry['outcome']}")
             if entry["reason"]:
                 click.echo(f"    {entry['reason']}")
             for column, change in entry["changes"].items():
@@ -101,12 +108,12 @@ def explain(reader: LedgerReader, key: str, *, as_json: bool) -> None:
 @ledger.command()
 @_as_json
 @click.pass_obj
-def rejects(reader: LedgerReader, *, as_json: bool) -> None:
+def rejects(path: Path, *, as_json: bool) -> None:
     """Rows held or rejected that wait for another try, each with its reason.
 
     Example: target-servicenow ledger rejects --json
     """
-    found = reader.rejects()
+    found = _reader(path).rejects()
     if as_json:
         _print_json(found)
         return
@@ -116,12 +123,12 @@ def rejects(reader: LedgerReader, *, as_json: bool) -> None:
 
 @ledger.command()
 @click.pass_obj
-def export(reader: LedgerReader) -> None:
+def export(path: Path) -> None:
     """The rows that wait as Singer messages, to be mended and sent through the target again.
 
     Example: target-servicenow ledger export > waiting.singer
     """
-    for message in reader.messages():
+    for message in _reader(path).messages():
         click.echo(simplejson.dumps(message, use_decimal=True, ensure_ascii=False))
 
 

@@ -57,9 +57,11 @@ class LedgerReader:
         )
 
     def history(self, identifier: str) -> list[dict[str, Any]]:
-        """What was done with one record, oldest first."""
+        """What was done with one record, or planned (`mode`), oldest first."""
         found = self._rows(
-            "SELECT * FROM outcomes WHERE identifier = ? ORDER BY number", identifier
+            "SELECT outcomes.*, mode FROM outcomes JOIN runs USING (run) WHERE identifier = ?"
+            " ORDER BY number",
+            identifier,
         )
         for entry in found:
             entry["changes"] = simplejson.loads(entry["changes"])
