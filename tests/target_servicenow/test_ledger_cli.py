@@ -1,0 +1,298 @@
+"""``target-servicenow ledger``: what was done, why, and what waits."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner
+
+from target_servicenow.target import TargetServiceNow
+
+if TYPE_CHECKING:
+    from click.testing import Result
+    from conftest import Instance, Singer
+
+
+def ledger(instance: Instance, *words: str) -> Result:
+    """Run a command on the instance's ledger."""
+    command = TargetServiceNow.get_singer_command()
+    arguments = ["ledger", "--ledger", str(instance.ledger), *words]
+    return CliRunner().invoke(command, arguments)
+
+
+def said(instance: Instance, *words: str) -> list[str]:
+    """The lines a command prints, its end seen to be good."""
+    ended = ledger(instance, *words)
+    assert (ended.exit_code, ended.stderr) == (0, "")
+    return ended.stdout.splitlines()
+
+
+def data(instance: Instance, *words: str) -> Any:
+    return json.loads("\n".join(said(instance, *words, "--json")))
+
+
+@pytest.fixture
+def used(instance: Instance, singer: Singer) -> Instance:
+    """A ledger of three runs: one that wrote, a plan, one that stopped."""
+    first = [
+        *singer.vendors(singer.vendor("1", City="Delft"), singer.vendor("2", StartDate="soon")),
+        *singer.batches(singer.batch(1, {"VendorNumber": "5", "TaxTotal": 12.9})),
+    ]
+    assert instance.run(first).code == 0
+    assert instance.run(singer.vendors(singer.vendor("1", City="Gouda")), mode="plan").code == 0
+    changed = singer.vendors(singer.vendor("1", City="Gouda"), singer.vendor("3", City="x" * 61))
+    assert instance.run([*changed, "no JSON\n"], checkpoint_seconds=0).code == 1
+    return instance
+
+
+def test_runs(used: Instance) -> None:
+    lines = [line.split() for line in said(used, "runs")]
+    assert lines[0] == [
+        *("run", "started", "status", "mode", "table"),
+        *("created", "adopted", "updated", "unchanged", "held", "rejected"),
+    ]
+    assert [[word for at, word in enumerate(line) if at != 1] for line in lines[1::2]] == [
+        ["3", "stopped", "apply", *"......"],
+        ["2", "finished", "plan", "proc_vendor", *"..1..1"],
+        ["1", "finished", "apply", "proc_vendor", *"1....1"],
+    ]
+    assert " ".join(lines[2]) == (
+        "Line 4 of the input is not JSON: check that what is piped in is a Singer tap's output"
+    )
+    # What waits is tried again in every run, also in one that is a plan.
+    assert lines[4] == lines[6] == ["sn_apo_invoice", *"....1."]
+    assert [line.split()[0] for line in said(used, "runs", "--limit", "1")[1:]] == ["3", "Line"]
+
+
+def test_runs_as_json(used: Instance) -> None:
+    runs = data(used, "runs")
+    assert [(run["run"], run["mode"], run["status"]) for run in runs] == [
+        (3, "apply", "stopped"),
+        (2, "plan", "finished"),
+        (1, "apply", "finished"),
+    ]
+    assert runs[2]["outcomes"]["proc_vendor"] == {
+        **dict.fromkeys(("adopted", "updated", "unchanged", "held"), 0),
+        "created": 1,
+        "rejected": 1,
+    }
+    assert runs[2]["mapping"] == "default"
+    assert runs[2]["calls"] > 0
+    assert runs[2]["started"] <= runs[2]["finished"]
+    assert len(data(used, "runs", "--limit", "2")) == 2
+
+
+def test_explain(used: Instance, singer: Singer) -> None:
+    assert used.run(singer.vendors(singer.vendor("1", City="Hoorn"))).code == 0
+    [row] = used.rows("proc_vendor")
+    lines = said(used, "explain", "1")
+    # The invoice 1:1 ends in the same part.
+    head = lines.index(f"sage300:SAMINC:Vendor:1 in proc_vendor (sys_id {row['sys_id']})")
+    assert lines[0] == "sage300:SAMINC:Invoice:1:1 in sn_apo_invoice (sys_id none)"
+    lines = lines[head:]
+    events = [line.strip() for line in lines if line.startswith("  run")]
+    assert [event.split(", ")[0] for event in events] == ["run 1", "run 2 (plan)", "run 4"]
+    assert [event.rpartition(": ")[2] for event in events] == ["created", "updated", "updated"]
+    assert "    city: '' -> 'Delft'" in lines
+    assert "    city: 'Delft' -> 'Gouda'" in lines
+    assert "    city: 'Delft' -> 'Hoorn'" in lines
+    assert "  last seen in run 4" in lines
+
+
+def test_explain_by_the_whole_identifier(used: Instance) -> None:
+    lines = said(used, "explain", "sage300:SAMINC:Vendor:2")
+    assert lines[0] == "sage300:SAMINC:Vendor:2 in proc_vendor (sys_id none)"
+    assert lines[2] == "    column start_date: 'soon' is not a date"
+    [story] = data(used, "explain", "sage300:SAMINC:Vendor:2")
+    assert (story["table"], story["last_seen"]) == ("proc_vendor", 1)
+    assert [(one["mode"], one["outcome"]) for one in story["history"]] == [
+        ("apply", "rejected"),
+        ("plan", "rejected"),
+    ]
+
+
+def test_explain_tells_what_servicenow_swallowed(instance: Instance, singer: Singer) -> None:
+    overrides = {"tables": {"proc_vendor": {"columns": {"u_absent": "City"}}}}
+    vendor = singer.vendors(singer.vendor("1", City="Delft"))
+    assert instance.run(vendor, mapping_overrides=overrides).code == 0
+    assert "    u_absent: sent 'Delft', stored ''" in said(instance, "explain", "1")
+
+
+@pytest.mark.parametrize("key", ["9", "%", "_", "endor:1", "", "sage300"])
+def test_a_record_the_ledger_does_not_hold(used: Instance, key: str) -> None:
+    ended = ledger(used, "explain", key)
+    assert (ended.exit_code, ended.stdout) == (1, "")
+    assert ended.stderr == (
+        f"Error: The ledger holds no record {key}: give the whole source identifier, such as "
+        "sage300:SAMINC:Vendor:1200, or its last part\n"
+    )
+
+
+def test_rejects(used: Instance) -> None:
+    lines = said(used, "rejects")
+    assert [line.split()[:4] for line in lines] == [
+        ["table", "identifier", "outcome", "run"],
+        ["proc_vendor", "sage300:SAMINC:Vendor:2", "rejected", "1"],
+        ["sn_apo_invoice", "sage300:SAMINC:Invoice:1:1", "held", "1"],
+    ]
+    assert lines[1].endswith("column start_date: 'soon' is not a date")
+    found = data(used, "rejects")
+    assert [(one["stream"], one["outcome"]) for one in found] == [
+        ("APVendors", "rejected"),
+        ("APInvoiceBatches", "held"),
+    ]
+    assert all("payload" not in one for one in found)
+
+
+def test_an_empty_ledger(instance: Instance) -> None:
+    assert instance.run([]).code == 0
+    assert len(said(instance, "rejects")) == 1
+    assert data(instance, "rejects") == []
+    assert said(instance, "export") == []
+    assert [run["outcomes"] for run in data(instance, "runs")] == [{}]
+
+
+def test_export_and_back_through_the_pipe(used: Instance, singer: Singer) -> None:
+    lines = said(used, "export")
+    messages = [json.loads(line) for line in lines]
+    assert [(m["type"], m["stream"]) for m in messages] == [
+        ("SCHEMA", "APInvoiceBatches"),
+        ("RECORD", "APInvoiceBatches"),
+        ("SCHEMA", "APVendors"),
+        ("RECORD", "APVendors"),
+    ]
+    assert messages[2]["key_properties"] == ["CompanyID", "VendorNumber"]
+    assert '"TaxTotal": 12.9' in lines[1]
+    assert messages[3]["record"]["_from_ledger"] is True
+    messages[3]["record"]["StartDate"] = "2026-01-31"
+    ended = used.run([*messages, *singer.vendors(singer.vendor("5"))])
+    assert ended.code == 0
+    assert used.by_source("proc_vendor")["2"]["start_date"] == "2026-01-31"
+    [invoice] = used.rows("sn_apo_invoice")
+    assert invoice["tax_amount"] == "12.9"
+    assert used.rejects() == {}
+    assert said(used, "export") == []
+
+
+def test_a_part_of_a_batch_sent_back_cancels_nothing(whole: Instance, sage: Singer) -> None:
+    """What waits of a batch are some of its entries; the others are not gone."""
+    lines = [{"LineNumber": n, "GLAccount": "6000", "DistributedAmount": 5} for n in (1, 2)]
+    entries = [
+        {"VendorNumber": "1", "InvoiceDetails": lines},
+        {"VendorNumber": "5", "InvoiceDetails": lines},
+        {"VendorNumber": "6", "InvoiceDetails": lines},
+    ]
+    vendor, account = sage.vendors(sage.vendor("1")), sage.accounts(sage.account("6000"))
+    assert whole.run([*vendor, *account, *sage.batches(sage.batch(1, *entries))]).code == 0
+    assert whole.by_key("sn_apo_invoice").keys() == {"1:1"}
+    before = whole.by_key("sn_apo_invoice_line")
+    assert before.keys() == {"1:1:1", "1:1:2"}
+    exported = said(whole, "export")
+    assert len(exported) == 1 + 2 + 4
+
+    blank = {"on_missing_reference": "blank"}
+    assert whole.run([f"{line}\n" for line in exported], **blank).code == 0
+    invoices = whole.by_key("sn_apo_invoice")
+    assert {key: row["state"] for key, row in invoices.items()} == dict.fromkeys(
+        ("1:1", "1:2", "1:3"), "open"
+    )
+    rows = whole.by_key("sn_apo_invoice_line")
+    assert rows.keys() == {f"1:{entry}:{line}" for entry in (1, 2, 3) for line in (1, 2)}
+    assert {row["amount"] for row in rows.values()} == {"5"}
+    assert {key: rows[key] for key in before} == before
+    assert whole.rejects() == {}
+
+
+def test_what_is_rejected_again_can_be_exported_again(instance: Instance, singer: Singer) -> None:
+    bad = singer.vendors(singer.vendor("2", StartDate="soon"))
+    assert instance.run(bad).code == 0
+    first = said(instance, "export")
+    assert instance.run([f"{line}\n" for line in first]).code == 0
+    assert said(instance, "export") == first
+
+
+def test_a_stream_without_a_key_comes_back_as_the_same_row(
+    instance: Instance, singer: Singer
+) -> None:
+    columns = {"n": "string", "d": "glide_date", "correlation_id": "string"}
+    with suppress(ValueError):  # the instance keeps its tables from test to test
+        instance.sandbox.servicenow.define_table("u_loose", columns)
+    properties = {"n": {}, "d": {"type": "string", "format": "date"}}
+    schema = singer.any_schema("u_loose", properties, [])
+    record = singer.record("u_loose", {"n": "1", "d": "soon"})
+    assert instance.run([schema, record], unmapped_streams="passthrough").code == 0
+    exported = [f"{line}\n" for line in said(instance, "export")]
+    assert instance.run(exported, unmapped_streams="passthrough").code == 0
+    assert len(instance.rejects()) == 1
+
+
+def test_reading_while_a_run_writes(used: Instance) -> None:
+    writer = sqlite3.connect(used.ledger, isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    writer.execute(
+        "INSERT INTO runs (started, status, mode, mapping) VALUES ('2026', 'running', 'apply', 'm')"
+    )
+    writer.execute("DELETE FROM rejects")
+    try:
+        assert [run["run"] for run in data(used, "runs")] == [3, 2, 1]
+        assert len(data(used, "rejects")) == 2
+        assert said(used, "explain", "2") != []
+        assert len(said(used, "export")) == 4
+        writer.execute("COMMIT")
+        assert [run["run"] for run in data(used, "runs")] == [4, 3, 2, 1]
+        assert data(used, "rejects") == []
+    finally:
+        writer.close()
+
+
+def test_reading_changes_nothing(used: Instance) -> None:
+    tables = ("runs", "counts", "outcomes", "records", "rejects", "schemas")
+    before = {table: used.query(f"SELECT * FROM {table}") for table in tables}
+    for words in (["runs"], ["explain", "1"], ["rejects"], ["export"]):
+        said(used, *words)
+    assert {table: used.query(f"SELECT * FROM {table}") for table in tables} == before
+
+
+@pytest.mark.parametrize("content", [None, b"", b"notes, and no ledger at all " * 40])
+@pytest.mark.parametrize("words", [["runs"], ["explain", "1"], ["rejects"], ["export"]], ids=str)
+def test_no_ledger(instance: Instance, content: bytes | None, words: list[str]) -> None:
+    if content is not None:
+        instance.ledger.write_bytes(content)
+    ended = ledger(instance, *words)
+    assert (ended.exit_code, ended.stdout) == (1, "")
+    assert "Traceback" not in ended.stderr
+    assert ended.stderr.startswith(f"Error: {instance.ledger} is not a ledger (")
+    assert ended.stderr.endswith("): name the file of the setting ledger_path with --ledger\n")
+    assert ended.stderr.count("\n") == 1
+    assert instance.ledger.exists() == (content is not None)
+
+
+def test_help_shows_an_example_of_each_command(instance: Instance) -> None:
+    for name in ("runs", "explain", "rejects", "export"):
+        shown = CliRunner().invoke(
+            TargetServiceNow.get_singer_command(), ["ledger", name, "--help"]
+        )
+        assert shown.exit_code == 0
+        assert f"Example: target-servicenow ledger {name}" in shown.stdout
+    assert instance.counted()["calls"] == 0
+
+
+def test_old_entries_are_deleted_when_a_run_starts(used: Instance) -> None:
+    with sqlite3.connect(used.ledger) as writer:
+        writer.execute("UPDATE outcomes SET at = '2020-01-01T00:00:00Z' WHERE run = 1")
+    writer.close()
+    before = len(used.query("SELECT * FROM outcomes"))
+    old = len(used.query("SELECT * FROM outcomes WHERE run = 1"))
+    assert used.run([], ledger_keep_days=30).code == 0
+    assert f"{old} entries older than 30 days are deleted from the ledger (ledger_keep_days)" in (
+        used.said("INFO")
+    )
+    runs = {run for (run,) in used.query("SELECT run FROM outcomes")}
+    assert 1 not in runs
+    assert len(used.query("SELECT * FROM outcomes WHERE run < 4")) == before - old
+    assert used.rejects().keys() == {"2", "1"}  # what waits goes on waiting
+    assert len(used.query("SELECT * FROM runs")) == 4

@@ -1,0 +1,152 @@
+"""What ServiceNow drops or alters without a word is told once a column, with its count."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Instance, Singer
+
+VENDOR = "proc_vendor"
+
+
+def mapped(**columns: Any) -> dict[str, Any]:
+    return {"tables": {VENDOR: {"columns": columns}}}
+
+
+def swallowed(instance: Instance) -> dict[str, dict[str, dict[str, str]]]:
+    """By vendor, the columns that came back otherwise."""
+    rows = instance.query(
+        "SELECT identifier, swallowed FROM outcomes WHERE run = (SELECT max(run) FROM runs)"
+    )
+    return {name.rpartition(":")[2]: json.loads(text) for name, text in rows}
+
+
+GROUPS = {"table": VENDOR, "column": "vendor_group", "choices": {"big": "Big"}}
+NOWHERE = "0" * 32
+CASES: dict[str, tuple[dict[str, Any], dict[str, Any], str, dict[str, str]]] = {
+    "an unknown column": (
+        {},
+        mapped(u_absent="City"),
+        "u_absent",
+        {"old": "", "new": "Delft"},
+    ),
+    "a bad choice": (
+        {"columns": [GROUPS]},
+        mapped(vendor_group="City"),
+        "vendor_group",
+        {"old": "", "new": "Delft"},
+    ),
+    "a bad reference": (
+        {},
+        mapped(gl_account={"reference": None, "key": None, "value": f"'{NOWHERE}'"}),
+        "gl_account",
+        {"old": "", "new": NOWHERE},
+    ),
+    "a read-only column": (
+        {"columns": [{"table": VENDOR, "column": "fax", "read_only": True}]},
+        mapped(fax="City"),
+        "fax",
+        {"old": "", "new": "Delft"},
+    ),
+    "a column that may not be written": (
+        {"access": [{"table": VENDOR, "operation": "create", "column": "fax"}]},
+        mapped(fax="City"),
+        "fax",
+        {"old": "", "new": "Delft"},
+    ),
+    "a value of another type": (
+        {},
+        mapped(start_date="City"),
+        "start_date",
+        {"old": "", "new": "Delft"},
+    ),
+    "a business rule": (
+        {"business_rules": [{"table": VENDOR, "action": "set", "column": "fax", "value": "0800"}]},
+        mapped(fax="City"),
+        "fax",
+        {"old": "0800", "new": "Delft"},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_swallowed_is_told_once_a_column(
+    instance: Instance, singer: Singer, case: str
+) -> None:
+    switches, overrides, name, change = CASES[case]
+    instance.behave(**switches)
+    vendors = [singer.vendor(n, City="Delft" if n < 70 else "") for n in range(80)]
+    ended = instance.run([*singer.vendors(*vendors), singer.state(1)], mapping_overrides=overrides)
+    assert (ended.code, ended.states) == (0, [1])
+    assert instance.counts(VENDOR) == {"created": 80}
+    hit = range(80) if name == "gl_account" else range(70)
+    assert swallowed(instance) == {str(n): {name: change} if n in hit else {} for n in range(80)}
+    told = [said for said in instance.said("WARNING") if "otherwise than sent" in said]
+    assert told == [
+        (
+            f"ServiceNow stored proc_vendor.{name} otherwise than sent in {len(hit)} rows; the "
+            "ledger says how"
+        )
+    ]
+
+
+def test_over_long_text_is_told_where_the_dictionary_is_closed(
+    instance: Instance, singer: Singer
+) -> None:
+    hidden = {"table": "sys_dictionary", "operation": "read", "column": "*"}
+    instance.behave(access=[hidden])
+    vendors = [singer.vendor(n, City="x" * (59 + n)) for n in range(4)]
+    assert instance.run(singer.vendors(*vendors)).code == 0
+    assert swallowed(instance) == {
+        "0": {},
+        "1": {},
+        "2": {"city": {"old": "x" * 60, "new": "x" * 61}},
+        "3": {"city": {"old": "x" * 60, "new": "x" * 62}},
+    }
+    assert instance.said("WARNING")[-1] == (
+        "ServiceNow stored proc_vendor.city otherwise than sent in 2 rows; the ledger says how"
+    )
+
+
+def test_over_long_text_that_the_instance_refuses_is_the_rows_fault(
+    instance: Instance, singer: Singer
+) -> None:
+    hidden = {"table": "sys_dictionary", "operation": "read", "column": "*"}
+    instance.behave(access=[hidden], over_long="refuse")
+    vendors = [singer.vendor(n, City="x" * (59 + n)) for n in range(4)]
+    assert instance.run(singer.vendors(*vendors)).code == 0
+    assert instance.by_source(VENDOR).keys() == {"0", "1"}
+    assert instance.rejects() == {
+        n: (
+            "rejected",
+            (
+                "ServiceNow does not insert the row (another may stand in its place): Operation "
+                f"Failed: Error during insert of proc_vendor (Vendor {n})"
+            ),
+        )
+        for n in ("2", "3")
+    }
+
+
+def test_several_columns_and_tables_are_told_each(whole: Instance, sage: Singer) -> None:
+    overrides = {
+        "tables": {
+            VENDOR: {"columns": {"u_one": "City", "u_two": "Email"}},
+            "sn_apo_invoice": {"columns": {"u_three": "PONumber"}},
+        }
+    }
+    messages = [
+        *sage.vendors(*(sage.vendor(n, City="Delft", Email=f"{n}@b") for n in range(3))),
+        *sage.batches(sage.batch(1, {"PONumber": "p"}, {"PONumber": ""})),
+    ]
+    assert whole.run(messages, mapping_overrides=overrides).code == 0
+    told = [said.split()[2:9] for said in whole.said("WARNING") if "otherwise" in said]
+    assert [(words[0], words[5]) for words in told] == [
+        ("proc_vendor.u_one", "3"),
+        ("proc_vendor.u_two", "3"),
+        ("sn_apo_invoice.u_three", "1"),
+    ]
