@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 import click
 import yaml
 
+from .declared import DeclarationError
 from .faults import NO_FAULTS, Plan, read_plan
 from .sage.app import PASSWORD, USER
 from .sage.company import most_accounts
 from .sandbox import Sandbox, SandboxOptions
 from .server import PortTakenError
-from .servicenow.declared import DeclarationError
 from .tls import NoTlsError
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _COMPANY = re.compile(r"[A-Z0-9]{1,6}")
 _DEFAULTS = SandboxOptions()
+_COUNTED = {"APVendors": "vendors", "APInvoiceBatches": "batches", "GLAccounts": "accounts"}
 
 
 @click.group()
@@ -113,7 +114,8 @@ _COUNT = click.IntRange(0)
     "--random-seed",
     type=int,
     default=_DEFAULTS.random_seed,
-    help="Seed of the generated data: the same seed on the same day gives the same company.",
+    help="Seed of the data and of ServiceNow's identifiers: the same seed on the same day gives "
+    "the same company.",
 )
 @click.option(
     "--latency-ms", type=_COUNT, default=_DEFAULTS.latency_ms, help="Delay of every answer."
@@ -157,14 +159,17 @@ def _leave(_signal: int, _frame: FrameType | None) -> None:
 
 
 def _ready_line(sandbox: Sandbox) -> str:
-    companies = "; ".join(
-        f"{company}{' (continued)' if company in sandbox.sage.continued else ''}: "
-        + ", ".join(f"{count} {name}" for name, count in sandbox.sage.counts(company).items())
-        for company in sandbox.sage.companies
-    )
+    companies = "; ".join(_company(sandbox, company) for company in sandbox.sage.companies)
     trust = f" Trust {sandbox.certificate}." if sandbox.certificate else ""
     return (
         f"Ready. Sage 300 at {sandbox.sage_url} (user {USER}, password {PASSWORD}), "
         f"ServiceNow at {sandbox.servicenow_url} (OAuth client sandbox-client, secret "
         f"sandbox-secret).{trust} {companies}. Ctrl-C ends it."
     )
+
+
+def _company(sandbox: Sandbox, company: str) -> str:
+    counts = sandbox.sage.counts(company)
+    said = ", ".join(f"{counts.pop(name)} {noun}" for name, noun in _COUNTED.items())
+    continued = " (continued)" if company in sandbox.sage.continued else ""
+    return f"{company}{continued}: {said} and {len(counts)} other resources"

@@ -12,7 +12,7 @@ import threading
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from sage300_servicenow_sandbox.servicenow.declared import DeclarationError, read_fields
+from sage300_servicenow_sandbox.declared import DeclarationError, read_fields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

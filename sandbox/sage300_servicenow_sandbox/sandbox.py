@@ -36,11 +36,11 @@ if TYPE_CHECKING:
 class SandboxOptions:
     """What a sandbox is made of.
 
-    Port 0 takes any free port. `vendors`, `accounts` (at least one each) and
-    `batches` are per company. `data` is
-    the directory that keeps both databases between runs; None uses a temporary one.
-    `latency_ms` is added to every answer of both systems. `faults` is the plan of faults that
-    both follow, `log_size` how many requests are remembered. With `tls` both serve https.
+    Port 0 takes any free port. `vendors`, `accounts` (at least one each) and `batches` are per
+    company. From `random_seed` the companies are made, and ServiceNow's sys_ids, sessions and
+    tokens. `data` is the directory that keeps both databases between runs; None uses a temporary
+    one. `latency_ms` is added to every answer of both systems. `faults` is the plan of faults
+    that both follow, `log_size` how many requests are remembered. With `tls` both serve https.
     """
 
     host: str = "127.0.0.1"
@@ -104,7 +104,10 @@ class Sandbox:
             self.sage = SageSite(path=databases[SAGE300], clock=self.clock, plans=self._plans())
             started.callback(self.sage.close)
             self.servicenow = ServiceNowApp(
-                path=databases[SERVICENOW], clock=self.clock, counters=self.counters
+                path=databases[SERVICENOW],
+                clock=self.clock,
+                counters=self.counters,
+                random_seed=self.options.random_seed,
             )
             started.callback(self.servicenow.close)
             self._sage_app = SageApp(self.sage)

@@ -51,7 +51,8 @@ def test_the_ready_line_says_all_that_a_client_needs():
     assert "INTEGRATION" in line
     assert "SANDBOX" in line
     assert "sandbox-client" in line
-    assert "SAMLTD: 5 APVendors, 6 APInvoiceBatches, 44 GLAccounts" in line
+    size = "5 vendors, 6 batches, 44 accounts and 8 other resources"
+    assert f" SAMINC: {size}; SAMLTD: {size}. Ctrl-C ends it." in line
     assert "continued" not in line
 
 
@@ -83,8 +84,8 @@ def test_data_are_kept_in_the_directory_and_said_to_be(tmp_path):
         vendors = requests.get(f"{control}sage300/SAMINC/APVendors").json()["records"]
         rows = requests.get(f"{control}servicenow/proc_vendor").json()["rows"]
     assert [vendor["VendorName"] for vendor in vendors][1] == "Kept"
-    assert "SAMINC (continued): 5 APVendors" in line
-    assert "NEW: 50 APVendors" in line
+    assert "SAMINC (continued): 5 vendors, 6 batches, " in line
+    assert "NEW: 50 vendors, " in line
     assert rows == [row]
 
 

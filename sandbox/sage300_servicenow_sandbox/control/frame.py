@@ -8,8 +8,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
+from sage300_servicenow_sandbox.declared import DeclarationError
 from sage300_servicenow_sandbox.faults import NO_FAULTS, read_plan
-from sage300_servicenow_sandbox.servicenow.declared import DeclarationError
 
 from .route import RefusedError, Route
 

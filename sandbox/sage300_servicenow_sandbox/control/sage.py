@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from sage300_servicenow_sandbox.declared import DeclarationError
 from sage300_servicenow_sandbox.sage.edits import WrongStatusError
-from sage300_servicenow_sandbox.servicenow.declared import DeclarationError
 
 from .route import RefusedError, Route
 

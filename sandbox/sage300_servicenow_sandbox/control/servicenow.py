@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from sage300_servicenow_sandbox.servicenow.declared import DeclarationError
+from sage300_servicenow_sandbox.declared import DeclarationError
 from sage300_servicenow_sandbox.servicenow.errors import ApiError
 
 from .route import RefusedError, Route

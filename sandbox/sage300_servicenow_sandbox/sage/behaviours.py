@@ -10,7 +10,7 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final, Literal
 
-from sage300_servicenow_sandbox.servicenow.declared import DeclarationError, read_fields
+from sage300_servicenow_sandbox.declared import DeclarationError, read_fields
 
 Sure = Literal["documented", "measured", "assumed"]
 DateLiterals = Literal["v4", "quoted", "v3"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from string import digits
 from typing import TYPE_CHECKING, Final
 
-from sage300_servicenow_sandbox.servicenow.declared import DeclarationError
+from sage300_servicenow_sandbox.declared import DeclarationError
 
 from .model import Property, RecordType, load_types, read_property
 

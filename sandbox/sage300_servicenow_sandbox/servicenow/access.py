@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sage300_servicenow_sandbox.declared import DeclarationError
 from sage300_servicenow_sandbox.servicenow import errors, sql
-from sage300_servicenow_sandbox.servicenow.declared import DeclarationError
 from sage300_servicenow_sandbox.servicenow.errors import ApiError
 
 if TYPE_CHECKING:

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import re
-import secrets
 import sqlite3
 import threading
 from dataclasses import replace
+from itertools import count
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from werkzeug.wrappers import Request, Response
 
 from sage300_servicenow_sandbox.counters import OAUTH_PATH
-from sage300_servicenow_sandbox.servicenow import dictionary, errors, pages, schema, store
+from sage300_servicenow_sandbox.declared import DeclarationError
+from sage300_servicenow_sandbox.servicenow import (
+    dictionary,
+    errors,
+    identifiers,
+    pages,
+    schema,
+    store,
+)
 from sage300_servicenow_sandbox.servicenow.api import ApiResponse, error_response, make_request
 from sage300_servicenow_sandbox.servicenow.apis import Apis
 from sage300_servicenow_sandbox.servicenow.batch_api import BatchApi
 from sage300_servicenow_sandbox.servicenow.behaviours import Behaviours
-from sage300_servicenow_sandbox.servicenow.declared import DeclarationError
 from sage300_servicenow_sandbox.servicenow.errors import ApiError
 from sage300_servicenow_sandbox.servicenow.oauth import OAuth
 from sage300_servicenow_sandbox.servicenow.rates import Rates
@@ -53,15 +60,20 @@ class ServiceNowApp:
     application user is `integration`, and Basic auth as that user with the password `sandbox`.
     """
 
-    def __init__(self, *, path: Path, clock: Clock, counters: Counters) -> None:
-        """Open the instance kept in the SQLite file at `path`, or create it there."""
+    def __init__(self, *, path: Path, clock: Clock, counters: Counters, random_seed: int) -> None:
+        """Open the instance kept in the SQLite file at `path`, or create it there.
+
+        Its sys_ids, sessions and tokens are made from the seed: the same requests get the same.
+        """
         self._clock = clock
+        self._random_seed = random_seed
         self._schema = schema.load()
-        self._rows = Store(path, self._schema)
-        self._oauth = OAuth(clock)
+        self._rows = Store(path, self._schema, random_seed)
+        self._oauth = OAuth(clock, random_seed)
         self._rates = Rates(clock)
         self._slots = Slots()
         self._sessions = Sessions()
+        self._session_numbers = count(1)
         self._stopping = threading.Event()
         self._batches = BatchApi(self._serve_item, counters, self._stopping.wait)
         # One row's work at a time: Python runs one thread at once in any case, and handing over
@@ -140,13 +152,15 @@ class ServiceNowApp:
             self._become(defined, self._behaviours)
 
     def reset(self) -> None:
-        """Empty the tables, forget the token, and behave as a stock instance again."""
+        """Be as at the start: empty tables, no token, the behaviours of a stock instance."""
         with self._turn:
             with self._rows.transaction() as connection:
                 for table in self._schema.tables.values():
                     store.clear(connection, table)
+                store.count_anew(connection)
             self._become(self._schema, Behaviours())
-        self._oauth.expire()
+        self._session_numbers = count(1)
+        self._oauth.reset()
         self._rates.reset()
         self._batches.reset()
 
@@ -181,7 +195,7 @@ class ServiceNowApp:
         session = http.cookies.get(_SESSION)
         if session:
             return self._within_limits(request, session, behaviours)
-        session = secrets.token_hex(16).upper()
+        session = identifiers.session(self._random_seed, next(self._session_numbers))
         answer = self._within_limits(request, session, behaviours)
         cookie = ("Set-Cookie", f"{_SESSION}={session}; Path=/; HttpOnly")
         return replace(answer, headers=(*answer.headers, cookie))

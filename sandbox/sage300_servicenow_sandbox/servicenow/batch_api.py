@@ -99,27 +99,30 @@ class BatchApi:
         """Return what the items answer, up to where the batch ends.
 
         A row's cost is how long writing it takes at least: `due` is when all rows so far would be
-        done, and what the sandbox's own work took of that is not waited for again.
+        done, in milliseconds from the beginning, and what the sandbox's own work took of that is
+        not waited for again. The times shown are the costs, not the sandbox's own speed.
         """
-        cost = behaviours.row_cost_ms / 1000
         most = _max_output(batch)
-        due = time.monotonic()
-        deadline = due + behaviours.batch_limit_seconds
+        limit = behaviours.batch_limit_seconds * 1000
+        begun = time.monotonic()
+        due = 0.0
         serviced: list[dict[str, Any]] = []
         for sent in items:
-            start = time.monotonic()
             item = _read(batch, sent)
-            due += cost if item.writes else 0
-            if max(start, due) > deadline:
-                self._pause(deadline - start)
-                serviced.append(_shown(item, self._cut_off(item, behaviours), start))
+            cost = behaviours.row_cost_ms if item.writes else 0.0
+            due += cost
+            passed = (time.monotonic() - begun) * 1000
+            if max(passed, due) > limit:
+                self._pause((limit - passed) / 1000)
+                ran = limit - (due - cost)
+                serviced.append(_shown(item, self._cut_off(item, behaviours), min(cost, ran)))
                 break
-            if due > start:
-                self._pause(due - start)
+            if due > passed:
+                self._pause((due - passed) / 1000)
             response = self._answer(item) if item.size <= _MAX_IN else None
             if response is None or len(response.body) > most:
                 break
-            serviced.append(_shown(item, response, start))
+            serviced.append(_shown(item, response, cost))
         return serviced
 
     def _answer(self, item: _Item) -> ApiResponse:
@@ -145,7 +148,7 @@ class BatchApi:
         return cancelled
 
 
-def _shown(item: _Item, response: ApiResponse, start: float) -> dict[str, Any]:
+def _shown(item: _Item, response: ApiResponse, took_ms: float) -> dict[str, Any]:
     headers = () if item.bare else response.headers
     return {
         "id": item.identifier,
@@ -153,7 +156,7 @@ def _shown(item: _Item, response: ApiResponse, start: float) -> dict[str, Any]:
         "status_code": response.status,
         "status_text": HTTPStatus(response.status).phrase,
         "headers": [{"name": name, "value": value} for name, value in headers],
-        "execution_time": round((time.monotonic() - start) * 1000),
+        "execution_time": max(1, round(took_ms)),
     }
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import secrets
 import threading
 from datetime import timedelta
+from hmac import compare_digest
+from itertools import count
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
+from sage300_servicenow_sandbox.servicenow import identifiers
 from sage300_servicenow_sandbox.servicenow.api import json_response
 
 if TYPE_CHECKING:
@@ -25,12 +27,14 @@ _CLIENT_SECRET = "sandbox-secret"  # noqa: S105 (the sandbox's, on purpose in th
 class OAuth:
     """Hands out one token and knows whether it is alive, by the sandbox's clock."""
 
-    def __init__(self, clock: Clock) -> None:
-        """Start without a token."""
+    def __init__(self, clock: Clock, random_seed: int) -> None:
+        """Start without a token; the seed is what tokens are made from."""
         self._clock = clock
+        self._random_seed = random_seed
         self._lock = threading.Lock()
         self._token = ""
         self._expires: datetime | None = None
+        self._numbers = count(1)
 
     def handle(self, content_type: str, body: bytes, behaviours: Behaviours) -> ApiResponse:
         """Answer a token request: the living token with the time it has left, or a new one.
@@ -52,7 +56,7 @@ class OAuth:
         with self._lock:
             now = self._clock.now()
             if self._expires is None or self._expires <= now:
-                self._token = secrets.token_urlsafe(64)
+                self._token = identifiers.token(self._random_seed, next(self._numbers))
                 self._expires = now + timedelta(seconds=behaviours.token_seconds)
             left = int((self._expires - now).total_seconds())
             token = self._token
@@ -70,12 +74,18 @@ class OAuth:
         """Tell whether a bearer token is the living one."""
         with self._lock:
             alive = self._expires is not None and self._clock.now() < self._expires
-            return alive and secrets.compare_digest(token.encode(), self._token.encode())
+            return alive and compare_digest(token.encode(), self._token.encode())
 
     def expire(self) -> None:
         """Let the token die; the next request gets another."""
         with self._lock:
             self._expires = None
+
+    def reset(self) -> None:
+        """Be as at the start: without a token, the next one is the first."""
+        with self._lock:
+            self._expires = None
+            self._numbers = count(1)
 
 
 def _refused(error: str, description: str) -> ApiResponse:

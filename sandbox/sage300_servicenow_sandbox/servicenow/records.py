@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 from sage300_servicenow_sandbox.servicenow import errors, store
 from sage300_servicenow_sandbox.servicenow.columns import canonical, too_long
@@ -48,7 +47,6 @@ class Records:
         _check_writable(table, "Insert")
         now = self._now()
         stamps = {
-            "sys_id": self._own_sys_id(table, values, user) or uuid4().hex,
             "sys_created_on": now,
             "sys_created_by": user,
             "sys_updated_on": now,
@@ -57,7 +55,9 @@ class Records:
         defaults = {name: column.default for name, column in table.columns.items()}
         with self._rows.transaction() as connection:
             sent = self._stored(connection, table, values, "insert")
-            row = self._rules.applied(connection, table, {**defaults, **stamps, **sent})
+            sys_id = self._own_sys_id(table, values, user) or self._rows.new_sys_id(table)
+            new = {**defaults, **stamps, **sent, "sys_id": sys_id}
+            row = self._rules.applied(connection, table, new)
             try:
                 store.insert(connection, table, row)
             except sqlite3.IntegrityError as error:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import NAMESPACE_URL, uuid5
 
+from sage300_servicenow_sandbox.declared import DeclarationError
 from sage300_servicenow_sandbox.servicenow import errors, sql
 from sage300_servicenow_sandbox.servicenow.columns import canonical
-from sage300_servicenow_sandbox.servicenow.declared import DeclarationError
 from sage300_servicenow_sandbox.servicenow.errors import ApiError
 
 if TYPE_CHECKING:

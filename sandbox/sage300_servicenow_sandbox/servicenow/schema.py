@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from sage300_servicenow_sandbox.servicenow.declared import DeclarationError
+from sage300_servicenow_sandbox.declared import DeclarationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

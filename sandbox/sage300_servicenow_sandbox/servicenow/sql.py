@@ -10,8 +10,8 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from sage300_servicenow_sandbox.declared import DeclarationError
 from sage300_servicenow_sandbox.servicenow import columns, encoded_query
-from sage300_servicenow_sandbox.servicenow.declared import DeclarationError
 
 if TYPE_CHECKING:
     import sqlite3

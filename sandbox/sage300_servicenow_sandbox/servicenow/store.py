@@ -6,6 +6,7 @@ import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from sage300_servicenow_sandbox.servicenow import identifiers
 from sage300_servicenow_sandbox.servicenow.columns import ExactSum, compare_numbers
 
 if TYPE_CHECKING:
@@ -24,14 +25,22 @@ class Store:
     The file survives the process but not a power cut: synchronous is off, for speed.
     """
 
-    def __init__(self, path: Path, schema: Schema) -> None:
-        """Open or create the SQLite file at `path` and the tables of `schema` in it."""
+    def __init__(self, path: Path, schema: Schema, random_seed: int) -> None:
+        """Open or create the SQLite file at `path` and the tables of `schema` in it.
+
+        New sys_ids are made from the seed.
+        """
+        self._random_seed = random_seed
         self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self.connection.execute("PRAGMA journal_mode = WAL")
         self.connection.execute("PRAGMA synchronous = OFF")
         self.connection.create_collation("number", compare_numbers)
         self.connection.create_aggregate("exact_sum", 1, ExactSum)
         with self.transaction() as connection:
+            connection.execute("CREATE TABLE IF NOT EXISTS _sys_ids (made INTEGER NOT NULL)")
+            connection.execute(
+                "INSERT INTO _sys_ids SELECT 0 WHERE NOT EXISTS (SELECT * FROM _sys_ids)"
+            )
             for table in schema.tables.values():
                 create(connection, table)
 
@@ -45,6 +54,19 @@ class Store:
             self.connection.execute("ROLLBACK")
             raise
         self.connection.execute("COMMIT")
+
+    def new_sys_id(self, table: Table) -> str:
+        """Make a sys_id for a row of a table, within a transaction.
+
+        The file counts them, so that none comes twice, not even after a restart.
+        """
+        while True:
+            self.connection.execute("UPDATE _sys_ids SET made = made + 1")
+            [made] = self.connection.execute("SELECT made FROM _sys_ids").fetchone()
+            sys_id = identifiers.sys_id(self._random_seed, made)
+            # A caller may have brought it along from another instance of the same seed.
+            if not exists(self.connection, table.name, "sys_id", sys_id):
+                return sys_id
 
     def close(self) -> None:
         """Close the file."""
@@ -84,6 +106,11 @@ def delete(connection: sqlite3.Connection, table: Table, sys_id: str) -> bool:
 def clear(connection: sqlite3.Connection, table: Table) -> None:
     """Remove every row."""
     connection.execute(f'DELETE FROM "{table.name}"')  # noqa: S608
+
+
+def count_anew(connection: sqlite3.Connection) -> None:
+    """Begin with the first sys_id again; the tables have to be empty."""
+    connection.execute("UPDATE _sys_ids SET made = 0")
 
 
 def find(connection: sqlite3.Connection, table: Table, sys_id: str) -> Row | None:

@@ -120,7 +120,9 @@ def counters() -> Counters:
 
 @pytest.fixture
 def instance(tmp_path: Path, clock: Clock, counters: Counters) -> Iterator[Instance]:
-    app = ServiceNowApp(path=tmp_path / "servicenow.sqlite", clock=clock, counters=counters)
+    app = ServiceNowApp(
+        path=tmp_path / "servicenow.sqlite", clock=clock, counters=counters, random_seed=300
+    )
     with _served(app) as url, requests.Session() as session:
         session.auth = ("integration", "sandbox")
         session.headers.update(JSON_HEADERS)

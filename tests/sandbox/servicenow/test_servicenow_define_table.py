@@ -61,7 +61,9 @@ def test_other_instances_do_not_have_it(
     instance, tmp_path: Path, clock: Clock, counters: Counters
 ) -> None:
     instance.app.define_table("u_thing", COLUMNS)
-    other = ServiceNowApp(path=tmp_path / "other.sqlite", clock=clock, counters=counters)
+    other = ServiceNowApp(
+        path=tmp_path / "other.sqlite", clock=clock, counters=counters, random_seed=300
+    )
     try:
         with pytest.raises(KeyError):
             other.rows("u_thing")
