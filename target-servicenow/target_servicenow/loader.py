@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from dataclasses import asdict
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from target_servicenow.api.errors import StopRun
-from target_servicenow.ledger.store import FROM_LEDGER, Entry
+from target_servicenow.ledger.entries import Entry
+from target_servicenow.ledger.store import FROM_LEDGER
 from target_servicenow.mapping.render import (
     Row,
     Unrendered,
@@ -18,6 +18,7 @@ from target_servicenow.mapping.render import (
     parent_prefix,
     render_record,
 )
+from target_servicenow.recorder import Recorder
 from target_servicenow.upsert.gone import gone
 from target_servicenow.upsert.plan import Outcome
 
@@ -27,13 +28,10 @@ if TYPE_CHECKING:
     from target_servicenow.ledger.store import Ledger
     from target_servicenow.mapping.profile import Profile, Table
     from target_servicenow.upsert.apply import Upserter
-    from target_servicenow.upsert.write import Settled
 
 logger = logging.getLogger(__name__)
 
 _MISFIT = "it does not fit its schema"
-_KEPT = {Outcome.HELD, Outcome.REJECTED}
-_CHANGED = {Outcome.CREATED, Outcome.ADOPTED, Outcome.UPDATED}
 
 
 class Loader:
@@ -227,23 +225,11 @@ class Loader:
         if unfit:
             self._ledger.record(unfit)
 
-        def settle(settled: list[Settled]) -> None:
-            self._ledger.record([_entry(table, one, version) for one in settled])
-            for one in settled:
-                self.swallowed.update((table.name, name) for name in one.swallowed)
-                if self._announce and one.outcome in _CHANGED:
-                    logger.info("%s", _announcement(table, one))
-                if one.outcome in _KEPT:
-                    logger.warning(
-                        "%s %s %s: %s",
-                        table.name,
-                        one.decision.row.identifier,
-                        one.outcome.value,
-                        one.reason,
-                    )
-
         if rows:
-            self._upserter.upsert(table, rows, settle)
+            book = Recorder(
+                table, self._ledger, version, swallowed=self.swallowed, announce=self._announce
+            )
+            self._upserter.upsert(table, rows, book)
         self._guard()
 
     def _guard(self) -> None:
@@ -260,32 +246,4 @@ def _feeds(table: Table, other: Table) -> bool:
     return table.name in other.references() and (table.stream, table.each) == (
         other.stream,
         other.each,
-    )
-
-
-def _announcement(table: Table, settled: Settled) -> str:
-    row = settled.decision.row
-    if settled.outcome is Outcome.CREATED:
-        return f"{table.name} {row.identifier} would be created"
-    changes = settled.decision.changes.items()
-    told = ", ".join(f"{name} {change.old!r} -> {change.new!r}" for name, change in changes)
-    return f"{table.name} {row.identifier} would be {settled.outcome.value}: {told}"
-
-
-def _entry(table: Table, settled: Settled, version: int | None) -> Entry:
-    row = settled.decision.row
-    changes = settled.decision.changes
-    return Entry(
-        table=table.name,
-        identifier=row.identifier,
-        outcome=settled.outcome.value,
-        sys_id=settled.sys_id,
-        changes={name: asdict(change) for name, change in changes.items()},
-        swallowed={name: asdict(change) for name, change in settled.swallowed.items()},
-        status=settled.status,
-        attempts=settled.attempts,
-        reason=settled.reason,
-        stream=table.stream,
-        payload=(row.payload or None) if settled.outcome in _KEPT else None,
-        version=version,
     )

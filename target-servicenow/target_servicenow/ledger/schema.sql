@@ -39,6 +39,18 @@ CREATE TABLE IF NOT EXISTS outcomes (
 );
 CREATE INDEX IF NOT EXISTS outcomes_identifier ON outcomes (identifier);
 
+-- Rows on their way: noted before the call that carries them, removed with its outcome. What a run
+-- that was cut off leaves here is looked for by the next run that meets the row.
+CREATE TABLE IF NOT EXISTS sending (
+  "table"    TEXT NOT NULL,
+  identifier TEXT NOT NULL,
+  run        INTEGER NOT NULL REFERENCES runs (run),
+  at         TEXT NOT NULL,
+  outcome    TEXT NOT NULL,  -- what it is to be: created, adopted, updated
+  changes    TEXT NOT NULL,
+  PRIMARY KEY ("table", identifier)
+) WITHOUT ROWID;
+
 -- Every row ever seen: where it is, and the last run it came by.
 CREATE TABLE IF NOT EXISTS records (
   "table"    TEXT NOT NULL,

@@ -7,9 +7,11 @@ import threading
 from collections import Counter
 from datetime import datetime, timedelta, timezone
 from importlib import resources
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import simplejson
+
+from target_servicenow.ledger.entries import Entry, Reject, Sent, as_json, as_text, moment, now
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -27,43 +29,13 @@ _PLAN = """
 CREATE TEMP TABLE records AS SELECT * FROM main.records;
 CREATE UNIQUE INDEX temp.records_key ON records ("table", identifier);
 CREATE TEMP TABLE rejects AS SELECT * FROM main.rejects;
+CREATE TEMP TABLE sending AS SELECT * FROM main.sending WHERE 0;
 """
 """Tables that hide those of the same names for as long as the connection lasts."""
 
 
 class LedgerError(Exception):
     """The ledger cannot be used. The message is one sentence that names the setting."""
-
-
-class Entry(NamedTuple):
-    """A row's fate in a run."""
-
-    table: str
-    identifier: str
-    outcome: str
-    sys_id: str = ""
-    changes: Mapping[str, Mapping[str, str]] = {}
-    swallowed: Mapping[str, Mapping[str, str]] = {}
-    status: int = 0
-    attempts: int = 0
-    reason: str = ""
-    stream: str = ""
-    payload: Mapping[str, Any] | None = None
-    """Kept for rows held or rejected."""
-    version: int | None = None
-    """The Singer version the row came under, for finding what a complete read did not bring."""
-
-
-class Reject(NamedTuple):
-    """A row held or rejected, as it waits for its next try."""
-
-    table: str
-    identifier: str
-    run: int
-    outcome: str
-    reason: str
-    stream: str
-    payload: dict[str, Any]
 
 
 class Ledger:
@@ -111,7 +83,7 @@ class Ledger:
             )
             cursor = self._db.execute(
                 "INSERT INTO runs (started, status, mode, mapping) VALUES (?, 'running', ?, ?)",
-                (_now(), mode, mapping),
+                (now(), mode, mapping),
             )
             self._run = cursor.lastrowid or 0
 
@@ -119,7 +91,7 @@ class Ledger:
         """Delete what was done longer ago than so many days; returns how many entries went."""
         with self._lock, self._db:
             before = datetime.now(timezone.utc) - timedelta(days=keep_days)
-            cursor = self._db.execute("DELETE FROM outcomes WHERE at < ?", (_text(before),))
+            cursor = self._db.execute("DELETE FROM outcomes WHERE at < ?", (as_text(before),))
         return cursor.rowcount
 
     def keep_schema(
@@ -137,28 +109,60 @@ class Ledger:
                 ),
             )
 
+    def sending(self, entries: Iterable[Entry]) -> None:
+        """Note rows that are about to be sent; `record` removes the note."""
+        with self._lock, self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany(
+                "INSERT OR REPLACE INTO sending VALUES (?, ?, ?, ?, ?, ?)",
+                [
+                    (e.table, e.identifier, self._run, now(), e.outcome, as_json(e.changes))
+                    for e in entries
+                ],
+            )
+
+    def unfinished(self, table: str) -> dict[str, Sent]:
+        """The rows of a table that earlier runs were sending when they were cut off."""
+        rows = self._db.execute(
+            "SELECT identifier, run, at, outcome, changes FROM sending"
+            ' WHERE "table" = ? AND run < ?',
+            (table, self._run),
+        )
+        return {
+            identifier: Sent(run, moment(at), outcome, simplejson.loads(changes))
+            for identifier, run, at, outcome, changes in rows
+        }
+
+    def close_unfinished(self, entries: Iterable[Entry], sent: Mapping[str, Sent]) -> None:
+        """Remove such notes; what was written after all counts in the run that wrote it.
+
+        Args:
+            entries: the fate of each row; ``outcome`` empty for one that was not written.
+            sent: their notes by identifier.
+        """
+        with self._lock, self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            for entry in entries:
+                run = sent[entry.identifier].run
+                if entry.outcome:
+                    self._append([entry], run)
+                    self._db.execute(
+                        "INSERT INTO counts VALUES (?, ?, ?, 1)"
+                        " ON CONFLICT DO UPDATE SET rows = rows + 1",
+                        (run, entry.table, entry.outcome),
+                    )
+                self._forget([entry], run)
+
     def record(self, entries: Iterable[Entry]) -> None:
         """Keep the fate of some rows, in one transaction.
 
         A row that was held or rejected before and is settled now leaves the rejects.
         """
         entries = list(entries)
-        now = _now()
         with self._lock, self._db:
             self._db.execute("BEGIN IMMEDIATE")
-            self._db.executemany(
-                'INSERT INTO outcomes (run, at, "table", identifier, sys_id, outcome, changes,'
-                " swallowed, status, attempts, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (
-                        self._run, now, e.table, e.identifier, e.sys_id, e.outcome,
-                        simplejson.dumps(e.changes), simplejson.dumps(e.swallowed), e.status,
-                        e.attempts, e.reason,
-                    )
-                    for e in entries
-                    if e.outcome != "unchanged"
-                ],
-            )  # fmt: skip
+            self._append([entry for entry in entries if entry.outcome != "unchanged"], self._run)
+            self._forget(entries, self._run)
             self._db.executemany(
                 'INSERT INTO records ("table", identifier, sys_id, last_seen, version)'
                 " VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET last_seen = excluded.last_seen,"
@@ -182,6 +186,27 @@ class Ledger:
                 ],
             )  # fmt: skip
             self._count(entries)
+
+    def _append(self, entries: Iterable[Entry], run: int) -> None:
+        at = now()
+        self._db.executemany(
+            'INSERT INTO outcomes (run, at, "table", identifier, sys_id, outcome, changes,'
+            " swallowed, status, attempts, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    run, at, e.table, e.identifier, e.sys_id, e.outcome, as_json(e.changes),
+                    as_json(e.swallowed), e.status, e.attempts, e.reason,
+                )
+                for e in entries
+            ],
+        )  # fmt: skip
+
+    def _forget(self, entries: Iterable[Entry], run: int) -> None:
+        """Remove the notes a run made of rows it was sending."""
+        self._db.executemany(
+            'DELETE FROM sending WHERE "table" = ? AND identifier = ? AND run = ?',
+            [(e.table, e.identifier, run) for e in entries],
+        )
 
     def _count(self, entries: list[Entry]) -> None:
         """A row counts once in a run, with its last fate."""
@@ -255,7 +280,7 @@ class Ledger:
         with self._lock, self._db:
             self._db.execute(
                 "UPDATE runs SET finished = ?, status = ?, calls = ?, message = ? WHERE run = ?",
-                (_now(), status, calls, message, self._run),
+                (now(), status, calls, message, self._run),
             )
 
     def close(self) -> None:
@@ -266,11 +291,3 @@ class Ledger:
 def _company(identifier: str) -> str:
     """Source and company, which every identifier begins with."""
     return ":".join(identifier.split(":")[:2])
-
-
-def _now() -> str:
-    return _text(datetime.now(timezone.utc))
-
-
-def _text(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -8,7 +8,7 @@ import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from target_servicenow.api.table import Found
 from target_servicenow.upsert import adopt, lookup
@@ -47,6 +47,24 @@ class Policy:
     on_long_text: Literal["reject", "truncate"] = "reject"
 
 
+class Book(Protocol):
+    """What is kept of the rows of one table; may be called from any worker."""
+
+    def decided(self, decisions: Sequence[Decision]) -> float:
+        """Rows were looked up, and nothing is sent yet.
+
+        Returns:
+            Seconds to wait before looking again, since a call that an earlier run was cut off in
+            may still be at work on them; 0 when there is none.
+        """
+
+    def sending(self, decisions: Sequence[Decision]) -> None:
+        """Rows are about to be sent."""
+
+    def settled(self, settled: Sequence[Settled]) -> None:
+        """The fate of rows is known."""
+
+
 class Upserter:
     """Upserts rows, table after table, over one session for each worker."""
 
@@ -79,15 +97,13 @@ class Upserter:
         self._honoured: set[str] = set()
         """Tables seen to take the sys_id a create names."""
 
-    def upsert(
-        self, table: Table, rows: Sequence[Row], settle: Callable[[list[Settled]], None]
-    ) -> None:
+    def upsert(self, table: Table, rows: Sequence[Row], book: Book) -> None:
         """Settle every row; of rows with one identifier the last one counts.
 
         Args:
             table: the rows' table.
             rows: any number; references may point at rows settled before.
-            settle: records rows as soon as their fate is known; may be called from any worker.
+            book: keeps what becomes of them, as soon as it is known.
 
         Raises:
             StopRun: the run cannot go on; what was answered until then is settled.
@@ -95,6 +111,15 @@ class Upserter:
         latest = list({row.identifier: row for row in rows}.values())
         ready, settled = self._prepared(table, latest)
         decisions = self._decisions(table, ready)
+        if wait := book.decided(decisions):
+            logger.info(
+                "A run was cut off while it wrote %s: waiting %.0f s for ServiceNow to end that",
+                table.name,
+                wait,
+            )
+            self._sleep(wait)
+            decisions = self._decisions(table, ready)
+            book.decided(decisions)
         writes = []
         for decision in decisions:
             if decision.outcome in _WRITTEN and not self._policy.dry_run:
@@ -112,10 +137,10 @@ class Upserter:
                     found = Found(one.sys_id, row.values)
                     self._references.remember(table.name, row.identifier, found)
             if done:
-                settle(done)
+                book.settled(done)
 
         remember_and_settle(settled)
-        self._write(table, writes, remember_and_settle)
+        self._write(table, writes, book.sending, remember_and_settle)
 
     def leftovers(self, table: Table, kept: Mapping[str, AbstractSet[str]]) -> list[Row]:
         """Rows of records that were read whole, of entries those no longer hold; as `gone`."""
@@ -172,7 +197,11 @@ class Upserter:
         return decisions
 
     def _write(
-        self, table: Table, writes: list[Decision], settle: Callable[[list[Settled]], None]
+        self,
+        table: Table,
+        writes: list[Decision],
+        sending: Callable[[list[Decision]], None],
+        settle: Callable[[list[Settled]], None],
     ) -> None:
         stop = threading.Event()
         pace = self._paces.setdefault(table.name, Pace())
@@ -184,6 +213,7 @@ class Upserter:
                     table,
                     pace=pace,
                     honoured=self._honoured,
+                    sending=sending,
                     settle=settle,
                     stop=stop,
                     sleep=self._sleep,

@@ -107,6 +107,26 @@ def _update(
     )
 
 
+def was_written(
+    table: Table, decision: Decision, outcome: str, changes: Mapping[str, Mapping[str, str]]
+) -> bool:
+    """Whether a row shows that a write of it, of which no answer is known, was carried out.
+
+    Args:
+        table: the row's table.
+        decision: what is to be done about the row as it stands now.
+        outcome: what the write was to make of it.
+        changes: the columns it was to change.
+    """
+    if not decision.sys_id or decision.outcome is Outcome.ADOPTED:
+        return False  # no row carries the identifier
+    if outcome != Outcome.UPDATED:
+        return True
+    due = decision.changes
+    stands = {n: due[n].old if n in due else decision.row.values.get(n, "") for n in changes}
+    return any(same(stands[n], change["new"], table.type_of(n)) for n, change in changes.items())
+
+
 def difference(
     table: Table, current: Mapping[str, str], wanted: Mapping[str, str]
 ) -> dict[str, Change]:

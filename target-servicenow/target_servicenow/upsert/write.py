@@ -73,6 +73,7 @@ class Writer:
         *,
         pace: Pace,
         honoured: set[str],
+        sending: Callable[[list[Decision]], None],
         settle: Callable[[list[Settled]], None],
         stop: threading.Event,
         sleep: Callable[[float], None],
@@ -84,6 +85,7 @@ class Writer:
             table: the rows' table.
             pace: shared by the workers of a run.
             honoured: tables seen to take the sys_id a create names; shared likewise.
+            sending: notes rows before they are sent; called from this worker.
             settle: records rows as soon as their answer is known; called from this worker.
             stop: set by any worker that cannot go on.
             sleep: waits so many seconds.
@@ -92,6 +94,7 @@ class Writer:
         self._table = table
         self._pace = pace
         self._honoured = honoured
+        self._sending = sending
         self._settle = settle
         self._stop = stop
         self._sleep = sleep
@@ -115,6 +118,7 @@ class Writer:
                         f"{self._table.name} after {MAX_ATTEMPTS} attempts: check the instance and "
                         "run again"
                     )
+            self._sending([entry.decision for entry in group])
             try:
                 reply = batch.call(
                     self._session,

@@ -1,0 +1,275 @@
+"""A pipe that can be killed at a moment of choice, and the gateway that knows the moments."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.wrappers import Request, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from conftest import Pair
+
+BIN = Path(sys.executable).parent
+PATIENCE = 60
+"""Seconds after which a pipe that does not end is a failure."""
+
+
+class Gateway:
+    """Between target and instance; tells of every request, and of each write at every point.
+
+    A write is a Batch call with a POST or PATCH in it. Its points, in order: ``sent`` (the
+    instance has not seen it), ``half`` (half of its rows are committed), ``committed`` (all are,
+    and the answer is not sent), ``answered`` (the answer is sent).
+    """
+
+    def __init__(self, upstream: str) -> None:
+        self.url = ""
+        self._upstream = upstream
+        self._under_way = 0
+        self._changed = threading.Condition()
+        self.start(lambda _point: False)
+
+    def start(self, at: Callable[[str], bool], lose: Callable[[], bool] = lambda: False) -> None:
+        """Begin a run: `at` hears each point, and says whether the target is gone by then.
+
+        `lose` says of a write whether the instance is to commit it and drop its answer. It is not
+        asked before a create in the same table was answered: until then the target waits 35 s.
+        """
+        self._at, self._lose = at, lose
+        self._created: set[str] = set()
+        self.writes = 0
+        self.lost = 0
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        self._count(1)
+        try:
+            response = self._answer(Request(environ))
+            response.call_on_close(lambda: self._count(-1))
+        except ConnectionError:
+            self._count(-1)
+            with suppress(OSError):
+                environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+            raise
+        return response(environ, start_response)
+
+    def wait_until_idle(self) -> None:
+        """Return when no request is under way any more."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: not self._under_way, PATIENCE)
+
+    def _count(self, more: int) -> None:
+        with self._changed:
+            self._under_way += more
+            self._changed.notify_all()
+
+    def _answer(self, request: Request) -> Response:
+        self._pass("request")
+        body = request.get_data()
+        items = json.loads(body)["rest_requests"] if request.path.endswith("/batch") else []
+        if all(item["method"] == "GET" for item in items):
+            return self._forward(request, body)
+        tables = {item["url"].split("?")[0].split("/")[4] for item in items}
+        self.writes += 1
+        self._pass("sent")
+        if self._at("half"):
+            half = {"batch_request_id": "half", "rest_requests": items[: (len(items) + 1) // 2]}
+            self._forward(request, json.dumps(half).encode())
+            raise ConnectionError
+        if tables <= self._created and self._lose():
+            self.lost += 1
+            self._faults({"fault": "drop", "side": "servicenow", "path": "batch", "first": 1})
+        response = self._forward(request, body)
+        self._pass("committed")
+        if any(item["method"] == "POST" for item in items):
+            self._created |= tables
+        response.call_on_close(lambda: self._at("answered"))
+        return response
+
+    def _pass(self, point: str) -> None:
+        if self._at(point):
+            raise ConnectionError
+
+    def _faults(self, *rules: dict[str, Any]) -> None:
+        address = f"{self._upstream}/_sandbox/faults"
+        requests.post(address, json={"rules": rules}, timeout=PATIENCE).raise_for_status()
+
+    def _forward(self, request: Request, body: bytes) -> Response:
+        headers = {k: v for k, v in request.headers.items() if k not in {"Host", "Content-Length"}}
+        try:
+            got = requests.request(
+                request.method,
+                f"{self._upstream}{request.full_path.rstrip('?')}",
+                headers=headers,
+                data=body,
+                timeout=PATIENCE,
+            )
+        except requests.ConnectionError:
+            raise ConnectionError from None  # the answer was lost, here as there
+        kept = {k: v for k, v in got.headers.items() if k in {"Content-Type", "X-Total-Count"}}
+        return Response(got.content, got.status_code, headers=kept)
+
+
+class _Quiet(WSGIRequestHandler):
+    def log(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@dataclass
+class Pipe:
+    """``tap-sage300 | target-servicenow`` at work."""
+
+    tap: subprocess.Popen[str]
+    target: subprocess.Popen[str]
+    on_state: Callable[[], None]
+    states: list[dict[str, Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.target.stdout is not None
+        for line in self.target.stdout:
+            if line.endswith("\n"):  # the last one may have been cut by the kill
+                self.states.append(json.loads(line))
+                self.on_state()
+
+    def kill(self, whom: str) -> None:
+        """SIGKILL to ``tap``, ``target`` or ``both``; returns when they are gone."""
+        if whom != "tap":
+            self.target.kill()
+            self.target.wait()
+        if whom != "target":
+            self.tap.kill()
+            self.tap.wait()
+
+    def end(self) -> tuple[int, int]:
+        """Wait for the end; the exit codes of tap and target."""
+        codes = self.tap.wait(PATIENCE), self.target.wait(PATIENCE)
+        self._reader.join()
+        assert self.target.stdout is not None
+        self.target.stdout.close()
+        return codes
+
+
+@dataclass
+class Killable:
+    """A pair whose pipe can be killed, with the state that Meltano would keep."""
+
+    pair: Pair
+    gateway: Gateway
+    state: dict[str, Any] | None = None
+    killed: list[str] = field(default_factory=list)
+    """The points at which something was killed, one for each kill."""
+
+    def run(
+        self,
+        point: str = "",
+        nth: int = 1,
+        *,
+        whom: str = "both",
+        after: float = 0.0,
+        lose: Callable[[], bool] = lambda: False,
+    ) -> tuple[int, int]:
+        """Run the pipe from the last state, killed when `point` comes for the `nth` time.
+
+        Points: the gateway's, ``request`` (any request), ``recorded`` (an outcome stands in the
+        ledger) and ``state`` (a state was given out). `after` seconds pass before the kill.
+        """
+        ready, turn, met = threading.Event(), threading.Lock(), [0]
+
+        def at(name: str) -> bool:
+            with turn:
+                if name != point or met[0] >= nth:
+                    return met[0] >= nth and whom != "tap"
+                met[0] += 1
+                if met[0] < nth:
+                    return False
+                ready.wait(PATIENCE)
+                time.sleep(after)
+                pipe.kill(whom)
+                self.killed.append(point)
+                return whom != "tap"
+
+        self.gateway.start(at, lose)
+        before = self.recorded()
+        pipe = self._start(lambda: at("state") and None)
+        ready.set()
+        if point == "recorded":
+            while pipe.target.poll() is None and self.killed[-1:] != [point]:
+                if self.recorded() > before:
+                    at(point)
+                time.sleep(0.002)
+        codes = pipe.end()
+        self.state = pipe.states[-1] if pipe.states else self.state
+        # No call outlives the run here, so the next one need not wait until 35 s have passed.
+        self.gateway.wait_until_idle()
+        with suppress(sqlite3.OperationalError), closing(sqlite3.connect(self._path)) as ledger:
+            ledger.execute("UPDATE sending SET at = '2000-01-01T00:00:00Z'")
+            ledger.commit()
+        return codes
+
+    @property
+    def _path(self) -> Path:
+        return Path(self.pair.target["ledger_path"])
+
+    def recorded(self) -> int:
+        """Outcomes in the ledger."""
+        with suppress(sqlite3.OperationalError):
+            [(number,)] = self.ledger("SELECT count(*) FROM outcomes")
+            return int(number)
+        return 0  # there is no ledger yet
+
+    def ledger(self, sql: str) -> list[tuple[Any, ...]]:
+        """Rows of the ledger."""
+        with closing(sqlite3.connect(f"{self._path.as_uri()}?mode=ro", uri=True)) as ledger:
+            return ledger.execute(sql).fetchall()
+
+    def _start(self, on_state: Callable[[], None]) -> Pipe:
+        pair = self.pair
+        asked = [str(BIN / "tap-sage300"), "--config", pair._file("tap.json", pair.tap)]
+        if self.state is not None:
+            asked += ["--state", pair._file("state.json", self.state)]
+        config = pair._file("target.json", {**pair.target, "instance_url": self.gateway.url})
+        with (pair.folder / "errors.log").open("a", encoding="utf-8") as log:
+            tap = subprocess.Popen(asked, stdout=subprocess.PIPE, stderr=log, encoding="utf-8")
+            target = subprocess.Popen(
+                [str(BIN / "target-servicenow"), "--config", config],
+                stdin=tap.stdout,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                encoding="utf-8",
+            )
+        assert tap.stdout is not None
+        tap.stdout.close()
+        return Pipe(tap, target, on_state)
+
+
+@pytest.fixture
+def killable(sandbox: Any, tmp_path: Path, pair_class: type[Pair]) -> Iterator[Killable]:
+    """An empty instance behind a gateway; state is given out with every page."""
+    gateway = Gateway(sandbox.servicenow_url)
+    server = make_server("127.0.0.1", 0, gateway, threaded=True, request_handler=_Quiet)
+    gateway.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    pair = pair_class(sandbox, tmp_path, target={"checkpoint_seconds": 0, "max_retries": 3})
+    yield Killable(pair, gateway)
+    server.shutdown()
+    thread.join()
+    server.server_close()
