@@ -177,10 +177,12 @@ class TargetServiceNow(CommandLineTarget):
         self._checked |= names
 
     def _add_passthrough(self, table: Table) -> None:
-        """Take in a table that no mapping names."""
+        """Take in a table that no mapping names, anew when its stream's schema changes."""
         self._passthrough[table.stream] = table
+        self._checked.discard(table.name)
         report = preflight.inspect(self._sessions[0], [table])
-        self._report.findings.extend(report.findings)
+        others = [one for one in self._report.findings if one.table != table.name]
+        self._report.findings[:] = [*others, *report.findings]
         self._report.definitions.update(report.definitions)
 
     @override

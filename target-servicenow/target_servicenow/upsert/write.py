@@ -128,7 +128,7 @@ class Writer:
                 )
             except UnknownOutcomeError:
                 self._pace.cut_short()
-                self._await_commit(sent_at)
+                self._await_commit(group, sent_at)
                 pending.extend(self._look_again(group))
                 continue
             if reply.too_large:
@@ -193,7 +193,7 @@ class Writer:
         moved = [replace(e, refusal=a.verdict.sentence) for e, a in answers[Action.GONE]]
         moved += [replace(e, refusal=a.verdict.sentence) for e, a in answers[Action.TAKEN]]
         if unknown:
-            self._await_commit(sent_at)
+            self._await_commit(unknown, sent_at)
         return unserviced + again + self._look_again(unknown + moved)
 
     def _stored(self, entry: _Pending, answer: batch.ItemReply) -> Settled:
@@ -246,9 +246,10 @@ class Writer:
             reason=reason,
         )
 
-    def _await_commit(self, sent_at: float) -> None:
+    def _await_commit(self, entries: Sequence[_Pending], sent_at: float) -> None:
         """Where ServiceNow chooses the sys_id, nothing but time rules out a create on its way."""
-        if self._table.name not in self._honoured:
+        creates = any(not entry.decision.sys_id for entry in entries)
+        if creates and self._table.name not in self._honoured:
             self._sleep(max(0.0, COMMIT_SECONDS - (time.monotonic() - sent_at)))
 
     def _look_again(self, entries: list[_Pending]) -> list[_Pending]:
