@@ -1,0 +1,142 @@
+"""Where the Batch API is refused: the same rows by single calls, lost answers included."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Instance, Singer
+
+CLOSED = {"fault": "error", "side": "servicenow", "path": "/batch", "status": 403}
+TABLES = ("itfm_gl_accounts", "proc_vendor", "sn_apo_invoice", "sn_apo_invoice_line")
+
+
+def follow(instance: Instance, *rules: dict[str, Any]) -> None:
+    """Follow a fault plan from its beginning."""
+    instance.control("POST", "faults", {"rules": list(rules)})
+
+
+def struck(instance: Instance) -> list[int]:
+    """How often each rule of the fault plan struck."""
+    return [rule["struck"] for rule in instance.control("GET", "faults")["rules"]]
+
+
+def company(sage: Singer, city: str = "Delft") -> list[dict[str, Any]]:
+    lines = [{"LineNumber": n, "GLAccount": "6000", "DistributedAmount": 5} for n in (1, 2)]
+    return [
+        *sage.accounts(sage.account("6000"), sage.account("7000")),
+        *sage.vendors(*(sage.vendor(n, City=city, GLAccount="6000") for n in range(12))),
+        *sage.batches(sage.batch(1, {"VendorNumber": "3", "InvoiceDetails": lines})),
+        sage.state({"n": 1}),
+    ]
+
+
+def content(instance: Instance) -> dict[str, Any]:
+    """The rows less what ServiceNow stamps on them."""
+    return {
+        table: {
+            key: {name: value for name, value in row.items() if not name.startswith("sys_")}
+            for key, row in instance.by_key(table).items()
+        }
+        for table in TABLES
+    }
+
+
+@pytest.mark.parametrize("status", [403, 404])
+@pytest.mark.parametrize("workers", [1, 3])
+def test_the_same_rows(whole: Instance, sage: Singer, status: int, workers: int) -> None:
+    assert whole.run(company(sage)).code == 0
+    expected = content(whole)
+    whole.sandbox.reset()
+    whole.ledger.unlink()
+
+    follow(whole, {**CLOSED, "status": status})
+    ended = whole.run(company(sage), workers=workers)
+    assert (ended.code, ended.states) == (0, [{"n": 1}])
+    assert content(whole) == expected
+    counted = whole.counted()
+    assert counted["batch_items"] == {"GET": 0, "POST": 0, "PATCH": 0}
+    assert counted["by_method"]["POST"] == 1 + struck(whole)[0] + 2 + 12 + 1 + 2  # token first
+    assert struck(whole)[0] <= workers
+    warned = [said for said in whole.said("WARNING") if said.endswith("a call for each row")]
+    assert len(warned) == struck(whole)[0]
+
+    assert whole.run(company(sage, "Gouda")).code == 0
+    assert whole.counted()["by_method"]["PATCH"] == 12
+    assert {row["city"] for row in whole.rows("proc_vendor")} == {"Gouda"}
+    assert whole.run(company(sage, "Gouda")).code == 0
+    counted = whole.counted()["by_method"]
+    assert ("PATCH" in counted, counted["POST"]) == (False, 2)  # the token, and the Batch API
+
+
+def test_what_is_gone_and_the_checks_beforehand(whole: Instance, sage: Singer) -> None:
+    follow(whole, CLOSED)
+    assert whole.run(company(sage)).code == 0
+    assert whole.check()[0] == 0
+    assert whole.run(sage.batches(sage.batch(1))).code == 0
+    assert whole.by_key("sn_apo_invoice")["1:1"]["state"] == "cancelled"
+    whole.behave(access=[{"table": "proc_vendor", "operation": "read", "column": "*"}])
+    code, printed = whole.check()
+    assert code == 1
+    assert printed[0] == (
+        "[must ] The integration user may not read proc_vendor (12 rows are there and none is "
+        "shown): give it a role that reads the table"
+    )
+
+
+@pytest.mark.parametrize("fault", ["drop", "cut", "unparsable", "html", "error"])
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+def test_an_answer_that_is_lost(
+    instance: Instance, singer: Singer, fault: str, method: str
+) -> None:
+    """The write was done; it is found, and not done again."""
+    if method == "PATCH":
+        assert instance.run(singer.vendors(*(singer.vendor(n) for n in range(4)))).code == 0
+    lost = {"fault": fault, "method": method, "path": "table/proc_vendor", "nth": 3}
+    if fault in {"html", "error"}:
+        lost["commit"] = True
+    follow(instance, CLOSED, lost)
+    vendors = [singer.vendor(n, City="Delft") for n in range(4)]
+    assert instance.run([*singer.vendors(*vendors), singer.state(1)], workers=1).states == [1]
+    assert struck(instance) == [1, 1]
+    rows = instance.by_source("proc_vendor")
+    assert {name: row["city"] for name, row in rows.items()} == {str(n): "Delft" for n in range(4)}
+    outcome = "created" if method == "POST" else "updated"
+    assert instance.counts("proc_vendor") == {outcome: 4}
+    mods = {row["sys_mod_count"] for row in rows.values()}
+    assert mods == ({"0"} if method == "POST" else {"1"})
+    lost_answers = instance.query(
+        "SELECT identifier FROM outcomes WHERE reason = 'the answer was lost; the row was found "
+        "afterwards'"
+    )
+    assert lost_answers == [("sage300:SAMINC:Vendor:2",)]
+
+
+def test_a_right_that_is_missing_stops_the_run(instance: Instance, singer: Singer) -> None:
+    follow(instance, CLOSED)
+    instance.behave(access=[{"table": "proc_vendor", "operation": "create", "column": "*"}])
+    ended = instance.run([*singer.vendors(*(singer.vendor(n) for n in range(9))), singer.state(1)])
+    assert (ended.code, ended.states) == (1, [])
+    assert ended.sentences == [
+        (
+            "ServiceNow refuses writing proc_vendor (Operation Failed: ACL Exception Insert Failed "
+            "due to security constraints): give the integration user the role or access rule it "
+            "needs"
+        )
+    ]
+    assert instance.rows("proc_vendor") == []
+
+
+@pytest.mark.parametrize("closed", [False, True], ids=["batch", "single"])
+def test_a_row_too_large_is_its_own_fault(
+    instance: Instance, singer: Singer, *, closed: bool
+) -> None:
+    instance.behave(access=[{"table": "sys_dictionary", "operation": "read", "column": "*"}])
+    follow(instance, *([CLOSED] if closed else []))
+    vendors = [singer.vendor(n, City="x" * (11_000_000 if n == 2 else 5)) for n in range(4)]
+    ended = instance.run([*singer.vendors(*vendors), singer.state(1)])
+    assert (ended.code, ended.states) == (0, [1])
+    assert instance.by_source("proc_vendor").keys() == {"0", "1", "3"}
+    assert instance.rejects() == {"2": ("rejected", "the row is too large for the instance")}

@@ -1,0 +1,87 @@
+"""Records of several rows that do not fit their schema: each row is rejected, none is stale."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from conftest import Instance, Singer
+
+
+def batches(sage: Singer, *records: dict[str, Any]) -> list[dict[str, Any]]:
+    schema = sage.schema("APInvoiceBatches", Description={"type": ["string", "null"]})
+    return [schema, *records]
+
+
+def lines(*numbers: int) -> list[dict[str, Any]]:
+    return [{"LineNumber": number, "DistributedAmount": 5} for number in numbers]
+
+
+def test_every_row_of_a_misfit_is_rejected_and_forgotten_with_its_next_version(
+    whole: Instance, sage: Singer
+) -> None:
+    entries = [{"InvoiceDetails": lines(1, 2)}, {"InvoiceDetails": lines(1)}]
+    bad = sage.batch(1, *entries, Description=7)
+    good = sage.batch(2, {"InvoiceDetails": lines(1)}, Description="fits")
+    ended = whole.run([*batches(sage, bad, good), sage.state(1)], validate_records=True)
+    assert (ended.code, ended.states) == (0, [1])
+    assert whole.by_key("sn_apo_invoice").keys() == {"2:1"}
+    waiting = whole.query("SELECT identifier, reason FROM rejects ORDER BY identifier")
+    assert [name.split(":", 3)[-1] for name, _ in waiting] == [
+        *("1:1", "1:2"),
+        *("1:1:1", "1:1:2", "1:2:1"),
+    ]
+    assert {reason for _, reason in waiting} == {
+        "it does not fit its schema: data.Description must be string or null"
+    }
+    mended = sage.batch(1, entries[0], Description="fits")
+    assert whole.run(batches(sage, mended), validate_records=True).code == 0
+    assert whole.by_key("sn_apo_invoice").keys() == {"1:1", "2:1"}
+    assert whole.rejects() == {}
+    before = {t: whole.rows(t) for t in ("sn_apo_invoice", "sn_apo_invoice_line")}
+    assert whole.run([]).code == 0  # nothing of the misfit comes back
+    assert {t: whole.rows(t) for t in before} == before
+
+
+def test_a_misfit_changes_nothing_that_is_there(whole: Instance, sage: Singer) -> None:
+    good = sage.batch(1, {"InvoiceDetails": lines(1)}, {"InvoiceDetails": []})
+    assert whole.run(batches(sage, good), validate_records=True).code == 0
+    before = whole.rows("sn_apo_invoice")
+    bad = sage.batch(1, Description=7)
+    assert whole.run(batches(sage, bad), validate_records=True).code == 0
+    assert whole.rows("sn_apo_invoice") == before
+    assert {outcome for outcome, _ in whole.rejects().values()} == {"rejected"}
+    assert whole.run(batches(sage, good), validate_records=True).code == 0
+    assert whole.rejects() == {}
+
+
+def test_a_misfit_without_a_key_is_kept_apart(instance: Instance, singer: Singer) -> None:
+    schema = singer.schema("APVendors", VendorNumber={"type": "string"})
+    bad = [singer.vendor(None, City=city) for city in ("Delft", "Gouda")]
+    ended = instance.run([schema, *bad, singer.vendor("1")], validate_records=True)
+    assert ended.code == 0
+    assert len(instance.query("SELECT DISTINCT identifier FROM rejects")) == 2
+    assert instance.by_source("proc_vendor").keys() == {"1"}
+
+
+def test_max_rejects_counts_misfits(instance: Instance, singer: Singer) -> None:
+    schema = singer.schema("APVendors", City={"type": "string"})
+    bad = [singer.vendor(n, City=7) for n in range(3)]
+    messages = [schema, *bad, singer.state(1)]
+    ended = instance.run(messages, validate_records=True, max_rejects=2)
+    assert (ended.code, ended.states) == (1, [])
+    assert ended.sentences == [
+        (
+            "3 rows were rejected, more than max_rejects (2): their reasons are in the ledger; "
+            "mend them or raise max_rejects, and run again"
+        )
+    ]
+    assert instance.run(messages, validate_records=True, max_rejects=3).states == [1]
+
+
+def test_records_are_not_held_against_their_schema_unless_asked(
+    instance: Instance, singer: Singer
+) -> None:
+    schema = singer.schema("APVendors", City={"type": "integer"})
+    assert instance.run([schema, singer.vendor("1", City="Delft")]).code == 0
+    assert instance.by_source("proc_vendor")["1"]["city"] == "Delft"
