@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
+from werkzeug.exceptions import ClientDisconnected
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
@@ -60,11 +61,11 @@ class Gateway:
         try:
             response = self._answer(Request(environ))
             response.call_on_close(lambda: self._count(-1))
-        except ConnectionError:
+        except (ConnectionError, ClientDisconnected):  # the latter was killed as it spoke
             self._count(-1)
             with suppress(OSError):
                 environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
-            raise
+            raise ConnectionError from None
         return response(environ, start_response)
 
     def wait_until_idle(self) -> None:
