@@ -1,0 +1,138 @@
+"""What both benchmarks need: a sandbox of a given size, and what a command cost."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import requests
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+BIN = Path(sys.executable).parent
+MEBIBYTE = 2**20
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a command took: seconds on the wall, of processor time, and bytes at the peak."""
+
+    wall: float
+    processor: float
+    peak: int
+
+
+@dataclass(frozen=True)
+class Systems:
+    """A sandbox in a process of its own."""
+
+    sage: str
+    servicenow: str
+
+    def control(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        """A control endpoint."""
+        answer = requests.request(
+            method, f"{self.servicenow}/_sandbox/{path}", json=body, timeout=600
+        )
+        answer.raise_for_status()
+        return answer.json()
+
+    def tap(self, folder: Path, **settings: Any) -> list[str | Path]:
+        """The tap's command line for these systems."""
+        config = {
+            "api_url": self.sage,
+            "companies": ["SAMINC"],
+            "username": "INTEGRATION",
+            "password": "SANDBOX",
+            "min_call_interval_ms": 0,
+            "max_calls_per_run": 100_000,
+            **settings,
+        }
+        return [BIN / "tap-sage300", "--config", written(folder / "tap.json", config)]
+
+    def target(self, folder: Path, **settings: Any) -> list[str | Path]:
+        """The target's command line for these systems."""
+        config = {
+            "instance_url": self.servicenow,
+            "client_id": "sandbox-client",
+            "client_secret": "sandbox-secret",
+            "ledger_path": str(folder / "ledger.sqlite"),
+            **settings,
+        }
+        return [BIN / "target-servicenow", "--config", written(folder / "target.json", config)]
+
+
+def written(path: Path, content: Any) -> Path:
+    """The path of a file with that content."""
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return path
+
+
+@contextmanager
+def systems(**sizes: int) -> Iterator[Systems]:
+    """A running sandbox; the names are those of the options of ``sandbox up``."""
+    options = [f"--{name.replace('_', '-')}={value}" for name, value in sizes.items()]
+    command: list[str | Path] = [
+        BIN / "sandbox",
+        "up",
+        "--sage-port=0",
+        "--servicenow-port=0",
+        *options,
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8") as process:
+        assert process.stdout is not None  # noqa: S101 - it was asked for
+        try:
+            sage, servicenow = re.findall(r"http://[^\s,]+", process.stdout.readline())
+            yield Systems(sage, servicenow)
+        finally:
+            process.terminate()
+
+
+def cost(
+    command: Sequence[str | Path], *, reads: Path | None = None, writes: Path | None = None
+) -> Cost:
+    """Run a command and say what it cost.
+
+    Raises:
+        CalledProcessError: it failed.
+    """
+    with (
+        (reads or Path(os.devnull)).open("rb") as stdin,
+        (writes or Path(os.devnull)).open("wb") as stdout,
+    ):
+        started = time.perf_counter()
+        process = subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE)
+        assert process.stderr is not None  # noqa: S101 - it was asked for
+        said = process.stderr.read().decode()
+        _, status, used = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - started
+    process.returncode = os.waitstatus_to_exitcode(status)
+    process.stderr.close()
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command, stderr=said)
+    unit = 1 if sys.platform == "darwin" else 1024
+    return Cost(wall, used.ru_utime + used.ru_stime, used.ru_maxrss * unit)
+
+
+def median(costs: Sequence[Cost]) -> Cost:
+    """The median of each figure."""
+    return Cost(
+        statistics.median(c.wall for c in costs),
+        statistics.median(c.processor for c in costs),
+        round(statistics.median(c.peak for c in costs)),
+    )
+
+
+def row(what: str, measured: str, target: str, *, met: bool) -> None:
+    """Print a line of the table."""
+    print(f"{what:<64} {measured:>12} {target:>10}  {'' if met else 'MISSED'}", flush=True)

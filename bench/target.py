@@ -1,0 +1,177 @@
+"""What target-servicenow costs: calls, time beside the bare minimum, processor time, memory.
+
+Figures are for vendors of full width, as the tap reads them. Calls are what the sandbox counted,
+tokens apart and the target's own checks included. Run it with the project's Python; it takes
+about a quarter of an hour.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from itertools import chain, islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import requests
+import simplejson
+from measure import MEBIBYTE, cost, median, row, systems
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from measure import Systems
+
+LATENCY_MS = 100
+ROW_COST_MS = 20
+WORKERS = 2
+TIMED_ROWS = 5_000
+PEER_ROWS = 200
+SMALL, MIDDLE, LARGE = 20_000, 50_000, 200_000
+ROUNDS = 3
+
+PARSE_ONLY = """
+import json, sys
+for line in sys.stdin.buffer:
+    json.loads(line)
+"""
+
+
+class Input:
+    """The tap's output as files: its schemas with some of its vendors, or with its accounts."""
+
+    def __init__(self, systems: Systems, folder: Path) -> None:
+        """Read everything once."""
+        self._folder = folder
+        self._all = folder / "all.jsonl"
+        cost(systems.tap(folder), writes=self._all)
+
+    def accounts(self) -> Path:
+        """All accounts, which vendors point at."""
+        return self._write("accounts", self._lines("GLAccounts"))
+
+    def vendors(
+        self, start: int, stop: int, change: Callable[[int, str], str] | None = None
+    ) -> Path:
+        """The vendors from `start` to `stop`, counted from 0; `change` may alter a line."""
+        schema, *_ = islice(self._lines("APVendors"), 1)
+        records = islice(self._lines("APVendors"), start + 1, stop + 1)
+        changed = (change(n, line) if change else line for n, line in enumerate(records))
+        return self._write("vendors", chain([schema], changed))
+
+    def _lines(self, stream: str) -> Iterator[str]:
+        with self._all.open(encoding="utf-8") as file:
+            yield from (line for line in file if f'"stream":"{stream}"' in line[:60])
+
+    def _write(self, name: str, lines: Iterable[str]) -> Path:
+        path = self._folder / f"{name}.jsonl"
+        with path.open("w", encoding="utf-8") as file:
+            file.writelines(lines)
+        return path
+
+
+def another_city(number: int, line: str) -> str:
+    """Every tenth vendor has moved."""
+    message = simplejson.loads(line, use_decimal=True)
+    if number % 10 == 0:
+        message["record"]["City"] = "Elsewhere"
+    return f"{simplejson.dumps(message, use_decimal=True)}\n"
+
+
+def calls(folder: Path) -> None:
+    """Calls for 1,000 rows."""
+    few, many = 1_000, 10_000
+    with systems(vendors=few + many, accounts=50, batches=0) as at:
+        given = Input(at, folder)
+        cost(at.target(folder), reads=given.accounts())
+
+        for what, start, stop, change, most in (
+            ("1,000 new rows, from the starting batch size", 0, few, None, 25),
+            ("10,000 new rows", few, few + many, None, 12),
+            ("10,000 unchanged rows", few, few + many, None, 2),
+            ("10,000 rows, 10 % of them changed", few, few + many, another_city, 6),
+        ):
+            vendors = given.vendors(start, stop, change)
+            at.control("POST", "counters/reset")
+            cost(at.target(folder), reads=vendors)
+            counted = at.control("GET", "counters")["servicenow"]
+            found = (counted["calls"] - counted["token_calls"]) * 1000 / (stop - start)
+            row(f"calls per 1,000: {what}", f"{found:.1f}", f"<= {most}", met=found <= most)
+
+
+def pace(folder: Path) -> None:
+    """Time on an instance that is slow, beside rows times what a row costs there."""
+    with systems(vendors=TIMED_ROWS, accounts=50, batches=0, latency_ms=LATENCY_MS) as at:
+        given = Input(at, folder)
+        cost(at.target(folder), reads=given.accounts())
+        at.control("PATCH", "servicenow/behaviours", {"row_cost_ms": ROW_COST_MS})
+        vendors = given.vendors(0, TIMED_ROWS)
+        wall = cost(at.target(folder, workers=WORKERS), reads=vendors).wall
+        least = TIMED_ROWS * ROW_COST_MS / 1000 / WORKERS
+        row(
+            f"time: {TIMED_ROWS:,} new rows, beside rows x row cost / workers",
+            f"{wall / least:.2f}",
+            "<= 1.50",
+            met=wall <= 1.5 * least,
+        )
+        single = one_by_one(at)
+        row(
+            "time: one row at a time (GET, then POST), beside the target",
+            f"{single / (wall / TIMED_ROWS):.1f}",
+            "",
+            met=True,
+        )
+
+
+def one_by_one(at: Systems) -> float:
+    """Seconds a row takes in the shortest upsert there is."""
+    table = f"{at.servicenow}/api/now/table/proc_vendor"
+    with requests.Session() as session:
+        session.auth = ("integration", "sandbox")
+        started = time.perf_counter()
+        for number in range(PEER_ROWS):
+            name = f"peer:{number}"
+            asked: dict[str, Any] = {"sysparm_query": f"correlation_id={name}"}
+            if not session.get(table, params=asked, timeout=60).json()["result"]:
+                values = {"correlation_id": name, "name": name, "city": "Here"}
+                session.post(table, json=values, timeout=60).raise_for_status()
+        return (time.perf_counter() - started) / PEER_ROWS
+
+
+def processor_and_memory(folder: Path) -> None:
+    """Processor time beside parsing alone, and the peak of memory as rows grow."""
+    with systems(vendors=LARGE, accounts=50, batches=0) as at:
+        given = Input(at, folder)
+        cost(at.target(folder), reads=given.accounts())
+        small = cost(at.target(folder), reads=given.vendors(0, SMALL)).peak
+        large = cost(at.target(folder), reads=given.vendors(0, LARGE)).peak
+        row(
+            f"memory: {LARGE:,} rows beside {SMALL:,} ({small / MEBIBYTE:.0f} MiB)",
+            f"{large / small:.2f}",
+            "<= 1.20",
+            met=large <= 1.2 * small,
+        )
+        vendors = given.vendors(0, MIDDLE)
+        parsing, planning = [], []
+        for _ in range(ROUNDS):
+            parsing.append(cost([sys.executable, "-c", PARSE_ONLY], reads=vendors))
+            planning.append(cost(at.target(folder, mode="plan"), reads=vendors))
+        ratio = median(planning).processor / median(parsing).processor
+        row(
+            f"processor: {MIDDLE:,} unchanged rows in a plan, beside json.loads",
+            f"{ratio:.1f}",
+            "<= 6.0",
+            met=ratio <= 6,  # noqa: PLR2004 - said in the line above
+        )
+
+
+def main() -> None:
+    """Print the table."""
+    for measured in (calls, pace, processor_and_memory):
+        with tempfile.TemporaryDirectory() as folder:
+            measured(Path(folder))
+
+
+if __name__ == "__main__":
+    main()
