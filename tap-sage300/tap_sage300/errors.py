@@ -53,6 +53,14 @@ class QueryRefusedError(TapError):
     """Sage 300 read the query and refused it (HTTP 400)."""
 
 
+class RightsError(TapError):
+    """The user may not read this module of this company."""
+
+
+class NoAccessError(TapError):
+    """The server cannot be reached, or does not let the user in: nothing at all can be read."""
+
+
 class CallBudgetError(Exception):
     """The calls allowed for this run are used up; the run goes on next time."""
 
@@ -62,18 +70,20 @@ class Rule:
     """What to do about one failure, and its sentence.
 
     The sentence is a format string over ``api_url``, ``username``, ``company``, ``module``,
-    ``resource``, ``status``, ``code``, ``message`` and ``tries``.
+    ``resource``, ``status``, ``code``, ``message``, ``tries`` and ``max_calls_per_run``.
 
     Attributes:
         heavy: A smaller page may pass where this one did not.
-        query: The query itself was refused, another form of it may be taken.
+        exhausted: The server needs ``call_budget_pause_seconds`` of rest before the next try.
+        error: What is raised in the end.
     """
 
     action: Action
     kind: Kind
     sentence: str
     heavy: bool = False
-    query: bool = False
+    exhausted: bool = False
+    error: type[TapError] = TapError
 
 
 CREDENTIALS = Rule(
@@ -83,6 +93,7 @@ CREDENTIALS = Rule(
     "so that the account is not locked): check the settings username, password and "
     "credential_case; ADMIN may not use the Web API by default, and the user's security group "
     "needs the right 'Sage 300 Web API'.",
+    error=NoAccessError,
 )
 RIGHTS = Rule(
     Action.STOP,
@@ -90,6 +101,7 @@ RIGHTS = Rule(
     "User {username} may not read {resource} in company {company} (HTTP {status}): tick the right "
     "'Sage 300 Web API' for module {module} in the user's security group; ADMIN is refused by "
     "default.",
+    error=RightsError,
 )
 UNKNOWN = Rule(
     Action.STOP,
@@ -109,7 +121,7 @@ QUERY = Rule(
     Kind.SYSTEM,
     "Sage 300 refused the query for {resource} of company {company} (HTTP {status} {code} "
     "{message}): where a date is the cause, set date_literal to plain, quoted or v3.",
-    query=True,
+    error=QueryRefusedError,
 )
 BUSY = Rule(
     Action.RETRY,
@@ -138,12 +150,22 @@ GARBLED = Rule(
     "tries: {tries}): check the setting api_url and whether a proxy or a sign-on page answers in "
     "its place.",
 )
+EXHAUSTED = Rule(
+    Action.RETRY,
+    Kind.TRANSIENT,
+    "The IIS application pool of Sage 300 at {api_url} is exhausted or stopped and still answered "
+    "HTTP {status} for {resource} of company {company} after {tries} tries: lower "
+    "max_calls_per_run, now {max_calls_per_run}, or have the pool looked at; what was read so far "
+    "is kept.",
+    exhausted=True,
+)
 SLOW = Rule(
     Action.RETRY,
     Kind.TRANSIENT,
     "Sage 300 did not finish its answer for {resource} of company {company} in time, smaller and "
-    "smaller pages included (tries: {tries}): raise read_timeout_seconds or look at the server's "
-    "load; what was read so far is kept.",
+    "smaller pages included (tries: {tries}): raise read_timeout_seconds, lower max_calls_per_run "
+    "(now {max_calls_per_run}) where its IIS application pool is exhausted, or look at the "
+    "server's load; what was read so far is kept.",
     heavy=True,
 )
 UNREACHABLE = Rule(
@@ -151,6 +173,7 @@ UNREACHABLE = Rule(
     Kind.TRANSIENT,
     "Sage 300 cannot be reached at {api_url} (tries: {tries}): check the setting api_url, the "
     "network and that IIS is running on the server.",
+    error=NoAccessError,
 )
 BROKEN = Rule(
     Action.RETRY,
@@ -163,23 +186,27 @@ PROXY = Rule(
     Kind.TRANSIENT,
     "The proxy named in the environment (HTTP_PROXY, HTTPS_PROXY) lets nothing through to "
     "{api_url} (tries: {tries}): correct it, or list the host in NO_PROXY.",
+    error=NoAccessError,
 )
 CERTIFICATE = Rule(
     Action.STOP,
     Kind.CONFIG,
     "The certificate of {api_url} is not trusted: set ca_bundle to the PEM file of the authority "
     "that signed it (verify_ssl false turns the check off, for a trial only).",
+    error=NoAccessError,
 )
 TLS = Rule(
     Action.RETRY,
     Kind.CONFIG,
     "No TLS connection to {api_url} can be made (tries: {tries}): check that the address speaks "
     "https, and the settings ca_bundle and verify_ssl.",
+    error=NoAccessError,
 )
 ADDRESS = Rule(
     Action.STOP,
     Kind.CONFIG,
     "The address {api_url} cannot be used: check the setting api_url.",
+    error=NoAccessError,
 )
 
 # The codes of the developer reference. RecordNotFound and RecordDuplicate concern single records
@@ -203,6 +230,7 @@ BY_STATUS: t.Final[dict[int, Rule]] = {
     423: BUSY,
     429: BUSY,
     502: OVERLOADED,
+    503: EXHAUSTED,
     504: OVERLOADED,
 }
 SERVER_FAULT = 500

@@ -10,14 +10,16 @@ import json
 import typing as t
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import pairwise
 from urllib.parse import parse_qs, quote, urlsplit
+
+from tap_sage300.keys import parts
 
 if t.TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterable, Sequence
 
-Key: t.TypeAlias = "str | int"
+    from tap_sage300.keys import Key, Part
+
 Record: t.TypeAlias = "dict[str, t.Any]"
 
 DATE_LITERALS: t.Final[dict[str, str]] = {
@@ -31,7 +33,7 @@ SELECT_LIMIT = 500
 """Characters a ``$select`` may take of the 2,048 that IIS gives a query string by default."""
 
 
-def literal(value: Key | Decimal) -> str:
+def literal(value: Part) -> str:
     """Write a key as a literal: text in single quotes, inner quotes doubled; numbers bare."""
     return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else str(value)
 
@@ -41,14 +43,24 @@ def changed_since(name: str, day: dt.date, form: str) -> str:
     return f"{name} ge {DATE_LITERALS[form].format(day.isoformat())}"
 
 
-def after(name: str, key: Key) -> str:
-    """Filter for what follows a key."""
-    return f"{name} gt {literal(key)}"
+def after(names: Sequence[str], key: Key) -> str:
+    """Filter for what follows a key: ``(A gt a) or (A eq a and B gt b)``."""
+    pairs = list(zip(names, map(literal, parts(key)), strict=True))
+    steps = [
+        " and ".join([*(f"{name} eq {value}" for name, value in pairs[:place]), f"{last} gt {top}"])
+        for place, (last, top) in enumerate(pairs)
+    ]
+    return steps[0] if len(steps) == 1 else " or ".join(f"({step})" for step in steps)
 
 
-def one_of(name: str, keys: Iterable[Key]) -> str:
+def one_of(names: Sequence[str], keys: Iterable[Key]) -> str:
     """Filter for a handful of keys."""
-    return " or ".join(f"{name} eq {literal(key)}" for key in keys)
+    return " or ".join(_is(names, key) for key in keys)
+
+
+def _is(names: Sequence[str], key: Key) -> str:
+    terms = [f"{name} eq {literal(value)}" for name, value in zip(names, parts(key), strict=True)]
+    return terms[0] if len(terms) == 1 else f"({' and '.join(terms)})"
 
 
 def all_of(*filters: str) -> str:
@@ -133,17 +145,3 @@ def _no_number(text: str) -> t.NoReturn:
 def _skip_of(link: str) -> int | None:
     values = parse_qs(urlsplit(link).query).get("$skip", [])
     return int(values[0]) if values and values[0].isdigit() else None
-
-
-def as_integer(value: object) -> object:
-    """Turn a whole number that came as a decimal (``58.0``) into an integer; leave all else."""
-    whole = isinstance(value, Decimal) and value == value.to_integral_value()
-    return int(value) if whole else value  # type: ignore[call-overload]
-
-
-def in_order(keys: Sequence[Key], last: Key | None) -> bool:
-    """Say whether keys rise strictly, from the last one of the page before."""
-    try:
-        return all(a < b for a, b in pairwise(keys if last is None else [last, *keys]))  # type: ignore[operator]
-    except TypeError:  # a text where a number stood before
-        return False

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass
+from decimal import Decimal
 
-from tap_sage300.odata import as_integer
+from tap_sage300.keys import as_integer
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 COMPANY = "CompanyID"
 NO_DATA = "UpdateOperation"
@@ -40,8 +41,8 @@ def settle(entity: dict[str, t.Any], shape: Shape) -> None:
     """Make whole numbers integers (keys arrive as decimals) and drop what holds no data."""
     entity.pop(NO_DATA, None)
     for name in shape.integers:
-        if name in entity:
-            entity[name] = as_integer(entity[name])
+        if isinstance(value := entity.get(name), Decimal):
+            entity[name] = as_integer(value)
     for name, inner in shape.nested.items():
         for detail in entity.get(name) or ():
             settle(detail, inner)
@@ -63,13 +64,25 @@ class Builder:
     shape: Shape
     calculated: tuple[str, ...]
 
-    def build(self, company: str, entity: Mapping[str, t.Any]) -> dict[str, t.Any]:
-        """Make a record: the company first, then what is selected, as Sage names and sends it."""
-        record = {name: value for name, value in entity.items() if name in self.selected}
-        settle(record, self.shape)
-        return {COMPANY: company, **record}
+    def build(
+        self, company: str, entities: Sequence[dict[str, t.Any]]
+    ) -> Iterator[dict[str, t.Any]]:
+        """Make records: the company first, then what is selected, as Sage names and sends it.
 
-    def to_select(self, needed: Iterable[str | None]) -> list[str]:
+        The entities are used up; those of one page mostly have the same properties.
+        """
+        same: frozenset[str] = frozenset()
+        dropped: list[str] = []
+        for entity in entities:
+            if entity.keys() != same:
+                same = frozenset(entity)
+                dropped = [name for name in entity if name not in self.selected]
+            for name in dropped:
+                del entity[name]
+            settle(entity, self.shape)
+            yield {COMPANY: company, **entity}
+
+    def to_select(self, needed: Iterable[str]) -> list[str]:
         """Name the properties to ask for; none when nothing the catalog knows is left out."""
         wanted = self.selected | set(needed)
         ours = self.known - {COMPANY}

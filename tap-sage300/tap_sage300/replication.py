@@ -5,7 +5,8 @@ date everything that happens (posting a batch is not an edit; an edited account 
 So one company's share of a stream is read in *windows*:
 
 * ``sweep``: everything, in key order;
-* ``changes``: everything dated on or after a day. Rows of that day come again, by design;
+* ``changes``: everything dated on or after a day. Rows of that day come again, by design. Where
+  nothing is dated there are only sweeps;
 * ``not_final``: by key, the batches that could still change when they were last read.
 
 A window may be cut anywhere (budget, kill) and goes on after the last key. The bookmark moves only
@@ -24,7 +25,7 @@ from tap_sage300.state import CHANGES, NOT_FINAL, SWEEP, Progress, Window, day_o
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from tap_sage300.state import Key
+    from tap_sage300.keys import Key
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,14 @@ class Rules:
     """What the settings and the entity ask for.
 
     Attributes:
+        dated: There is a date to find changes by; else there are only sweeps.
         start_date: Lower bound of every window, or None.
         sweep_days: Days between sweeps, 0 for every run, None for the first read only.
         paging: ``auto``, ``keyset`` or ``skip``.
     """
 
     lookback_days: int
+    dated: bool = True
     start_date: dt.date | None = None
     sweep_days: int | None = None
     paging: str = "auto"
@@ -70,9 +73,9 @@ class Reading:
 
 
 def begin(progress: Progress, rules: Rules, today: dt.date) -> Progress:
-    """Choose the window to read now: the one that was cut, or the next one due."""
+    """Choose the window to read now: the one that was cut, or the next one due, if any."""
     window = progress.window or _due(progress, rules, today)
-    if window.read != NOT_FINAL:
+    if window is not None and window.read != NOT_FINAL:
         if rules.paging == "skip" and window.skip is None:
             window = replace(window, skip=0, last_key=None)
         elif rules.paging == "keyset" and window.skip is not None:
@@ -80,8 +83,12 @@ def begin(progress: Progress, rules: Rules, today: dt.date) -> Progress:
     return replace(progress, window=window)
 
 
-def _due(progress: Progress, rules: Rules, today: dt.date) -> Window:
-    if progress.bookmark is None or _sweep_due(progress.last_sweep, rules.sweep_days, today):
+def _due(progress: Progress, rules: Rules, today: dt.date) -> Window | None:
+    if _sweep_due(progress.last_sweep, rules.sweep_days, today):
+        return Window(SWEEP, since=rules.start_date)
+    if not rules.dated:
+        return None
+    if progress.bookmark is None:
         return Window(SWEEP, since=rules.start_date)
     back = progress.bookmark - dt.timedelta(days=rules.lookback_days)
     return Window(CHANGES, since=max(back, rules.start_date or back))

@@ -32,6 +32,8 @@ LONGEST_BACKOFF = 60.0
 """Seconds; the wait before a retry doubles from one second up to this."""
 LONGEST_RETRY_AFTER = 300.0
 """Seconds; a server that asks for more is asked again earlier."""
+READ_AT_ONCE = 1 << 20
+"""Bytes; requests reads 10 KB at a time, and each read waits for the thread that writes records."""
 
 
 class Gate:
@@ -39,6 +41,7 @@ class Gate:
 
     Attributes:
         calls: Requests let through so far.
+        left: Requests that may still go out before the budget is used up.
     """
 
     def __init__(
@@ -48,7 +51,7 @@ class Gate:
         self._settings = settings
         self._logger = logger
         self._sleep = sleep
-        self._left = settings.max_calls_per_run
+        self.left = settings.max_calls_per_run
         self._not_before = 0.0
         self.calls = 0
 
@@ -58,7 +61,7 @@ class Gate:
         Raises:
             CallBudgetError: The calls of this run are used up and ``on_call_budget`` is ``stop``.
         """
-        if self._left == 0:
+        if self.left == 0:
             if self._settings.on_call_budget == "stop":
                 raise errors.CallBudgetError
             pause = self._settings.call_budget_pause_seconds
@@ -66,11 +69,11 @@ class Gate:
                 "%d calls made, pausing %d seconds (call_budget_pause_seconds)", self.calls, pause
             )
             self._sleep(pause)
-            self._left = self._settings.max_calls_per_run
+            self.left = self._settings.max_calls_per_run
         if (wait := self._not_before - time.monotonic()) > 0:
             self._sleep(wait)
         self._not_before = time.monotonic() + self._settings.min_call_interval_ms / 1000
-        self._left -= 1
+        self.left -= 1
         self.calls += 1
 
 
@@ -101,11 +104,13 @@ class Answer(t.Generic[T]):
     Attributes:
         content: What the parser made of the body.
         asked_on: The server's date, in UTC, when the question was put.
+        received_at: When the answer came, in UTC, by this machine's clock.
         halvings: How often the page had to be halved before it came through.
     """
 
     content: T
     asked_on: dt.date
+    received_at: dt.datetime
     halvings: int
 
 
@@ -131,9 +136,7 @@ class SageSession:
         self.gate = Gate(settings, logger, sleep)
         self._http = ReadOnlySession(self.gate)
         self._http.auth = HTTPBasicAuth(*_credentials(settings, password))
-        self._http.headers.update(
-            {"Accept": "application/json", "Content-Type": "application/json"}
-        )
+        self._http.headers["Content-Type"] = "application/json"
         if not settings.verify_ssl:
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
 
@@ -142,6 +145,8 @@ class SageSession:
         url: Callable[[int], str],
         parse: Callable[[bytes], T],
         about: Mapping[str, str],
+        is_over: Callable[[], bool] = lambda: False,
+        accept: str = "application/json",
     ) -> Answer[T]:
         """Ask until there is an answer ``parse`` can read.
 
@@ -149,50 +154,64 @@ class SageSession:
             url: Gives the address for a number of halvings of the page.
             parse: Reads the body; raises ValueError when it is not what was asked for.
             about: ``company``, ``module`` and ``resource``, for the sentences.
+            is_over: Tells that nobody waits for the answer any more; no further try is made.
+            accept: The media type asked for.
 
         Raises:
             TapError: No try succeeded, or trying again makes no sense.
             QueryRefusedError: Sage 300 refused the query itself.
-            CallBudgetError: The budget of the run ended before an answer came.
+            CallBudgetError: The budget of the run ended before an answer came, or it is over.
         """
         halvings = tries = 0
-        while True:
+        while not is_over():
             tries += 1
-            fault = self._try(url(halvings), parse, halvings)
+            fault = self._try(url(halvings), parse, halvings, accept)
             if isinstance(fault, Answer):
                 return fault
             if fault.rule.action is errors.Action.STOP or tries > self._settings.max_retries:
                 raise self._told(fault, tries, about)
             halvings += fault.rule.heavy
             wait = seconds_to_wait(tries, fault.retry_after)
+            if fault.rule.exhausted and fault.retry_after is None:
+                wait = max(wait, self._settings.call_budget_pause_seconds)
             self._logger.warning(
                 "%s of %s: %s; try %d of %d in %.1f seconds",
                 about["resource"],
                 about["company"],
-                fault.seen,
+                "the IIS application pool is exhausted (call_budget_pause_seconds)"
+                if fault.rule.exhausted
+                else fault.seen,
                 tries + 1,
                 self._settings.max_retries + 1,
                 wait,
             )
             self._sleep(wait)
+        raise errors.CallBudgetError
 
-    def _try(self, url: str, parse: Callable[[bytes], T], halvings: int) -> Answer[T] | _Fault:
+    def _try(
+        self, url: str, parse: Callable[[bytes], T], halvings: int, accept: str
+    ) -> Answer[T] | _Fault:
         settings = self._settings
         try:
-            response = self._http.get(
+            with self._http.get(
                 url,
+                headers={"Accept": accept},
                 timeout=(settings.connect_timeout_seconds, settings.read_timeout_seconds),
                 # Given per request, because requests lets REQUESTS_CA_BUNDLE overrule a session's.
                 verify=settings.ca_bundle or settings.verify_ssl,
-            )
+                stream=True,
+            ) as response:
+                body = b"".join(response.iter_content(READ_AT_ONCE))
         except requests.RequestException as fault:
             return _Fault(errors.judge_exception(fault), seen=type(fault).__name__)
         if response.status_code == errors.OK:
             try:
-                return Answer(parse(response.content), _asked_on(response), halvings)
+                content = parse(body)
             except ValueError:
                 return _Fault(errors.judge_answer(errors.OK, ""), "an answer that is no JSON", 200)
-        told = errors.read_message(response.content)
+            now = dt.datetime.now(dt.timezone.utc)
+            return Answer(content, _asked_on(response), now, halvings)
+        told = errors.read_message(body)
         return _Fault(
             errors.judge_answer(response.status_code, told.code),
             f"HTTP {response.status_code} {told.code}".rstrip(),
@@ -210,9 +229,9 @@ class SageSession:
             code=fault.told.code,
             message=fault.told.message,
             tries=tries,
+            max_calls_per_run=self._settings.max_calls_per_run,
         )
-        kind = errors.QueryRefusedError if fault.rule.query else errors.TapError
-        return kind(" ".join(sentence.split()), fault.rule.kind)
+        return fault.rule.error(" ".join(sentence.split()), fault.rule.kind)
 
 
 @dataclass(frozen=True)

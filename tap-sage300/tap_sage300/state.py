@@ -9,7 +9,7 @@ from dataclasses import dataclass
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
-Key: t.TypeAlias = "str | int"
+    from tap_sage300.keys import Key
 
 SWEEP = "sweep"
 CHANGES = "changes"
@@ -49,7 +49,7 @@ class Progress:
     """All that is known of one stream in one company.
 
     Attributes:
-        not_final: Batch numbers that could still change when last read.
+        not_final: Keys of batches that could still change when last read.
         met: Those of them that this run has read already (not kept in state).
     """
 
@@ -60,8 +60,13 @@ class Progress:
     met: frozenset[Key] = frozenset()
 
 
-def load(state: Mapping[str, t.Any], replication_key: str) -> Progress:
+def load(state: Mapping[str, t.Any], replication_key: str | None, key_parts: int = 1) -> Progress:
     """Read one company's state; what belongs to another replication key is left behind.
+
+    Args:
+        state: One partition of Singer state.
+        replication_key: The date property of the stream, None where there is none.
+        key_parts: Properties that the key of a record has.
 
     Raises:
         ValueError: A value is not what this tap writes.
@@ -72,19 +77,22 @@ def load(state: Mapping[str, t.Any], replication_key: str) -> Progress:
     return Progress(
         bookmark=_day(state, "replication_key_value"),
         last_sweep=_day(state, "last_sweep"),
-        not_final=frozenset(_typed(state, "not_final", list) or ()),
-        window=None if resume is None else _load_window(_typed(state, "resume", dict)),
+        not_final=frozenset(
+            _key("not_final", one, key_parts) for one in _typed(state, "not_final", list) or ()
+        ),
+        window=None if resume is None else _load_window(_typed(state, "resume", dict), key_parts),
     )
 
 
-def _load_window(resume: Mapping[str, t.Any]) -> Window:
+def _load_window(resume: Mapping[str, t.Any], key_parts: int) -> Window:
     if resume.get("read") not in {SWEEP, CHANGES, NOT_FINAL}:
         raise ValueError(f"resume.read is {resume.get('read')!r}, which this tap does not write")
+    last = resume.get("last_key")
     return Window(
         read=resume["read"],
         since=_day(resume, "since"),
         until=_day(resume, "until"),
-        last_key=_typed(resume, "last_key", (str, int)),
+        last_key=None if last is None else _key("last_key", last, key_parts),
         high=_day(resume, "high"),
         skip=_typed(resume, "skip", int),
         waited=_typed(resume, "waited", int) or 0,
@@ -107,6 +115,15 @@ def _typed(state: Mapping[str, t.Any], name: str, kind: type | tuple[type, ...])
     return value
 
 
+def _key(name: str, value: object, key_parts: int) -> Key:
+    """Read a key: text, an integer, or a list of them where the key has several properties."""
+    several: list[t.Any] = value if isinstance(value, list) else [value]
+    fits = len(several) == key_parts and isinstance(value, list) == (key_parts > 1)
+    if not fits or not all(type(part) in {str, int} for part in several):
+        raise ValueError(f"{name} holds {value!r}, which this tap does not write")
+    return tuple(several) if key_parts > 1 else t.cast("Key", value)
+
+
 def _day(state: Mapping[str, t.Any], name: str) -> dt.date | None:
     value = state.get(name)
     if value is None:
@@ -117,7 +134,7 @@ def _day(state: Mapping[str, t.Any], name: str) -> dt.date | None:
     return day
 
 
-def dump(progress: Progress, replication_key: str) -> dict[str, t.Any]:
+def dump(progress: Progress, replication_key: str | None) -> dict[str, t.Any]:
     """Write one company's state: strings and integers only, what is not known left out.
 
     A number with a fraction would break Singer targets, which write state without Decimal support.
@@ -128,7 +145,7 @@ def dump(progress: Progress, replication_key: str) -> dict[str, t.Any]:
         "replication_key_value": None if bookmark is None else f"{bookmark}T00:00:00Z",
         "resume": None if window is None else _dump_window(window),
         "last_sweep": None if progress.last_sweep is None else str(progress.last_sweep),
-        "not_final": sorted(progress.not_final) or None,
+        "not_final": _written(sorted(progress.not_final)) or None,
     }
     return {name: value for name, value in state.items() if value is not None}
 
@@ -138,11 +155,16 @@ def _dump_window(window: Window) -> dict[str, t.Any]:
     resume = {
         "read": window.read,
         **{name: None if day is None else str(day) for name, day in days.items()},
-        "last_key": window.last_key,
+        "last_key": _written(window.last_key),
         "skip": window.skip,
         "waited": window.waited or None,
     }
     return {name: value for name, value in resume.items() if value is not None}
+
+
+def _written(value: t.Any) -> t.Any:
+    """Write tuples as the lists that JSON knows, so that state is the same before and after it."""
+    return [_written(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def day_or_none(text: str) -> dt.date | None:

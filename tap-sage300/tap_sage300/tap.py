@@ -6,6 +6,7 @@ import signal
 import sys
 import typing as t
 
+import click
 from requests.compat import JSONDecodeError  # simplejson's, which the SDK reads files with
 from singer_sdk import Tap
 from singer_sdk.exceptions import MappingError
@@ -15,10 +16,13 @@ from singer_sdk.helpers.capabilities import (
     TapCapabilities,
 )
 from singer_sdk.plugin_base import SingerCommand, _ConfigInput
+from singer_sdk.singerlib import Catalog
+from singer_sdk.tap_base import CliTestOptionValue
 
-from tap_sage300 import settings
+from tap_sage300 import catalogs, check, discovery, settings
 from tap_sage300.config import CONFIG
 from tap_sage300.errors import Kind, TapError
+from tap_sage300.lines import LineWriter
 from tap_sage300.source import Source
 from tap_sage300.streams import STREAMS
 
@@ -26,7 +30,6 @@ if t.TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType
 
-    import click
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
     from singer_sdk.streams import Stream
 
@@ -71,6 +74,7 @@ class TapSage300(Tap):
 
     name = "tap-sage300"
     config_jsonschema = CONFIG
+    message_writer_class = LineWriter
     capabilities: t.ClassVar[list[CapabilitiesEnum]] = [
         TapCapabilities.CATALOG,
         TapCapabilities.STATE,
@@ -81,10 +85,39 @@ class TapSage300(Tap):
         PluginCapabilities.STRUCTURED_LOGGING,
     ]
 
+    def __init__(self, *, catalog: t.Any = None, state: t.Any = None, **kwargs: t.Any) -> None:
+        """Check what comes from outside before the SDK takes it in.
+
+        Raises:
+            TapError: Catalog or state cannot be used.
+        """
+        self._discovers_all = False
+        if catalog is not None and not isinstance(catalog, Catalog):
+            catalogs.check_catalog(catalog)
+        if state is not None:
+            catalogs.check_state(state)
+        super().__init__(catalog=catalog, state=state, **kwargs)
+
+    def run_discovery(self) -> str:
+        """Print the catalog of all streams."""
+        self._discovers_all = True
+        return super().run_discovery()
+
     def discover_streams(self) -> Sequence[Stream]:
-        """Make every stream; schemas are shipped, so nothing is asked of the server."""
+        """Make the streams, from what the site says of itself where it has to be asked.
+
+        A catalog has the answers already, and without settings there is nobody to ask. A run
+        without a catalog asks about the streams it reads, unless that took too much of its budget.
+        """
         source = Source(self.config, self.logger)
-        return [stream(self, source) for stream in STREAMS]
+        found: dict[str, discovery.Found | None] = {}
+        if self.config and self.input_catalog is None:
+            read = [one.entity for one in STREAMS if self._discovers_all or one.selected_by_default]
+            modules = len({one.module for one in read}) * len(source.settings.companies)
+            if self._discovers_all or modules <= source.settings.max_calls_per_run // 10:
+                found = discovery.on_site(read, source, self.logger)
+        made = [(one, found.get(one.entity.name, discovery.shipped(one.entity))) for one in STREAMS]
+        return [stream(self, source, known) for stream, known in made if known is not None]
 
     @property
     def streams(self) -> dict[str, Stream]:
@@ -94,7 +127,8 @@ class TapSage300(Tap):
         whatever waited longest first: a budget smaller than one stream starves none.
         """
         made = super().streams
-        ordered = [t.cast("Sage300Stream", made[stream.entity.name]) for stream in STREAMS]
+        names = [stream.entity.name for stream in STREAMS if stream.entity.name in made]
+        ordered = [t.cast("Sage300Stream", made[name]) for name in names]
         return {one.name: one for one in sorted(ordered, key=lambda one: -one.waited)}
 
     @classmethod
@@ -143,6 +177,29 @@ class TapSage300(Tap):
                     "number and is not."
                 ) from None
         return config
+
+    @classmethod
+    def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
+        """Check what a run needs and print it line by line; ``--test=schema`` is the SDK's.
+
+        Raises:
+            TapError: Something must be mended.
+        """
+        if value != CliTestOptionValue.All.value:
+            super().cb_test(ctx, param, value)
+            return
+        config: _ConfigInput = ctx.params["config"]
+        tap = cls(config=config.config, parse_env_config=config.parse_env, setup_mapper=False)
+        source = Source({**tap.config, "max_retries": 0}, tap.logger)
+        wanted = [one.entity for one in STREAMS if one.selected_by_default]
+        others = [one.entity for one in STREAMS if not one.selected_by_default]
+        marks = []
+        for finding in check.findings(wanted, others, source):
+            click.echo(str(finding))
+            marks.append(finding.mark)
+        if bad := marks.count(check.MEND):
+            raise TapError(f"{bad} of {len(marks)} checks must be mended: see the lines above.")
+        ctx.exit()
 
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """End at once, as told: after every page the state that covers it is already out.

@@ -21,6 +21,7 @@ from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
 from sage300_servicenow_sandbox import Sandbox, SandboxOptions
+from sage300_servicenow_sandbox.faults import read_plan
 from tap_sage300.tap import TapSage300
 
 COMMAND = str(Path(sys.executable).with_name("tap-sage300"))
@@ -230,6 +231,16 @@ class Site:
 
     def post(self, number, company="SAMINC"):
         return self.call(f"sage300/{company}/APInvoiceBatches/{number}/post", {})
+
+    def behave(self, **behaviours):
+        self.sandbox.sage.behave(**behaviours)
+
+    def copy(self, resource, key, company="SAMINC", **values):
+        return self.call(f"sage300/{company}/{resource}/{key}/copy", values)
+
+    def follow(self, *rules):
+        """Set a fault plan."""
+        self.sandbox.faults.follow(read_plan({"rules": list(rules)}))
 
     def now(self, instant):
         self.call("clock", {"now": instant})

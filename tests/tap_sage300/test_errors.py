@@ -19,6 +19,7 @@ FIELDS = {
     "code",
     "message",
     "tries",
+    "max_calls_per_run",
 }
 
 
@@ -44,6 +45,8 @@ def test_every_sentence_is_one_and_can_be_filled(rule):
         (409, "RecordDuplicate", errors.BUSY),
         (429, "TooManyRequests", errors.BUSY),
         (502, "", errors.OVERLOADED),
+        (503, "", errors.EXHAUSTED),
+        (503, "SessionError", errors.BUSY),
         (504, "", errors.OVERLOADED),
         (500, "General", errors.BUSY),
         (599, "", errors.BUSY),

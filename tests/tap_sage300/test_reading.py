@@ -166,7 +166,7 @@ def test_properties_the_catalog_does_not_know_are_named_once(fake, read, helpers
 
 def test_a_row_without_its_key_is_told(fake, read, helpers):
     fake.answer = lambda _request: helpers.page([{"VendorName": "x"}])
-    with pytest.raises(TapError, match="a record of APVendors for company SAMINC without Vend"):
+    with pytest.raises(TapError, match="a record without VendorNumber in APVendors of company"):
         read()
 
 
@@ -321,5 +321,5 @@ def test_one_connection_serves_all_streams(fake_config, helpers):
         helpers.sync({**fake_config, "api_url": url})
         server.shutdown()
         thread.join()
-    assert len(KeepAlive.connections) == 3
+    assert len(KeepAlive.connections) == 2 + 3  # the modules AP and GL are asked about first
     assert len(set(KeepAlive.connections)) == 1

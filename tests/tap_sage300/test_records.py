@@ -8,9 +8,9 @@ from importlib.resources import files
 
 import pytest
 
-from tap_sage300 import records
+from tap_sage300 import records, streams
 
-STREAMS = ["APInvoiceBatches", "APVendors", "GLAccounts"]
+STREAMS = [stream.entity.name for stream in streams.STREAMS]
 
 
 def schema_of(stream):
@@ -20,7 +20,8 @@ def schema_of(stream):
 
 def build(stream, entity, leave_out=()):
     maker = records.builder(schema_of(stream), lambda name: name not in leave_out, ("AcctSel",))
-    return maker.build("SAMINC", entity)
+    (record,) = maker.build("SAMINC", [entity])
+    return record
 
 
 def test_a_batch_keeps_its_details_and_its_digits():
@@ -74,6 +75,22 @@ def test_what_is_not_selected_is_not_there():
     }
 
 
+def test_rows_of_one_page_may_have_other_properties():
+    maker = records.builder(schema_of("APVendors"), lambda name: name != "City", ())
+    rows = [
+        {"VendorNumber": "1", "City": "B"},
+        {"VendorNumber": "2", "Partner": 1, "Country": "C"},
+        {"VendorNumber": "3", "City": "B"},
+        {"City": "B", "VendorNumber": "4"},
+    ]
+    assert list(maker.build("X", rows)) == [
+        {"CompanyID": "X", "VendorNumber": "1"},
+        {"CompanyID": "X", "VendorNumber": "2", "Country": "C"},
+        {"CompanyID": "X", "VendorNumber": "3"},
+        {"CompanyID": "X", "VendorNumber": "4"},
+    ]
+
+
 def test_strangers_are_named_but_helpers_are_not():
     maker = records.builder(schema_of("GLAccounts"), lambda _name: True, ("AcctSelector",))
     entity = {
@@ -88,9 +105,9 @@ def test_strangers_are_named_but_helpers_are_not():
 def test_select_is_asked_for_only_when_something_is_left_out():
     schema = schema_of("APInvoiceBatches")
     everything = records.builder(schema, lambda _name: True, ())
-    assert everything.to_select(("BatchNumber", None)) == []
+    assert everything.to_select(["BatchNumber"]) == []
     few = records.builder(schema, lambda name: name in {"CompanyID", "Description"}, ())
-    assert few.to_select(("BatchNumber", "DateLastEdited", "BatchStatus", None)) == [
+    assert few.to_select(("BatchNumber", "DateLastEdited", "BatchStatus")) == [
         "BatchNumber",
         "BatchStatus",
         "DateLastEdited",

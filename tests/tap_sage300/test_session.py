@@ -142,16 +142,30 @@ def test_a_refused_query_is_told_apart_and_its_text_cut_short(fake, open_session
 
 
 def test_after_the_last_retry_the_sentence_counts_them(fake, open_session, helpers):
-    fake.answer = lambda _request: helpers.Response("<html>secret body</html>", 503)
+    fake.answer = lambda _request: helpers.Response("<html>secret body</html>", 500)
     waits = []
     with pytest.raises(
-        errors.TapError, match=r"keeps answering HTTP 503 .* \(tries: 3\)"
+        errors.TapError, match=r"keeps answering HTTP 500 .* \(tries: 3\)"
     ) as caught:
         get(open_session(waits, max_retries=2), fake.url)
     assert "secret body" not in str(caught.value)
     assert caught.value.kind is errors.Kind.TRANSIENT
     assert len(fake.requests) == 3
     assert 0.5 <= waits[0] <= 1.0 <= waits[1] <= 2.0
+
+
+def test_an_exhausted_pool_is_given_its_rest(fake, open_session, helpers, caplog):
+    fake.answer = lambda _request: helpers.Response("<html>Service Unavailable</html>", 503)
+    waits = []
+    with pytest.raises(errors.TapError) as caught:
+        get(open_session(waits, max_retries=2, call_budget_pause_seconds=90), fake.url)
+    assert str(caught.value) == (
+        f"The IIS application pool of Sage 300 at {fake.url} is exhausted or stopped and still "
+        "answered HTTP 503 for APVendors of company SAMINC after 3 tries: lower "
+        "max_calls_per_run, now 1400, or have the pool looked at; what was read so far is kept."
+    )
+    assert waits == [90, 90]
+    assert "the IIS application pool is exhausted (call_budget_pause_seconds)" in caplog.text
 
 
 def test_backoff_doubles_to_its_limit():

@@ -1,0 +1,132 @@
+"""``$metadata`` of a Sage 300 module (CSDL in EDMX 4.0) to JSON Schema. Pure.
+
+Shapes follow OData CSDL 4.0 and Sage's published AR metadata: details are complex types and come
+inline, so navigation properties are left alone.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from xml.etree import ElementTree as ET
+
+from tap_sage300.records import NO_DATA
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+JsonSchema: t.TypeAlias = "dict[str, t.Any]"
+
+_EDM = "{http://docs.oasis-open.org/odata/ns/edm}"
+_TYPES: t.Final[dict[str, JsonSchema]] = {
+    "Edm.String": {"type": "string"},
+    "Edm.Boolean": {"type": "boolean"},
+    "Edm.Decimal": {"type": "number"},
+    "Edm.Double": {"type": "number"},
+    "Edm.Single": {"type": "number"},
+    **{f"Edm.{name}": {"type": "integer"} for name in ("Byte", "SByte", "Int16", "Int32", "Int64")},
+    "Edm.DateTimeOffset": {"type": "string", "format": "date-time"},
+    "Edm.Date": {"type": "string", "format": "date"},
+}
+_TEXT: t.Final[JsonSchema] = {"type": "string"}
+"""Enums, whose members vary with version and language, and types that JSON has no word for."""
+
+
+def parse(content: bytes) -> dict[str, JsonSchema]:
+    """Read a metadata document.
+
+    Returns:
+        The JSON Schema of each entity set, by its name.
+
+    Raises:
+        ValueError: It is no metadata document.
+    """
+    try:
+        root = ET.fromstring(content)  # noqa: S314 - expat refuses entities that blow up
+    except ET.ParseError as fault:
+        raise ValueError("no XML") from fault
+    types: dict[str, ET.Element] = {}
+    for schema in root.iter(f"{_EDM}Schema"):
+        for kind in ("EntityType", "ComplexType"):
+            for element in schema.iterfind(f"{_EDM}{kind}"):
+                types[f"{schema.get('Namespace')}.{element.get('Name')}"] = element
+    sets = {
+        one.get("Name", ""): types[one.get("EntityType", "")]
+        for one in root.iter(f"{_EDM}EntitySet")
+        if one.get("EntityType") in types
+    }
+    if not sets:
+        raise ValueError("no entity sets")
+    return {name: _object(element, types, frozenset()) for name, element in sets.items()}
+
+
+def _object(
+    element: ET.Element, types: Mapping[str, ET.Element], inside: frozenset[str]
+) -> JsonSchema:
+    base = types.get(element.get("BaseType", ""))
+    properties = {} if base is None else dict(_object(base, types, inside)["properties"])
+    for one in element.iterfind(f"{_EDM}Property"):
+        name = one.get("Name", "")
+        if name != NO_DATA:
+            properties[name] = _property(one, types, inside)
+    return {"type": "object", "properties": properties}
+
+
+def _property(
+    element: ET.Element, types: Mapping[str, ET.Element], inside: frozenset[str]
+) -> JsonSchema:
+    name = element.get("Type", "")
+    item = name.removeprefix("Collection(").removesuffix(")")
+    if item in types and item not in inside:
+        schema = _object(types[item], types, inside | {item}) | {"additionalProperties": True}
+    elif item in types:  # a type that holds itself is described once
+        schema = {"type": "object", "additionalProperties": True}
+    elif item == "Edm.Decimal" and element.get("Scale") == "0":
+        schema = {"type": "integer"}
+    else:
+        schema = _TYPES.get(item, _TEXT)
+    if item != name:
+        return {"type": ["array", "null"], "items": schema}
+    if element.get("Nullable") == "false":
+        return dict(schema)
+    return {**schema, "type": [schema["type"], "null"]}
+
+
+def merge(shipped: JsonSchema, site: JsonSchema, calculated: tuple[str, ...] = ()) -> JsonSchema:
+    """Give a shipped schema what a site knows better: its types, and properties of its own.
+
+    Properties that the site lacks stay, so that companies of several versions fit one schema.
+
+    Args:
+        shipped: JSON Schema of an object.
+        site: The same, as the site describes it.
+        calculated: Beginnings of the names of properties that hold no data.
+    """
+    properties = dict(shipped.get("properties", {}))
+    for name, theirs in site.get("properties", {}).items():
+        if not (calculated and name.startswith(calculated)):
+            ours = properties.get(name)
+            properties[name] = theirs if ours is None else _better(ours, theirs)
+    return {**shipped, "properties": properties}
+
+
+def _better(ours: JsonSchema, theirs: JsonSchema) -> JsonSchema:
+    """Choose between two schemas of a property."""
+    if "items" in ours and "items" in theirs:
+        return {**ours, "items": merge(ours["items"], theirs["items"])}
+    kinds = _kinds(ours), _kinds(theirs)
+    # Numbers of batches, entries and lines are Edm.Decimal on every site, and whole all the same.
+    alike = kinds[0] == kinds[1] or kinds[0] | kinds[1] <= {"integer", "number"}
+    return ours if alike else theirs
+
+
+def _kinds(schema: JsonSchema) -> set[str]:
+    """Give types and format of a property; whether it may be null is another matter."""
+    named = schema.get("type", [])
+    kinds = {named} if isinstance(named, str) else set(named)
+    return (kinds - {"null"}) | ({schema["format"]} if "format" in schema else set())
+
+
+def date_in(schema: JsonSchema, names: tuple[str, ...]) -> str | None:
+    """Name the first of some properties that the schema has as a date."""
+    properties = schema.get("properties", {})
+    return next((n for n in names if "format" in properties.get(n, {})), None)

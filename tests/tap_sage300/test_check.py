@@ -1,0 +1,108 @@
+"""``--test``: the checklist a person reads."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+SITE = {"companies": ["SAMINC", "SAMLTD"]}
+SMALL = {"page_size": 10, "batch_page_size": 3}
+
+
+@pytest.fixture
+def check(helpers, tmp_path):
+    def run(config):
+        result = helpers.run("--test", config=config, folder=tmp_path)
+        assert "Traceback" not in result.stderr
+        return result.returncode, result.stdout.splitlines(), result.stderr
+
+    return run
+
+
+def test_a_good_site(site, check):
+    code, lines, log = check({**site.config, **SITE, **SMALL, "max_calls_per_run": 12})
+    port = site.url.split(":")[2].split("/")[0]
+    assert code == 0
+    assert "ERROR" not in log
+    assert lines[:6] == [
+        "ok    127.0.0.1 is 127.0.0.1",
+        f"ok    connected to http://127.0.0.1:{port}/Sage300WebApi, without TLS",
+        "ok    signed on as integration",
+        "ok    SAMINC: GLAccounts, 40 rows, about 5 calls",
+        "ok    SAMINC: APVendors, 50 rows, about 6 calls",
+        "ok    SAMINC: APInvoiceBatches, 12 rows, about 5 calls",
+    ]
+    assert sorted(lines[6:9]) == [
+        f"ok    SAMINC: module {module} may be read too" for module in ("CS", "IC", "PO")
+    ]
+    assert lines[-1] == (
+        "ok    a first load is 204 rows in about 32 calls: 3 runs of at most 12 calls "
+        "(max_calls_per_run)"
+    )
+    assert site.calls() == 2 * 6
+
+
+def test_a_budget_smaller_than_the_check(site, check):
+    code, lines, _log = check({**site.config, "max_calls_per_run": 2})
+    assert code == 0
+    assert lines[-1] == "note  the calls of one run (max_calls_per_run) end here"
+    assert site.calls() == 2
+
+
+def test_a_refused_password_is_tried_once(site, check):
+    code, lines, log = check({**site.config, **SITE, "password": "wrong", "max_retries": 5})
+    assert code == 1
+    assert len(lines) == 2
+    assert lines[1].startswith("mend  Sage 300 refused the user name or password for company SAM")
+    assert "1 of 2 checks must be mended: see the lines above." in log
+    assert site.call("counters")["sage300"]["by_status"] == {"401": 1}
+
+
+def test_a_right_missing_in_one_module_of_one_company(site, check):
+    site.behave(forbidden_modules={"SAMLTD": ["GL", "IC"]})
+    code, lines, _log = check({**site.config, **SITE})
+    assert code == 1
+    (mend,) = [line for line in lines if line.startswith("mend")]
+    assert mend.startswith("mend  User integration may not read GLAccounts in company SAMLTD")
+    assert "for module GL in the user's security group" in mend
+    (note,) = [line for line in lines if line.startswith("note")]
+    assert note.startswith("note  User integration may not read ICItems in company SAMLTD")
+    assert "ok    SAMLTD: APVendors, 50 rows, about 1 calls" in lines
+
+
+def test_an_unknown_company(site, check):
+    code, lines, _log = check({**site.config, "companies": ["SAMINC", "NOWHRE"]})
+    assert code == 1
+    assert len([line for line in lines if line.startswith("mend")]) == 3
+    assert "check that the setting companies holds company database IDs" in lines[-2]
+
+
+def test_an_unreachable_host(fake_config, check):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/Sage300WebApi"
+    code, lines, _log = check({**fake_config, "api_url": url, "max_retries": 5})
+    assert code == 1
+    (line,) = lines[1:]
+    assert line == (
+        f"mend  Sage 300 cannot be reached at {url} (tries: 1): check the setting api_url, the "
+        "network and that IIS is running on the server."
+    )
+
+
+def test_a_name_nobody_knows(fake_config, check):
+    url = "http://sage.invalid/Sage300WebApi"
+    code, lines, _log = check({**fake_config, "api_url": url})
+    assert code == 1
+    (line,) = lines
+    assert line == (
+        "mend  The name sage.invalid is not known: check the setting api_url and this machine's "
+        "DNS."
+    )
+
+
+def test_a_missing_setting_is_one_sentence(fake_config, check):
+    config = {name: value for name, value in fake_config.items() if name != "companies"}
+    code, lines, log = check(config)
+    assert (code, lines) == (1, [])
+    assert "The setting companies is missing: " in log

@@ -1,0 +1,159 @@
+"""What ``--discover`` finds on a site, and what it does where it cannot ask."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+
+import pytest
+
+from tap_sage300.errors import NoAccessError, RightsError
+from tap_sage300.streams import STREAMS
+from tap_sage300.tap import TapSage300
+
+ALL = [stream.entity.name for stream in STREAMS]
+BOTH = {"companies": ["SAMINC", "SAMLTD"]}
+
+
+@pytest.fixture
+def discover(monkeypatch):
+    """Run the discovery; give the catalog's entries by stream."""
+
+    def run(config):
+        monkeypatch.setattr("sys.stdout", io.StringIO())
+        text = TapSage300(config=config, setup_mapper=False).run_discovery()
+        return {entry["tap_stream_id"]: entry for entry in json.loads(text)["streams"]}
+
+    return run
+
+
+def selected(entry):
+    (root,) = [item["metadata"] for item in entry["metadata"] if not item["breadcrumb"]]
+    assert root["selected"] is root["selected-by-default"]
+    return root["selected"]
+
+
+def test_a_stock_site(site, discover):
+    entries = discover({**site.config, **BOTH})
+    assert list(entries) == ALL
+    assert [name for name in ALL if selected(entries[name])] == [
+        "GLAccounts",
+        "APVendors",
+        "APInvoiceBatches",
+    ]
+    assert entries["APPaymentAndAdjustmentBatches"]["key_properties"] == [
+        "CompanyID",
+        "BatchSelector",
+        "BatchNumber",
+    ]
+    assert entries["GLAccounts"]["replication_key"] == "DateCreated"
+    methods = {name: entry["replication_method"] for name, entry in entries.items()}
+    assert {name for name, method in methods.items() if method == "FULL_TABLE"} == {
+        "CSCurrencyCodes",
+        "GLAccountGroups",
+        "GLSegmentCodes",
+        "POPurchaseOrders",
+    }
+    assert site.calls() == 5 * 2
+
+
+def test_a_site_knows_its_flags_better(site, discover):
+    shipped = TapSage300(config={}, validate_config=False, setup_mapper=False).catalog_dict
+    (items,) = [e for e in shipped["streams"] if e["tap_stream_id"] == "ICItems"]
+    assert items["schema"]["properties"]["Sellable"] == {"type": ["boolean", "string"]}
+    found = discover(site.config)["ICItems"]["schema"]["properties"]
+    assert found["Sellable"] == {"type": "boolean"}
+    assert found.keys() == items["schema"]["properties"].keys()
+
+
+def test_properties_of_the_site_are_in_the_catalog_and_in_the_records(site, discover, helpers):
+    site.behave(
+        site_properties={"APVendors": {"PartnerRating": "decimal 3", "PartnerSince": "date"}}
+    )
+    number = site.records("APVendors")[0]["VendorNumber"]
+    site.edit("APVendors", number, PartnerRating=4.25)
+    properties = discover(site.config)["APVendors"]["schema"]["properties"]
+    assert properties["PartnerRating"] == {"type": "number"}
+    assert properties["PartnerSince"] == {"type": ["string", "null"], "format": "date-time"}
+    record = helpers.sync(site.config).records("APVendors")[0]
+    assert (str(record["PartnerRating"]), record["PartnerSince"]) == ("4.250", None)
+
+
+def test_a_date_of_change_on_accounts_is_used(site, discover, helpers):
+    site.behave(account_change_date=True)
+    entries = discover(site.config)
+    assert entries["GLAccounts"]["replication_key"] == "DateLastMaintained"
+    catalog = {"streams": [entries["GLAccounts"]]}
+    site.edit("GLAccounts", site.records("GLAccounts")[0]["UnformattedAccount"], Description="old")
+    first = helpers.sync(site.config, catalog=catalog)
+    assert first.part("GLAccounts")["replication_key"] == "DateLastMaintained"
+    site.now("2026-11-24T12:00:00Z")
+    edited = site.records("GLAccounts")[5]["UnformattedAccount"]
+    site.edit("GLAccounts", edited, Description="Edited")
+    second = helpers.sync(site.config, first.state, catalog)
+    keys = second.keys("GLAccounts", "UnformattedAccount")
+    assert edited in keys
+    assert len(keys) < 5
+
+
+def test_a_catalog_saves_the_calls(site, helpers):
+    helpers.sync(site.config, catalog=helpers.only("APVendors"))
+    assert site.calls() == 1
+
+
+def test_a_small_budget_is_not_spent_on_discovery(site, helpers):
+    output = helpers.sync({**site.config, "max_calls_per_run": 19})
+    assert site.calls() == 3
+    assert len(output.records("APVendors")) == 50
+
+
+def test_a_forbidden_module_is_left_out_and_the_rest_works(site, discover, helpers, caplog):
+    site.behave(forbidden_modules={"SAMINC": ["GL"], "SAMLTD": ["GL"]})
+    entries = discover({**site.config, **BOTH})
+    assert list(entries) == [name for name in ALL if not name.startswith("GL")]
+    (told,) = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+    assert told == (
+        "Left out: GLAccountGroups, GLSegmentCodes, GLAccounts. User integration may not read "
+        "$metadata in company SAMINC (HTTP 403): tick the right 'Sage 300 Web API' for module GL "
+        "in the user's security group; ADMIN is refused by default."
+    )
+    output = helpers.sync({**site.config, **BOTH})
+    assert list(output.schemas) == ["APVendors", "APInvoiceBatches"]
+
+
+def test_a_module_one_company_allows_stays(site, discover):
+    site.behave(forbidden_modules={"SAMLTD": ["GL"]})
+    assert list(discover({**site.config, **BOTH})) == ALL
+
+
+def test_no_right_anywhere(site, discover):
+    site.behave(forbidden_modules={"SAMINC": ["AP", "CS", "GL", "IC", "PO"]})
+    with pytest.raises(RightsError, match=r"tick the right 'Sage 300 Web API'"):
+        discover(site.config)
+
+
+@pytest.mark.parametrize("fault", [{"fault": "html"}, {"fault": "error", "status": 404}], ids=str)
+def test_metadata_that_cannot_be_had(site, discover, caplog, fault):
+    site.follow({**fault, "side": "sage300", "path": r"/AP/\$metadata"})
+    entries = discover(site.config)
+    assert list(entries) == ALL
+    told = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+    (line,) = [text for text in told if "stand in" in text]
+    assert line.startswith(
+        "The schemas that this tap ships stand in for those of module AP of SAMINC: "
+    )
+    assert line.endswith(".")
+
+
+def test_an_unreachable_server_ends_discovery(fake_config, fake, discover):
+    fake.stop()
+    with pytest.raises(NoAccessError, match="cannot be reached"):
+        discover(fake_config)
+
+
+def test_discovery_counts_against_the_budget(site, discover, caplog):
+    entries = discover({**site.config, "max_calls_per_run": 2})
+    assert list(entries) == ALL
+    assert site.calls() == 2
+    assert caplog.text.count("the calls of this run (max_calls_per_run) are used up.") == 3

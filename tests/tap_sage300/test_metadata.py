@@ -1,0 +1,123 @@
+"""CSDL to JSON Schema, and what a site's schema adds to the shipped one."""
+
+from __future__ import annotations
+
+import pytest
+
+from tap_sage300 import metadata
+
+EDMX = """<?xml version="1.0" encoding="utf-8"?>
+<edmx:Edmx Version="4.0" xmlns:edmx="http://docs.oasis-open.org/odata/ns/edmx">
+ <edmx:DataServices>
+  <Schema Namespace="Sage.AP" xmlns="http://docs.oasis-open.org/odata/ns/edm">
+   <EntityType Name="Card" Abstract="true">
+    <Key><PropertyRef Name="VendorNumber"/></Key>
+    <Property Name="VendorNumber" Type="Edm.String" Nullable="false"/>
+   </EntityType>
+   <EntityType Name="Vendor" BaseType="Sage.AP.Card">
+    <Property Name="City" Type="Edm.String"/>
+    <Property Name="CreditLimit" Type="Edm.Decimal" Nullable="false"/>
+    <Property Name="Invoices" Type="Edm.Decimal" Scale="0" Nullable="false"/>
+    <Property Name="Id" Type="Edm.Int64" Nullable="false"/>
+    <Property Name="FATCA" Type="Edm.Boolean"/>
+    <Property Name="Seen" Type="Edm.DateTimeOffset"/>
+    <Property Name="Born" Type="Edm.Date"/>
+    <Property Name="Status" Type="Sage.AP.Status" Nullable="false"/>
+    <Property Name="Photo" Type="Edm.Binary"/>
+    <Property Name="Fields" Type="Collection(Sage.AP.Field)"/>
+    <Property Name="Tags" Type="Collection(Edm.String)"/>
+    <Property Name="UpdateOperation" Type="Sage.AP.Operation" Nullable="false"/>
+    <NavigationProperty Name="Group" Type="Sage.AP.Card"/>
+   </EntityType>
+   <ComplexType Name="Field">
+    <Property Name="Value" Type="Edm.String"/>
+    <Property Name="Inner" Type="Collection(Sage.AP.Field)"/>
+    <Property Name="UpdateOperation" Type="Sage.AP.Operation"/>
+   </ComplexType>
+   <EnumType Name="Status"><Member Name="Active" Value="1"/></EnumType>
+  </Schema>
+  <Schema Namespace="Default" xmlns="http://docs.oasis-open.org/odata/ns/edm">
+   <EntityContainer Name="Container">
+    <EntitySet Name="APVendors" EntityType="Sage.AP.Vendor"/>
+    <EntitySet Name="APOther" EntityType="Sage.AP.Unknown"/>
+   </EntityContainer>
+  </Schema>
+ </edmx:DataServices>
+</edmx:Edmx>"""
+
+
+def test_every_kind_of_property():
+    sets = metadata.parse(EDMX.encode())
+    assert list(sets) == ["APVendors"]
+    inner = {"type": "object", "additionalProperties": True}
+    assert sets["APVendors"] == {
+        "type": "object",
+        "properties": {
+            "VendorNumber": {"type": "string"},
+            "City": {"type": ["string", "null"]},
+            "CreditLimit": {"type": "number"},
+            "Invoices": {"type": "integer"},
+            "Id": {"type": "integer"},
+            "FATCA": {"type": ["boolean", "null"]},
+            "Seen": {"type": ["string", "null"], "format": "date-time"},
+            "Born": {"type": ["string", "null"], "format": "date"},
+            "Status": {"type": "string"},
+            "Photo": {"type": ["string", "null"]},
+            "Fields": {
+                "type": ["array", "null"],
+                "items": {
+                    "type": "object",
+                    "properties": {
+                        "Value": {"type": ["string", "null"]},
+                        "Inner": {"type": ["array", "null"], "items": inner},
+                    },
+                    "additionalProperties": True,
+                },
+            },
+            "Tags": {"type": ["array", "null"], "items": {"type": "string"}},
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"<html><p>sign on</html>", b"<a/>", b'{"value": []}', EDMX[:900].encode()]
+)
+def test_anything_else_is_no_metadata(body):
+    with pytest.raises(ValueError, match=r"no XML|no entity sets"):
+        metadata.parse(body)
+
+
+def obj(**properties):
+    return {"type": "object", "properties": properties}
+
+
+NUMBER, WHOLE = {"type": "number"}, {"type": "integer"}
+TEXT, TEXT_OR_NULL = {"type": "string"}, {"type": ["string", "null"]}
+DATE = {"type": ["string", "null"], "format": "date-time"}
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "merged"),
+    [
+        ({"A": TEXT}, {"B": NUMBER}, {"A": TEXT, "B": NUMBER}),
+        ({"A": TEXT}, {}, {"A": TEXT}),
+        ({"A": TEXT}, {"A": TEXT_OR_NULL}, {"A": TEXT}),
+        ({"A": WHOLE}, {"A": NUMBER}, {"A": WHOLE}),
+        ({"A": {"type": ["boolean", "string"]}}, {"A": TEXT}, {"A": TEXT}),
+        ({"A": TEXT_OR_NULL}, {"A": DATE}, {"A": DATE}),
+        ({"A": TEXT}, {"HelperX": TEXT}, {"A": TEXT}),
+        (
+            {"A": {"type": "array", "items": obj(X=TEXT)}},
+            {"A": {"type": ["array", "null"], "items": obj(X=TEXT, Y=WHOLE)}},
+            {"A": {"type": "array", "items": obj(X=TEXT, Y=WHOLE)}},
+        ),
+    ],
+)
+def test_what_a_site_knows_better(ours, theirs, merged):
+    assert metadata.merge(obj(**ours), obj(**theirs), ("Helper",)) == obj(**merged)
+
+
+def test_a_date_of_change():
+    names = ("DateLastMaintained", "DateLastEdited")
+    assert metadata.date_in(obj(DateLastEdited=DATE), names) == "DateLastEdited"
+    assert metadata.date_in(obj(DateLastEdited=TEXT, Other=DATE), names) is None
