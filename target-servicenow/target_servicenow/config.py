@@ -112,7 +112,7 @@ def connection(config: Mapping[str, Any]) -> Connection:
         SettingError: ca_bundle holds no certificates, or instance_url is no web address.
     """
     url = instance_url(config["instance_url"])
-    if not url.startswith(("http://", "https://")) or " " in url:
+    if not re.match(r"https?://[^./\s]\S*$", url):
         raise SettingError(
             f"Setting instance_url is {config['instance_url']!r}: give the instance's full URL, or "
             "just its name"

@@ -65,6 +65,10 @@ _FITTING = {
 """Types of columns, as the dictionary names them, that take a mapped type."""
 
 
+PROBED_ROWS = 100
+"""Rows asked for: ServiceNow counts the limit before it hides rows, so one alone could be such."""
+
+
 def inspect(session: Session, tables: Sequence[Table]) -> Report:
     """Hold the mapped tables against the instance.
 
@@ -96,7 +100,9 @@ def _probe(session: Session, tables: Sequence[Table]) -> Iterator[Finding]:
     items = []
     for table in tables:
         fields = f"sys_id,{table.source_column}"
-        parameters = urlencode({"sysparm_limit": "1", "sysparm_fields": fields}, quote_via=quote)
+        parameters = urlencode(
+            {"sysparm_limit": PROBED_ROWS, "sysparm_fields": fields}, quote_via=quote
+        )
         address = f"/api/now/table/{quote(table.name, safe='')}?{parameters}"
         what = f"reading {table.name}"
         items.append(batch.Item(table.name, "GET", address, counted=True, what=what))

@@ -27,7 +27,7 @@ from target_servicenow.mapping.rules import Rule, RuleSet
 from target_servicenow.mapping.types import ColumnType
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 _PROFILES = resources.files("target_servicenow.mapping") / "profiles"
 _TABLE_FIELDS = {
@@ -82,6 +82,9 @@ def parse(raw: Any, name: str) -> Profile:
     if not isinstance(raw, dict) or not isinstance(raw.get("tables"), dict) or not raw["tables"]:
         raise MappingError(f"Mapping {name}: it needs `tables`, each with its columns")
     _only_known(raw, {"source", "rules", "tables"}, f"Mapping {name}")
+    if not isinstance(raw.get("rules", {}), dict):
+        raise MappingError(f"Mapping {name}: rules must give a list of rules for each name")
+    _only_text([*raw["tables"], *raw.get("rules", {})], f"Mapping {name}")
     rules = {
         title: _rules(title, data, f"Mapping {name}, rules {title}")
         for title, data in raw.get("rules", {}).items()
@@ -129,7 +132,7 @@ def _rules(title: str, data: Any, place: str) -> RuleSet:
     last = entries[-1] if entries else None
     hold = False
     if isinstance(last, dict) and "otherwise" in last:
-        if last["otherwise"] not in {"hold", "none"}:
+        if last["otherwise"] not in ("hold", "none"):
             raise MappingError(f"{place}: otherwise is {last['otherwise']!r}: it can be hold, none")
         hold = last["otherwise"] == "hold"
         entries = entries[:-1]
@@ -167,6 +170,10 @@ def _table(name: str, data: Any, place: str) -> Table:
         raise MappingError(f"{place}: identity needs entity and key")
     if not isinstance(data["columns"], dict):
         raise MappingError(f"{place}: columns must name each column with what it is made from")
+    _only_text(data["columns"], place)
+    optional = data.get("optional", False)
+    if not isinstance(optional, bool):
+        raise MappingError(f"{place}: optional is {optional!r}: it can be true, false")
     length = data.get("source_length", DEFAULT_SOURCE_LENGTH)
     if not isinstance(length, int) or length < MIN_SOURCE_LENGTH:
         raise MappingError(
@@ -182,7 +189,7 @@ def _table(name: str, data: Any, place: str) -> Table:
     if not isinstance(when_gone, dict):
         raise MappingError(f"{place}: when_gone must give a value for each column it sets")
     adopt_by = data.get("adopt_by")
-    if adopt_by and adopt_by not in {column.name for column in columns}:
+    if adopt_by and adopt_by not in [column.name for column in columns]:
         raise MappingError(f"{place}: adopt_by names {adopt_by}, which is none of its columns")
     return Table(
         name=name,
@@ -197,7 +204,7 @@ def _table(name: str, data: Any, place: str) -> Table:
         source_column=str(data.get("source_column", DEFAULT_SOURCE_COLUMN)),
         source_length=length,
         adopt_by=adopt_by,
-        optional=bool(data.get("optional", False)),
+        optional=optional,
         when_gone={str(name): str(value) for name, value in when_gone.items()},
     )
 
@@ -215,6 +222,8 @@ def _column(name: str, spec: Any, place: str) -> Column:
             key=_expressions(spec["key"], place),
             take=str(spec["take"]) if "take" in spec else None,
         )
+    if "take" in spec:
+        raise MappingError(f"{place}: `take` goes with a reference")
     if "value" not in spec:
         raise MappingError(f"{place}: it needs a `value`, or a `reference` with its `key`")
     try:
@@ -255,6 +264,13 @@ def _expressions(texts: Any, place: str) -> tuple[Expression, ...]:
 
 def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
+
+
+def _only_text(names: Iterable[Any], place: str) -> None:
+    """YAML reads a bare ``on``, ``no`` or ``2026`` as something else than text."""
+    for name in names:
+        if not isinstance(name, str):
+            raise MappingError(f"{place}: the name {name!r} is not text: put it in quotes")
 
 
 def _only_known(data: Mapping[str, Any], known: set[str], place: str) -> None:
