@@ -108,12 +108,45 @@ def given(tmp_path: Path) -> dict[str, Any]:
             "Setting on_long_text is 'cut': it can be reject, truncate",
         ),
         ({"max_rejects": "no"}, "Setting max_rejects must be of type integer or null"),
+        ({"mode": "dry"}, "Setting mode is 'dry': it can be apply, plan"),
+        ({"validate_records": 1}, "Setting validate_records must be of type boolean or null"),
+        (
+            {"max_inactive_percent": 101},
+            "Setting max_inactive_percent is 101: it can be at most 100",
+        ),
+        ({"max_inactive_percent": -1}, "Setting max_inactive_percent is -1: it must be at least 0"),
+        ({"ledger_keep_days": -1}, "Setting ledger_keep_days is -1: it must be at least 0"),
+        ({"ledger_keep_days": "all"}, "Setting ledger_keep_days must be of type integer or null"),
+        ({"max_rejects": -1}, "Setting max_rejects is -1: it must be at least 0"),
+        ({"batch_size_rows": 2.5}, "Setting batch_size_rows must be of type integer or null"),
+        ({"max_retries": -1}, "Setting max_retries is -1: it must be at least 0"),
+        (
+            {"connect_timeout_seconds": 0},
+            "Setting connect_timeout_seconds is 0: it must be at least 1",
+        ),
+        ({"read_timeout_seconds": 0}, "Setting read_timeout_seconds is 0: it must be at least 1"),
+        (
+            {"instance_url": ""},
+            "Setting instance_url is '': give the instance's full URL, or just its name",
+        ),
+        ({"mapping": ["default"]}, "Setting mapping must be of type string or null"),
+        (
+            {"mapping_overrides": {"tables": ["proc_vendor"]}},
+            "Mapping default: it needs `tables`, each with its columns",
+        ),
+        (
+            {"mapping_overrides": {"tables": {"proc_vendor": {"columns": ["fax"]}}}},
+            (
+                "Mapping default, table proc_vendor: columns must name each column with what it is "
+                "made from"
+            ),
+        ),
         ({"verify_ssl": "yes"}, "Setting verify_ssl must be of type boolean or null"),
         ({"ca_bundle": "no-such.pem"}, "Setting ca_bundle: there is no file no-such.pem"),
     ],
 )
 def test_a_wrong_setting(given: dict[str, Any], changes: dict[str, Any], sentence: str) -> None:
-    with pytest.raises(Exception, match=r"^Setting ") as caught:
+    with pytest.raises(Exception, match=r"^(Setting|Mapping) ") as caught:
         TargetServiceNow(config={**given, **changes})
     assert str(caught.value) == sentence
     assert "hush" not in sentence

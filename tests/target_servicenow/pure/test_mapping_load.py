@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +13,7 @@ from target_servicenow.mapping.expression import MappingError
 from target_servicenow.mapping.load import load, parse
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 TYPES = "string, integer, decimal, boolean, date, datetime, currency"
@@ -208,6 +211,92 @@ def test_a_table_taken_out_takes_what_points_at_it_along() -> None:
             ),
         ),
         (
+            {"rules": {"center": []}},
+            "Mapping mine, rules center: it needs at least one rule with a code",
+        ),
+        (
+            {"rules": {"center": [{"otherwise": "hold"}]}},
+            "Mapping mine, rules center: it needs at least one rule with a code",
+        ),
+        (
+            {"rules": {"center": [{"code": "Number"}, {"otherwise": "wait"}]}},
+            "Mapping mine, rules center: otherwise is 'wait': it can be hold, none",
+        ),
+        (
+            {"rules": {"center": [{"when": "Number != ''"}]}},
+            "Mapping mine, rules center, rule 1: it needs a code",
+        ),
+        (
+            {"rules": {"center": [{"code": "Number"}, "Number"]}},
+            "Mapping mine, rules center, rule 2: it needs a code",
+        ),
+        (
+            {"rules": {"center": [{"code": "Number", "if": "Number"}]}},
+            "Mapping mine, rules center, rule 1: 'if' is none of code, name, when",
+        ),
+        (
+            {"rules": {"center": [{"otherwise": "hold"}, {"code": "Number"}]}},
+            "Mapping mine, rules center, rule 1: it needs a code",
+        ),
+        (
+            {"rules": {"center": [{"code": "upper(Number)"}]}},
+            (
+                "Mapping mine, rules center, rule 1: 'upper(Number)' calls upper; a mapping can "
+                "call decimal, first, int, join, len, optional_field, str"
+            ),
+        ),
+        (
+            {"rules": ["Number"]},
+            "Mapping mine: rules must give a list of rules for each name",
+        ),
+        (
+            {"tables": {"vendor": {"when_gone": "inactive"}}},
+            "Mapping mine, table vendor: when_gone must give a value for each column it sets",
+        ),
+        (
+            {"tables": {"vendor": {"when_gone": ["active"]}}},
+            "Mapping mine, table vendor: when_gone must give a value for each column it sets",
+        ),
+        (
+            {"tables": {"vendor": {"columns": {True: "Name"}}}},
+            "Mapping mine, table vendor: the name True is not text: put it in quotes",
+        ),
+        (
+            {"tables": {2026: {"stream": "Vendors"}}},
+            "Mapping mine: the name 2026 is not text: put it in quotes",
+        ),
+        (
+            {"tables": {"vendor": {"adopt_by": ["name"]}}},
+            "Mapping mine, table vendor: adopt_by names ['name'], which is none of its columns",
+        ),
+        (
+            {"tables": {"vendor": {"optional": "yes"}}},
+            "Mapping mine, table vendor: optional is 'yes': it can be true, false",
+        ),
+        (
+            {
+                "tables": {
+                    "invoice": {
+                        "columns": {
+                            "city": {"reference": "vendor", "key": ["Vendor"], "take": "city"}
+                        }
+                    }
+                }
+            },
+            (
+                "Mapping mine, table invoice, column city: it takes city, which is no mapped "
+                "column of vendor"
+            ),
+        ),
+        (
+            {"tables": {"vendor": {"columns": {"name": {"value": "Name", "take": "x"}}}}},
+            "Mapping mine, table vendor, column name: `take` goes with a reference",
+        ),
+        (
+            {"tables": {"vendor": {"columns": {"name": "("}}}},
+            "Mapping mine, table vendor, column name: '(' is not an expression ('(' was never ",
+        ),
+        (
             {
                 "tables": {
                     "vendor": {"columns": {"last": {"reference": "invoice", "key": ["A", "B"]}}}
@@ -225,7 +314,7 @@ def test_a_slip(tmp_path: Path, overrides: dict[str, Any], sentence: str) -> Non
     said = str(caught.value).replace(str(path), "mine")
     assert said.startswith(sentence)
     assert "\n" not in said
-    if not sentence.endswith((": ", "syntax")):
+    if not sentence.endswith((": ", "syntax", "never ")):
         assert said == sentence
 
 
@@ -261,6 +350,48 @@ def test_a_file_that_is_no_mapping(tmp_path: Path, content: bytes | None, senten
     said = str(caught.value).replace(str(path), "mine")
     assert said.startswith(sentence)
     assert "\n" not in said
+
+
+JUNK = [
+    *(None, True, 7, 1.5, "", "x(", "no such thing", [], {}, [[]], [None], [{}], {"a": 1}),
+    *({"a": {"b": []}}, {True: "x"}, date(2026, 1, 31), {"value": ["x"]}, {"reference": []}),
+]
+
+
+def places(data: Any) -> Iterator[tuple[Any, ...]]:
+    """Every place in a mapping's data, as the keys that lead to it."""
+    inner = data.items() if isinstance(data, dict) else enumerate(data)
+    for key, value in inner:
+        yield (key,)
+        if isinstance(value, dict | list):
+            yield from ((key, *rest) for rest in places(value))
+
+
+def refusal(data: Any) -> str:
+    """What is said of a mapping; "" when it is sound."""
+    try:
+        parse(data, "mine")
+    except MappingError as error:
+        return str(error)
+    return ""
+
+
+def test_nothing_that_yaml_can_hold_is_a_traceback(subtests: pytest.Subtests) -> None:
+    whole = {**sound(), "rules": {"center": [{"when": "A", "code": "B"}, {"otherwise": "none"}]}}
+    whole["tables"]["vendor"].update(
+        where="A", create_when="B", optional=True, when_gone={"active": "false"}
+    )
+    for place in places(whole):
+        for junk in JUNK:
+            data = deepcopy(whole)
+            inner = data
+            for key in place[:-1]:
+                inner = inner[key]
+            inner[place[-1]] = junk
+            with subtests.test(place=place, junk=junk):
+                said = refusal(data)
+                assert said.startswith("Mapping mine") or not said
+                assert "\n" not in said
 
 
 def test_overrides_change_add_and_take_out() -> None:

@@ -1,0 +1,98 @@
+"""Every fault the sandbox knows, on lookups, writes and tokens: each row is there once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Instance, Singer
+
+ROWS = 12
+LOOKUP, WRITE = 3, 6
+"""Which Batch call it is: two checks beforehand, two lookups, the first row, the others."""
+
+FAULTS: dict[str, dict[str, Any]] = {
+    "delay": {"fault": "delay", "seconds": 0.1},
+    "hang": {"fault": "hang", "seconds": 0.1},
+    "hang after the commit": {"fault": "hang", "seconds": 0.1, "commit": True},
+    "reset": {"fault": "reset"},
+    "drop": {"fault": "drop"},
+    "cut": {"fault": "cut"},
+    "trickle": {"fault": "trickle", "seconds": 0.2},
+    "500": {"fault": "error", "status": 500},
+    "500 after the commit": {"fault": "error", "status": 500, "commit": True},
+    "502 as a page": {"fault": "error", "status": 502, "body": "html"},
+    "503": {"fault": "error", "status": 503, "retry_after": 1},
+    "429": {"fault": "error", "status": 429, "retry_after": 1},
+    "html": {"fault": "html"},
+    "html after the commit": {"fault": "html", "commit": True},
+    "unparsable": {"fault": "unparsable"},
+    "expire_token": {"fault": "expire_token"},
+}
+
+
+def strike(instance: Instance, **rule: Any) -> None:
+    instance.control("POST", "faults", {"rules": [{"side": "servicenow", **rule}]})
+
+
+def struck(instance: Instance) -> int:
+    [rule] = instance.control("GET", "faults")["rules"]
+    return int(rule["struck"])
+
+
+def load(instance: Instance, singer: Singer, **settings: Any) -> None:
+    """Load the vendors; every row is there once and recorded once."""
+    vendors = [singer.vendor(n, City="Delft") for n in range(ROWS)]
+    messages = [*singer.vendors(*vendors), singer.state(1)]
+    settings = {"workers": 1, "max_retries": 2, **settings}
+    ended = instance.run(messages, **settings)
+    assert (ended.code, ended.states, ended.sentences) == (0, [1], [])
+    rows = instance.by_source("proc_vendor")
+    assert rows.keys() == {str(n) for n in range(ROWS)}
+    assert {(row["city"], row["sys_mod_count"]) for row in rows.values()} == {("Delft", "0")}
+    assert instance.counts("proc_vendor") == {"created": ROWS}
+    assert sorted(instance.outcomes()) == sorted((str(n), "created") for n in range(ROWS))
+    assert instance.query("SELECT status FROM runs") == [("finished",)]
+    assert struck(instance) == 1
+
+
+@pytest.mark.parametrize("place", [LOOKUP, WRITE], ids=["lookup", "write"])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_on_a_batch_call(
+    instance: Instance, singer: Singer, fault: str, place: int
+) -> None:
+    strike(instance, **FAULTS[fault], path="/batch", nth=place)
+    load(instance, singer)
+
+
+@pytest.mark.parametrize("fault", [name for name in FAULTS if name != "expire_token"])
+def test_a_fault_on_the_token(instance: Instance, singer: Singer, fault: str) -> None:
+    strike(instance, **FAULTS[fault], path="oauth_token", nth=1)
+    load(instance, singer)
+
+
+@pytest.mark.parametrize("place", [LOOKUP, WRITE], ids=["lookup", "write"])
+def test_an_answer_later_than_the_read_time_out(
+    instance: Instance, singer: Singer, place: int
+) -> None:
+    strike(instance, fault="delay", seconds=1.5, path="/batch", nth=place)
+    load(instance, singer, read_timeout_seconds=1)
+
+
+def test_faults_by_chance(instance: Instance, singer: Singer) -> None:
+    kinds = ("reset", "drop", "cut", "unparsable", "html")
+    rules = [
+        {"fault": kind, "side": "servicenow", "path": "/batch", "probability": 0.04}
+        for kind in kinds
+    ]
+    # The first row is let through: until then a lost answer is waited for.
+    assert instance.run(singer.vendors(singer.vendor(0))).code == 0
+    instance.control("POST", "faults", {"seed": 7, "rules": rules})
+    messages = singer.vendors(*(singer.vendor(n) for n in range(1, 700)))
+    ended = instance.run([*messages, singer.state(1)], batch_size_rows=70, max_retries=4)
+    assert (ended.code, ended.states) == (0, [1])
+    instance.control("DELETE", "faults")
+    assert instance.by_source("proc_vendor").keys() == {str(n) for n in range(700)}
+    assert instance.counts("proc_vendor") == {"created": 699}
