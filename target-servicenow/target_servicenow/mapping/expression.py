@@ -41,8 +41,15 @@ def _join(separator: str, *values: Any) -> str:
 
 
 def _optional_field(fields: Any, name: str) -> str:
-    """The value of an optional field, from a record's list of them; "" when it has none."""
-    for one in fields or ():
+    """The value of an optional field, from a record's list of them; "" when it has none.
+
+    Raises:
+        ValueError: that is no list of optional fields.
+    """
+    listed = fields or []
+    if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
+        raise ValueError("that is no list of optional fields")
+    for one in listed:
         if one.get("OptionalField") == name:
             return str(one.get("Value") or "").strip()
     return ""
