@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import sqlite3
 import subprocess
@@ -174,6 +175,8 @@ class Killable:
 
     pair: Pair
     gateway: Gateway
+    compiled: Path
+    """Where compiled modules are kept."""
     state: dict[str, Any] | None = None
     killed: list[str] = field(default_factory=list)
     """The points at which something was killed, one for each kill."""
@@ -246,14 +249,20 @@ class Killable:
         asked = [str(BIN / "tap-sage300"), "--config", pair._file("tap.json", pair.tap)]
         if self.state is not None:
             asked += ["--state", pair._file("state.json", self.state)]
+        # Modules are compiled once for all runs, whatever the environment says.
+        environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(self.compiled)}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
         config = pair._file("target.json", {**pair.target, "instance_url": self.gateway.url})
         with (pair.folder / "errors.log").open("a", encoding="utf-8") as log:
-            tap = subprocess.Popen(asked, stdout=subprocess.PIPE, stderr=log, encoding="utf-8")
+            tap = subprocess.Popen(
+                asked, stdout=subprocess.PIPE, stderr=log, env=environment, encoding="utf-8"
+            )
             target = subprocess.Popen(
                 [str(BIN / "target-servicenow"), "--config", config],
                 stdin=tap.stdout,
                 stdout=subprocess.PIPE,
                 stderr=log,
+                env=environment,
                 encoding="utf-8",
             )
         assert tap.stdout is not None
@@ -261,8 +270,16 @@ class Killable:
         return Pipe(tap, target, on_state)
 
 
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for compiled modules."""
+    return tmp_path_factory.mktemp("compiled")
+
+
 @pytest.fixture
-def killable(sandbox: Any, tmp_path: Path, pair_class: type[Pair]) -> Iterator[Killable]:
+def killable(
+    sandbox: Any, tmp_path: Path, pair_class: type[Pair], compiled: Path
+) -> Iterator[Killable]:
     """An empty instance behind a gateway; state is given out with every page."""
     gateway = Gateway(sandbox.servicenow_url)
     server = make_server("127.0.0.1", 0, gateway, threaded=True, request_handler=_Quiet)
@@ -270,7 +287,7 @@ def killable(sandbox: Any, tmp_path: Path, pair_class: type[Pair]) -> Iterator[K
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     pair = pair_class(sandbox, tmp_path, target={"checkpoint_seconds": 0, "max_retries": 3})
-    yield Killable(pair, gateway)
+    yield Killable(pair, gateway, compiled)
     server.shutdown()
     thread.join()
     server.server_close()
