@@ -22,9 +22,22 @@ from werkzeug.wrappers import Request, Response
 
 from sage300_servicenow_sandbox import Sandbox, SandboxOptions
 from sage300_servicenow_sandbox.faults import read_plan
+from tap_sage300.streams import STREAMS
 from tap_sage300.tap import TapSage300
 
 COMMAND = str(Path(sys.executable).with_name("tap-sage300"))
+
+
+ENTITIES = {stream.entity.name: stream.entity for stream in STREAMS}
+
+
+def bare(value):
+    """Sage's entity as a record holds it: helper properties gone, all else to the digit."""
+    if isinstance(value, dict):
+        return {k: bare(v) for k, v in value.items() if k != "UpdateOperation"}
+    if isinstance(value, list):
+        return [bare(one) for one in value]
+    return (str(value), "number") if type(value) in {Decimal, int} else value
 
 
 @dataclass
@@ -47,6 +60,12 @@ class Output:
             and message["stream"] == stream
             and company in (None, message["record"]["CompanyID"])
         ]
+
+    @staticmethod
+    def key(stream, record):
+        return tuple(record[name] for name in ENTITIES[stream].keys)
+
+    bare = staticmethod(bare)
 
     def keys(self, stream="APVendors", key="VendorNumber"):
         return [record[key] for record in self.records(stream)]
@@ -226,6 +245,25 @@ class Site:
     def records(self, resource, company="SAMINC"):
         return self.call(f"sage300/{company}/{resource}")["records"]
 
+    def expected(self, stream, company="SAMINC"):
+        """The records that a read of everything brings, by key."""
+        entity = ENTITIES[stream]
+        left_out = ("UpdateOperation", *entity.calculated)
+        return {
+            tuple(row[name] for name in entity.keys): {"CompanyID": company}
+            | {
+                name: bare(value)
+                for name, value in row.items()
+                if name not in entity.private and not name.startswith(left_out)
+            }
+            for row in self.held(stream, company)
+        }
+
+    def held(self, stream, company):
+        store, resource = self.sandbox.sage.store, self.sandbox.sage.resources[stream]
+        texts = store.select(company, resource)
+        return [json.loads(text, parse_float=Decimal) for text in texts]
+
     def edit(self, resource, key, company="SAMINC", **values):
         return self.call(f"sage300/{company}/{resource}/{key}/edit", values)
 
@@ -282,6 +320,9 @@ class Helpers:
     """Functions of this file, since tests here cannot import one another."""
 
     sync = staticmethod(sync)
+    to = staticmethod(contextlib.redirect_stdout)
+    bare = staticmethod(bare)
+    key = staticmethod(Output.key)
     only = staticmethod(only)
     page = staticmethod(page)
     vendors = staticmethod(vendors)

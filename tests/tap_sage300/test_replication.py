@@ -46,6 +46,11 @@ def begun(progress, **rules):
             Window(CHANGES, day("2026-11-18")),
         ),
         (Progress(day("2026-11-20")), {"sweep_days": 6}, Window(SWEEP)),
+        (Progress(day("2026-11-20"), day("2026-11-23")), {"sweep_days": 0}, Window(SWEEP)),
+        # without dates there are sweeps or nothing
+        (Progress(), {"dated": False, "sweep_days": 6}, Window(SWEEP)),
+        (Progress(last_sweep=day("2026-11-16")), {"dated": False, "sweep_days": 6}, Window(SWEEP)),
+        (Progress(last_sweep=day("2026-11-17")), {"dated": False, "sweep_days": 6}, None),
         # a cut window goes on, whatever else is due
         (
             Progress(day("2026-11-20"), window=Window(CHANGES, day("2026-11-01"), last_key="A")),

@@ -1,0 +1,203 @@
+"""Whatever users do and however runs end, after a quiet cycle a target holds what Sage 300 holds.
+
+Each schedule is drawn from a seed: edits, new records, deletions, postings, session dates before
+and after the server's, midnights, budgets, page sizes, and runs killed at any request or with any
+part of their output lost. ``NIGHTLY=1`` draws 2,000 of them.
+"""
+
+from __future__ import annotations
+
+import copy
+import datetime as dt
+import io
+import json
+import os
+import random
+from decimal import Decimal
+
+import pytest
+import requests
+import urllib3
+from werkzeug.test import run_wsgi_app
+from werkzeug.wrappers import Request
+
+from tap_sage300 import session
+from tap_sage300.tap import TapSage300
+
+SCHEDULES = 2000 if os.environ.get("NIGHTLY") == "1" else 200
+GROUPS = 20
+STREAMS = [
+    "GLSegmentCodes",
+    "GLAccounts",
+    "APVendors",
+    "ICItems",
+    "POPurchaseOrders",
+    "APInvoiceBatches",
+    "APPaymentAndAdjustmentBatches",
+]
+TEXT = {
+    "GLSegmentCodes": "SegmentCodeDescription",
+    "APVendors": "City",
+}
+NEW_KEY = {
+    "GLSegmentCodes": ("SegmentCode", "{:03}".format),
+    "GLAccounts": ("UnformattedAccount", "{:05}".format),
+    "APVendors": ("VendorNumber", "V{:03}".format),
+    "ICItems": ("UnformattedItemNumber", "I{:03}".format),
+    "POPurchaseOrders": ("PurchaseOrderSequenceKey", int),
+    "APInvoiceBatches": ("BatchNumber", int),
+    "APPaymentAndAdjustmentBatches": ("BatchNumber", int),
+}
+DATES = {
+    "APVendors": "DateLastMaintained",
+    "ICItems": "DateLastMaintained",
+    "APInvoiceBatches": "DateLastEdited",
+    "APPaymentAndAdjustmentBatches": "DateLastEdited",
+}
+LOOKBACK = 2
+
+
+class Killed(BaseException):
+    """The end of a process, as far as the code inside can tell."""
+
+
+class Wire(requests.adapters.BaseAdapter):
+    """Carries requests to the sandbox without a socket; counts them, and kills at one of them."""
+
+    def __init__(self, sandbox):
+        super().__init__()
+        self.app, self.clock = sandbox._sage_app, sandbox.clock
+        self.calls, self.kill_at, self.is_answered = 0, None, False
+
+    def send(self, request, **_options):
+        self.calls += 1
+        if self.calls == self.kill_at and not self.is_answered:
+            raise Killed
+        environ = Request.from_values(request.url, headers=dict(request.headers)).environ
+        body, status, headers = run_wsgi_app(self.app, environ, buffered=True)
+        if self.calls == self.kill_at:
+            raise Killed
+        headers["Date"] = self.clock.now().strftime("%a, %d %b %Y %H:%M:%S GMT")
+        response = requests.Response()
+        response.status_code, response.url, response.request = int(status[:3]), request.url, request
+        response.headers = requests.structures.CaseInsensitiveDict(headers)
+        response.raw = urllib3.HTTPResponse(io.BytesIO(b"".join(body)), preload_content=False)
+        response.elapsed = dt.timedelta()
+        return response
+
+    def close(self):
+        pass
+
+
+@pytest.fixture
+def wire(sandbox_site, monkeypatch):
+    carrier = Wire(sandbox_site.fresh().sandbox)
+    monkeypatch.setattr(session.ReadOnlySession, "get_adapter", lambda *_args, **_more: carrier)
+    return carrier
+
+
+class Schedule:
+    """One drawn course of events."""
+
+    def __init__(self, seed, site, wire, helpers):
+        self.draw = random.Random(f"schedule {seed}")
+        self.site, self.wire, self.helpers = site, wire, helpers
+        self.sage, self.clock = site.sandbox.sage, site.sandbox.clock
+        chosen = self.draw.sample(STREAMS, self.draw.randint(1, 3))
+        self.streams = [stream for stream in STREAMS if stream in chosen]
+        catalog = helpers.only(*self.streams)["streams"]
+        self.catalog = {"streams": [e for e in catalog if e["tap_stream_id"] in chosen]}
+        self.companies = self.draw.choice([["SAMINC"], ["SAMINC"], ["SAMLTD", "SAMINC"]])
+        self.held, self.state, self.log = {}, None, []
+
+    def run(self, budget, *, kill=False):
+        """Let the tap run; a target holds what came out of it, and keeps its last state."""
+        config = {
+            **self.site.config,
+            "companies": self.companies,
+            "lookback_days": LOOKBACK,
+            "page_size": self.draw.choice([2, 5, 40]),
+            "batch_page_size": self.draw.choice([1, 4, 20]),
+            "paging": self.draw.choice(["auto", "auto", "keyset"]),
+            "max_calls_per_run": budget,
+        }
+        self.wire.calls, self.wire.kill_at = 0, self.draw.randint(1, 12) if kill else None
+        self.wire.is_answered = self.draw.random() < 0.5
+        before, written = copy.deepcopy(self.state), io.StringIO()
+        try:
+            with self.helpers.to(written):
+                tap = TapSage300(config=config, state=before, catalog=copy.deepcopy(self.catalog))
+                tap.sync_all()
+        except Killed:
+            pass
+        assert self.wire.calls <= budget
+        lines = written.getvalue().splitlines()
+        if kill:  # what was written last never arrives
+            del lines[self.draw.randint(0, len(lines)) :]
+        for line in lines:
+            message = json.loads(line, parse_float=Decimal)
+            if message["type"] == "STATE":
+                self.state = message["value"]
+            elif message["type"] == "RECORD":
+                record, stream = message["record"], message["stream"]
+                key = self.helpers.key(stream, record)
+                self.held[stream, record["CompanyID"], key] = self.helpers.bare(record)
+
+    def edit(self):
+        """Do something in Sage 300, under some session date."""
+        company, stream = self.draw.choice(self.companies), self.draw.choice(self.streams)
+        resource = self.sage.resources[stream]
+        rows = self.site.held(stream, company)
+        if not rows:
+            return
+        row = self.draw.choice(rows)
+        key = tuple(row[name] for name in resource.keys)
+        today = self.clock.now().date()
+        values = {TEXT.get(stream, "Description"): f"text {self.draw.random():.6f}"}
+        if stream in DATES:
+            days = self.draw.choice([0, 0, 0, -1, -LOOKBACK, 1, 30])
+            values[DATES[stream]] = f"{today + dt.timedelta(days)}T00:00:00Z"
+        is_open = row.get("BatchStatus") in {"Open", "ReadyToPost"}
+        kind = self.draw.choice(["edit", "edit", "new", "post", "delete", "status"])
+        self.log.append((str(today), kind, company, stream, key))
+        if kind == "new" and len(rows) < 30:
+            name, make = NEW_KEY[stream]
+            taken = {one[name] for one in rows}
+            fresh = self.draw.choice([n for n in range(1, 200) if make(n) not in taken])
+            same = {part: row[part] for part in resource.keys}
+            self.sage.copy(company, resource, key, {**same, name: make(fresh), **values})
+        elif kind == "delete" and len(rows) > 4 and (is_open or "BatchStatus" not in row):
+            self.sage.delete(company, resource, key)
+        elif kind == "post" and stream == "APInvoiceBatches" and is_open:
+            self.sage.post_batch(company, key[0])
+        elif kind == "status" and stream in DATES and "BatchStatus" in row:
+            self.sage.edit(company, resource, key, {**values, "BatchStatus": "Open"})
+        else:
+            self.sage.edit(company, resource, key, values)
+
+    def unfold(self):
+        for _ in range(self.draw.randint(1, 4)):
+            for _ in range(self.draw.randint(0, 4)):
+                self.edit()
+            self.run(self.draw.randint(1, 25), kill=self.draw.random() < 0.4)
+            if self.draw.random() < 0.5:
+                self.clock.advance(self.draw.choice([3600, 40_000, 86_400, 3 * 86_400]))
+        for _ in range(2):  # windows that were cut, then what changed behind them
+            self.run(1000)
+
+    def differences(self):
+        return {
+            (stream, company, key): row
+            for company in self.companies
+            for stream in self.streams
+            for key, row in self.site.expected(stream, company).items()
+            if self.held.get((stream, company, key)) != row
+        }
+
+
+@pytest.mark.parametrize("group", range(GROUPS))
+def test_nothing_is_lost(sandbox_site, wire, helpers, group):
+    for seed in range(group, SCHEDULES, GROUPS):
+        schedule = Schedule(seed, sandbox_site, wire, helpers)
+        schedule.unfold()
+        assert schedule.differences() == {}, f"schedule {seed}: {schedule.log}"
