@@ -22,6 +22,7 @@ from werkzeug.wrappers import Request, Response
 
 from sage300_servicenow_sandbox import Sandbox, SandboxOptions
 from sage300_servicenow_sandbox.faults import read_plan
+from tap_sage300.errors import TapError
 from tap_sage300.streams import STREAMS
 from tap_sage300.tap import TapSage300
 
@@ -94,6 +95,18 @@ def sync(config, state=None, catalog=None):
         tap = TapSage300(config=dict(config), state=copy.deepcopy(state), catalog=catalog)
         tap.sync_all()
     return Output(written.getvalue())
+
+
+def interrupted(config, state=None, catalog=None):
+    """Run the tap, which may fail; give what it wrote, and the sentence it failed with."""
+    written, told = io.StringIO(), None
+    with contextlib.redirect_stdout(written):
+        tap = TapSage300(config=dict(config), state=copy.deepcopy(state), catalog=catalog)
+        try:
+            tap.sync_all()
+        except TapError as fault:
+            told = fault
+    return Output(written.getvalue()), told
 
 
 def only(*streams, **deselected):
@@ -320,6 +333,7 @@ class Helpers:
     """Functions of this file, since tests here cannot import one another."""
 
     sync = staticmethod(sync)
+    interrupted = staticmethod(interrupted)
     to = staticmethod(contextlib.redirect_stdout)
     bare = staticmethod(bare)
     key = staticmethod(Output.key)

@@ -11,6 +11,7 @@ import copy
 import datetime as dt
 import io
 import json
+import logging
 import os
 import random
 from decimal import Decimal
@@ -93,7 +94,9 @@ class Wire(requests.adapters.BaseAdapter):
 def wire(sandbox_site, monkeypatch):
     carrier = Wire(sandbox_site.fresh().sandbox)
     monkeypatch.setattr(session.ReadOnlySession, "get_adapter", lambda *_args, **_more: carrier)
-    return carrier
+    logging.disable()
+    yield carrier
+    logging.disable(logging.NOTSET)
 
 
 class Schedule:
@@ -141,7 +144,7 @@ class Schedule:
             elif message["type"] == "RECORD":
                 record, stream = message["record"], message["stream"]
                 key = self.helpers.key(stream, record)
-                self.held[stream, record["CompanyID"], key] = self.helpers.bare(record)
+                self.held[stream, record["CompanyID"], key] = record
 
     def edit(self):
         """Do something in Sage 300, under some session date."""
@@ -191,7 +194,7 @@ class Schedule:
             for company in self.companies
             for stream in self.streams
             for key, row in self.site.expected(stream, company).items()
-            if self.held.get((stream, company, key)) != row
+            if self.helpers.bare(self.held.get((stream, company, key))) != row
         }
 
 
