@@ -134,8 +134,9 @@ def test_an_entry_is_taken_out_of_an_open_batch(client):
         "DateLastEdited": "2026-11-23T00:00:00Z",
     }
     assert client.control("DELETE", path)[0] == 404
-    posted = batch_of(client, "Posted")["BatchNumber"]
-    assert client.control("DELETE", f"{BATCHES}/{posted}/entries/1")[0] == 409
+    for status in ("Posted", "ReadyToPost"):
+        closed = batch_of(client, status)["BatchNumber"]
+        assert client.control("DELETE", f"{BATCHES}/{closed}/entries/1")[0] == 409
 
 
 def test_amounts_keep_their_digits_when_an_entry_goes(client):

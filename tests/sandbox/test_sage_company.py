@@ -213,3 +213,10 @@ def test_optional_fields_are_counted_and_written_as_sage_writes_them(invoices):
         assert date == f"{value[:4]}-{value[4:6]}-{value[6:]}T00:00:00Z"
     assert {field["TimeValue"] for field in fields} == {"1899-12-30T00:00:00Z"}
     assert dates
+    warranties = [
+        field
+        for invoice in invoices
+        for line in invoice["InvoiceDetails"]
+        for field in line["InvoiceDetailOptionalFields"]
+    ]
+    assert {field["Value"] for field in warranties} == {" " * 59 + "0", " " * 59 + "1"}

@@ -103,6 +103,22 @@ def test_the_conditions_above_tell_vendors_apart(reader):
             assert 0 < held < len(vendors), text
 
 
+def test_functions_are_v4s_and_no_others(reader):
+    functions = {
+        "startswith(VendorName,'S')": lambda name: name.startswith("S"),
+        "endswith(VendorName,'Inc.')": lambda name: name.endswith("Inc."),
+        "contains(VendorName,'ee')": lambda name: "ee" in name,
+        "length(VendorName) gt 25": lambda name: len(name) > 25,
+    }
+    names = [vendor["VendorName"] for vendor in reader.records("APVendors")]
+    for text, holds in functions.items():
+        count = reader.page("APVendors", filter=text, count="true", top=0)["@odata.count"]
+        assert 0 < count == sum(holds(name) for name in names) < len(names)
+    assert reader.refusal("APVendors", filter="substringof('ee',VendorName)")[2].startswith(
+        "An unknown function with name 'substringof' was found."
+    )
+
+
 def test_filters_batches_by_status_and_number(reader):
     page = reader.page(
         "APInvoiceBatches",

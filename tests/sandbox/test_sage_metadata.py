@@ -32,6 +32,10 @@ class Model:
             for element in self.root.iter(f"{EDM}EntitySet")
         }
 
+    def is_complex(self, type_name: str) -> bool:
+        name = type_name.rpartition(".")[2]
+        return self.root.find(f".//{EDM}ComplexType[@Name='{name}']") is not None
+
     def keys(self, resource: str) -> list[str]:
         name = self.sets[resource].rpartition(".")[2]
         entity = self.root.find(f".//{EDM}EntityType[@Name='{name}']")
@@ -46,9 +50,12 @@ class Model:
     def _check_value(self, prop: ET.Element, value: object) -> None:
         edm, nullable = prop.get("Type"), prop.get("Nullable") != "false"
         if edm.startswith("Collection("):
+            item_type = edm[len("Collection(") : -1]
+            assert self.is_complex(item_type)
             for item in value:
-                self.check(edm[len("Collection(") : -1], item)
+                self.check(item_type, item)
         elif edm in self.enums:
+            assert not nullable, prop.attrib
             assert value in self.enums[edm], prop.attrib
         elif edm == "Edm.String":
             assert isinstance(value, str), prop.attrib
@@ -61,6 +68,7 @@ class Model:
                 "Edm.Int64": int,
                 "Edm.Boolean": bool,
             }
+            assert not nullable, prop.attrib
             assert isinstance(value, allowed[edm]), prop.attrib
 
 
@@ -140,7 +148,7 @@ def test_types_have_all_their_properties(models, type_name, properties):
     assert len(model.types[f"Sage.CA.SBS.ERP.Sage300.{type_name}"]) == properties
 
 
-def test_numbers_that_are_whole_in_practice_are_decimals_in_the_metadata(models):
+def test_numbers_that_are_whole_in_practice_are_decimals_in_the_metadata(reader, models):
     types = models["AP"].types
     prefix = "Sage.CA.SBS.ERP.Sage300.AP.WebApi.Models."
     for type_name, name in (
@@ -149,6 +157,11 @@ def test_numbers_that_are_whole_in_practice_are_decimals_in_the_metadata(models)
         ("InvoiceDetail", "LineNumber"),
     ):
         assert types[prefix + type_name][name].get("Type") == "Edm.Decimal"
+    for batch in reader.records("APInvoiceBatches"):
+        assert type(batch["BatchNumber"]) is int
+        for invoice in batch["Invoices"]:
+            assert type(invoice["EntryNumber"]) is int
+            assert {type(line["LineNumber"]) for line in invoice["InvoiceDetails"]} == {int}
 
 
 def test_a_module_that_is_not_there_has_no_metadata(reader):

@@ -32,6 +32,17 @@ def test_next_links_lead_through_every_record_once_in_key_order(reader, resource
     assert all(len(page["value"]) == 100 for page in pages[:-1])
 
 
+def test_text_is_ordered_byte_by_byte_and_numbers_by_size(client):
+    numbers = ["ZZ", "abc", "Zz", "a_1"]
+    for number in numbers:
+        copy = "sage300/SAMINC/APVendors/1010/copy"
+        assert client.control("POST", copy, {"VendorNumber": number})[0] == 200
+    vendors = client.page("APVendors", select="VendorNumber")["value"]
+    assert [vendor["VendorNumber"] for vendor in vendors][-4:] == ["ZZ", "Zz", "a_1", "abc"]
+    batches = client.page("APInvoiceBatches", select="BatchNumber")["value"]
+    assert [batch["BatchNumber"] for batch in batches] == list(range(1, 13))
+
+
 def test_text_keys_are_ordered_as_text_not_as_numbers(start, client_of):
     with start(vendors=950, accounts=1, batches=0) as sandbox:
         client = client_of(sandbox)
@@ -137,6 +148,7 @@ def test_a_key_that_leads_nowhere(reader, path, status, code):
     [
         {"orderby": "VendorNumber"},
         {"expand": "VendorOptionalFieldValues"},
+        {"search": "Leeds"},
         {"inlinecount": "allpages"},
         {"format": "json"},
         {"top": "-1"},
@@ -165,8 +177,10 @@ def test_an_unknown_property_is_named_as_the_real_server_names_it(reader):
         "Could not find a property named 'Nonsense' on type "
         "'Sage.CA.SBS.ERP.Sage300.AP.WebApi.Models.Vendor'."
     )
-    refusal = reader.refusal("APVendors", select="VendorNumber,Nonsense")
-    assert refusal == (400, "InvalidParameters", message)
+    for option in ({"select": "VendorNumber,Nonsense"}, {"filter": "Nonsense eq 'x'"}):
+        assert reader.refusal("APVendors", **option) == (400, "InvalidParameters", message)
+    for option in ({"select": "vendornumber"}, {"filter": "vendornumber eq '1010'"}):
+        assert "'vendornumber'" in reader.refusal("APVendors", **option)[2]
 
 
 def test_an_empty_answer_is_still_whole(reader):

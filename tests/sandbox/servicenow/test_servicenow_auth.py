@@ -74,6 +74,7 @@ def test_a_token_dies_after_half_an_hour_of_the_sandbox_clock(instance, clock):
         ({"data": {**GRANT, "grant_type": "password"}}, "unsupported_grant_type"),
         ({"json": GRANT}, "unsupported_grant_type"),
         ({"params": GRANT}, "unsupported_grant_type"),
+        ({"data": GRANT, "headers": {"Content-Type": "text/plain"}}, "unsupported_grant_type"),
         ({"data": {}}, "unsupported_grant_type"),
     ],
 )

@@ -50,6 +50,13 @@ def test_the_item_that_ran_when_time_was_out(instance, counters, cut_off_item, s
     assert cut(instance, "a", cut_off_item=cut_off_item) == stored
     counts = counters.snapshot()["servicenow"]["batch_items_by_status"]
     assert counts == {"201": 2, "500": 1}
+    # A stock instance gives 30 s; after the stop nothing is waited for, and the costs count on.
+    instance.app.reset()
+    instance.app.behave(row_cost_ms=10_000, cut_off_item=cut_off_item)
+    instance.app.stop()
+    answer = instance.batch(*posts(instance, "b", 5))
+    assert [item["status_code"] for item in answer["serviced_requests"]] == [201, 201, 201, 500]
+    assert answer["unserviced_requests"] == ["b4"]
 
 
 def test_items_cut_off_are_committed_by_turns(instance):
@@ -80,6 +87,8 @@ def test_nothing_that_follows_the_time_is_served_and_reads_are_cut_off_too(insta
 
 
 def test_a_client_measures_the_cost_of_rows(instance):
+    free = instance.batch(*posts(instance, "free", 2))
+    assert [item["execution_time"] for item in free["serviced_requests"]] == [1, 1]
     instance.app.behave(row_cost_ms=40)
     start = time.monotonic()
     answer = instance.batch(*posts(instance, "a", 5))

@@ -107,6 +107,29 @@ def test_a_column_in_the_dictionary(instance, table, element, differs):
     assert entry(instance, table, element) == {**PLAIN, **differs}
 
 
+def test_the_instance_describes_itself_with_what_was_switched(instance):
+    instance.app.behave(
+        columns=[
+            {"table": "proc_vendor", "column": "city", "read_only": True, "max_length": 12},
+            {"table": "sn_apo_invoice", "column": "invoice_type", "choices": {"x": "Exotic"}},
+        ]
+    )
+    assert entry(instance, "proc_vendor", "city") == {
+        **PLAIN,
+        "column_label": "City",
+        "internal_type": "string",
+        "max_length": "12",
+        "read_only": "true",
+    }
+    of_type = "name=sn_apo_invoice^element=invoice_type"
+    assert instance.list("sys_choice", query=of_type, fields="value,label") == [
+        {"value": "x", "label": "Exotic"}
+    ]
+    assert instance.list("sys_db_object", query="name=proc_vendor", fields="name,label") == [
+        {"name": "proc_vendor", "label": "Vendor"}
+    ]
+
+
 @pytest.mark.parametrize(
     "table",
     [

@@ -80,6 +80,7 @@ def test_a_batch_counts_once_whatever_it_carries(instance):
     refused = instance.call("POST", BATCH, json={"rest_requests": items})
     assert refused.status_code == 429
     assert "for Batch API" in refused.json()["error"]["detail"]
+    assert instance.call("GET", TABLE).status_code == 200
 
 
 def at_once(instance, count, *, own_sessions=True):
@@ -104,24 +105,59 @@ def test_requests_beyond_the_slots_wait(instance):
     assert seconds >= 0.45
 
 
-def test_requests_beyond_the_queue_are_refused_without_a_time_to_come_back(instance):
-    instance.app.behave(row_cost_ms=600, slots=1, queue=2)
-    responses, _ = at_once(instance, 5)
-    statuses = sorted(response.status_code for response in responses)
-    assert statuses == [201, 201, 201, 429, 429]
-    for response in responses:
-        if response.status_code == 429:
-            assert "Retry-After" not in response.headers
-            assert response.json()["status"] == "failure"
-    assert len(instance.app.rows("cmn_cost_center")) == 3
-    assert at_once(instance, 1)[0][0].status_code == 201
+def busy(instance):
+    """How many requests hold a slot or wait for one; so that a test knows when all are there."""
+    slots = instance.app._slots
+    return slots._running + len(slots._waiting)
+
+
+def in_session(instance):
+    return sum(turn.users for turn in instance.app._sessions._turns.values())
+
+
+def wait_for(count, of, instance):
+    deadline = time.monotonic() + 10
+    while of(instance) != count:
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+
+
+def write_apart(instance, name):
+    with instance.another_session() as other:
+        return other.call("POST", TABLE, json={"name": name})
 
 
 def test_a_stock_instance_has_four_slots_and_fifty_places_to_wait(instance):
-    instance.app.behave(row_cost_ms=20)
-    responses, seconds = at_once(instance, 40)
-    assert {response.status_code for response in responses} == {201}
-    assert seconds >= 0.2
+    instance.app.behave(row_cost_ms=60_000)
+    with ThreadPoolExecutor(55) as pool:
+        try:
+            there = [pool.submit(write_apart, instance, str(number)) for number in range(54)]
+            wait_for(54, busy, instance)
+            refused = pool.submit(write_apart, instance, "one more").result(timeout=5)
+            assert not any(pending.done() for pending in there)
+        finally:
+            instance.app.stop()
+        assert {pending.result().status_code for pending in there} == {201}
+    assert refused.status_code == 429
+    assert "Retry-After" not in refused.headers
+    assert refused.json()["status"] == "failure"
+    assert len(instance.app.rows("cmn_cost_center")) == 54
+    assert write_apart(instance, "one more").status_code == 201
+
+
+def test_of_those_that_wait_the_first_to_come_is_next(instance):
+    instance.app.behave(row_cost_ms=150, slots=1)
+    ended = []
+
+    def write(name):
+        write_apart(instance, name)
+        ended.append(name)
+
+    with ThreadPoolExecutor(4) as pool:
+        for count, name in enumerate("abcd", 1):
+            pool.submit(write, name)
+            wait_for(count, busy, instance)
+    assert ended == ["a", "b", "c", "d"]
 
 
 def test_requests_of_one_session_run_one_after_another(instance):
@@ -133,20 +169,26 @@ def test_requests_of_one_session_run_one_after_another(instance):
     assert seconds >= 1
     _, apart = at_once(instance, 4)
     assert apart < 0.9
+    # Those that wait for their session hold no slot: the other one of two is free.
+    instance.app.behave(row_cost_ms=60_000, slots=2)
+    with ThreadPoolExecutor(3) as pool, instance.another_session() as other:
+        for number in range(3):
+            pool.submit(instance.call, "POST", TABLE, json={"name": str(number)})
+        try:
+            wait_for(3, in_session, instance)
+            read = other.session.get(f"{instance.url}{TABLE}", timeout=3)
+        finally:
+            instance.app.stop()
+    assert read.status_code == 200
 
 
-def test_a_session_gets_its_cookie_once(instance):
-    first = instance.call("GET", TABLE)
-    second = instance.call("GET", TABLE)
+def test_a_session_gets_its_cookie_once_and_the_cookie_opens_nothing(instance):
+    first, second = instance.call("GET", TABLE), instance.call("GET", TABLE)
     assert first.headers["Set-Cookie"].startswith("JSESSIONID=")
     assert "Set-Cookie" not in second.headers
     with instance.another_session() as other:
         other.call("GET", TABLE)
         assert other.session.cookies["JSESSIONID"] != instance.session.cookies["JSESSIONID"]
-
-
-def test_a_cookie_opens_nothing(instance):
-    instance.call("GET", TABLE)
     cookies = {"JSESSIONID": instance.session.cookies["JSESSIONID"]}
     assert requests.get(f"{instance.url}{TABLE}", cookies=cookies, timeout=10).status_code == 401
 

@@ -141,6 +141,8 @@ def test_pages_with_their_total_and_links(instance):
         "next": ["C4"],
         "last": ["C4"],
     }
+    _, fourth = numbers(instance, limit="1", offset="3", fields="name")
+    assert instance.session.get(fourth.links["prev"]["url"]).json() == {"result": [{"name": "C2"}]}
     _, first = numbers(instance, limit="2")
     assert set(first.links) == {"first", "next", "last"}
     _, last = numbers(instance, limit="2", offset="4")
@@ -178,11 +180,14 @@ def test_a_list_ends_at_ten_thousand_rows(instance):
     assert response.headers["X-Total-Count"] == "10001"
 
 
-def test_rows_without_an_order_stand_in_the_order_of_their_sys_id(instance):
+def test_rows_without_an_order_stand_in_the_order_of_their_sys_id(instance, clock):
+    clock.set(clock.now())
     for digit in "c0a9":
+        clock.advance(1)
         instance.app.insert("cmn_cost_center", {"name": "Same", "sys_id": digit * 32})
-    found = instance.list("cmn_cost_center", fields="sys_id")
-    assert [row["sys_id"][0] for row in found] == ["0", "9", "a", "c"]
+    for query in ("", "ORDERBYname", "ORDERBYDESCname"):
+        found = instance.list("cmn_cost_center", fields="sys_id", query=query)
+        assert [row["sys_id"][0] for row in found] == ["0", "9", "a", "c"]
 
 
 def test_name_and_value_in_the_url_are_a_query(instance):

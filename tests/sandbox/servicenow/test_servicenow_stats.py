@@ -55,6 +55,9 @@ def test_counts_and_exact_sums(instance):
     assert figures(instance, sum_fields="total_amount", query="currency=GBP") == {
         "stats": {"sum": {"total_amount": "0"}}
     }
+    groups = figures(instance, count="true", group_by="invoice_number")
+    values = [group["groupby_fields"][0]["value"] for group in groups]
+    assert values == ["I1", "I2", "I3", "I4"]
 
 
 def test_groups_have_the_recorded_shape(instance, invoices):

@@ -81,6 +81,13 @@ def test_a_row_that_is_not_there_is_not_made(instance, method):
         "No Record found", "Record doesn't exist or ACL restricts the record retrieval"
     )
     assert instance.app.rows("proc_vendor") == []
+    hidden = instance.app.insert("proc_vendor", {"name": "Hidden"})
+    instance.app.behave(
+        access=[{"table": "proc_vendor", "operation": "read", "when": "name=Hidden"}]
+    )
+    path = f"/api/now/table/proc_vendor/{hidden['sys_id']}"
+    assert instance.call(method, path, json={"name": "X"}).status_code == 404
+    assert instance.app.rows("proc_vendor") == [hidden]
 
 
 def test_defaults(instance):
