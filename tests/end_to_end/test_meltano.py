@@ -98,7 +98,8 @@ def test_every_setting_has_a_title_and_says_what_it_is_for(
 
 
 def test_tax_numbers_and_bank_codes_stay_in_sage(environment: dict[str, str]) -> None:
-    listed = meltano(environment, "select", "--list", "--all", "tap-sage300")
+    select = ("--environment=sandbox", "select", "--list", "--all", "tap-sage300")
+    listed = meltano(environment, *select)
     assert listed.returncode == 0, listed.stderr
     left_out = re.findall(r"\[excluded\s*\] APVendors\.(\S+)", listed.stdout)
     assert {"BankCode", "Num1099CPRSTaxNumber", "BusinessRegistrationNumber"} < set(left_out)
