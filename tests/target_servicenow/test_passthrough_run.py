@@ -86,7 +86,7 @@ def test_types_and_updates(orders: Instance) -> None:
         "paid": "false",
         "note": 'grüße, "quoted"\n2nd line',
         "tags": '["a", "b"]',
-        "correlation_id": "sage300:Orders-2026:A%2F1",
+        "correlation_id": "singer:Orders-2026:A%2F1",
     }
     assert (rows["A%202"]["paid"], rows["A%202"]["due"], rows["A%202"]["note"]) == ("true", "", "")
     assert orders.said("WARNING") == []

@@ -11,6 +11,9 @@ from target_servicenow.mapping.types import ColumnType
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+SOURCE = "singer"
+"""What identifiers of such rows begin with: whose tap it is, the target is not told."""
+
 
 def passthrough(stream: str, schema: Mapping[str, Any], key_properties: tuple[str, ...]) -> Table:
     """A table for a stream of anyone's tap: table = stream, column = property, identity = key.
@@ -34,6 +37,7 @@ def passthrough(stream: str, schema: Mapping[str, Any], key_properties: tuple[st
         entity=stream,
         company=None,
         key=tuple(Property(name) for name in key_properties),
+        source=SOURCE,
     )
 
 

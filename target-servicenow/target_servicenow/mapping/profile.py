@@ -69,6 +69,8 @@ class Table:
     source_column: str = DEFAULT_SOURCE_COLUMN
     source_length: int = DEFAULT_SOURCE_LENGTH
     adopt_by: str | None = None
+    source: str | None = None
+    """The first part of its source identifiers; None for the profile's."""
     optional: bool = False
     """Left out, with a word in the log, on an instance that has no such table."""
     when_gone: Mapping[str, str] = field(default_factory=dict)
@@ -116,6 +118,10 @@ class Profile:
     """The first part of every source identifier, such as ``sage300``."""
     tables: tuple[Table, ...]
     rules: Mapping[str, RuleSet] = field(default_factory=dict)
+
+    def source_of(self, table: Table) -> str:
+        """The first part of a table's source identifiers."""
+        return table.source or self.source
 
     def taken(self, table: str) -> set[str]:
         """The columns of a table that others copy."""

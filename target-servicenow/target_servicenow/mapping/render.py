@@ -98,7 +98,7 @@ def render_record(
         try:
             if table.where is not None and table.where(names) in (False, None, MISSING, ""):
                 continue
-            name = _identity(profile.source, table, names, record)
+            name = _identity(profile.source_of(table), table, names, record)
             yield _row(profile, table, names, name, payload)
         except HoldRecord as wait:
             if name:  # else the rules say whether there is a row at all, and there is none
@@ -118,7 +118,9 @@ def parent_prefix(profile: Profile, table: Table, record: Mapping[str, Any]) -> 
     company = [table.company(record)] if table.company else []
     if not parts or any(_empty(part) for part in company):
         return ""
-    encoded = (_encoded(part) for part in (profile.source, *company, table.entity, *parts))
+    encoded = (
+        _encoded(part) for part in (profile.source_of(table), *company, table.entity, *parts)
+    )
     return ":".join(encoded) + ":"
 
 
@@ -227,7 +229,7 @@ def _reference(profile: Profile, column: Column, scope: Mapping[str, Any]) -> st
         return ""
     table = profile.table(column.reference or "")
     company = [table.company(scope)] if table.company else []
-    return identifier(profile.source, table, company, parts)
+    return identifier(profile.source_of(table), table, company, parts)
 
 
 def _names(key: Iterable[Property]) -> str:

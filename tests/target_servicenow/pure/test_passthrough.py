@@ -38,7 +38,7 @@ def test_names_become_servicenows_and_any_property_arrives() -> None:
     record = {name: f"<{name}>" for name in properties}
     [row] = render_record(Profile("sage300", (table,)), table, record)
     assert row.table == "test_special_chars"
-    assert row.identifier == "sage300:test%3ASpecial%21Chars:%3Cagent%3Atype%3E:%3Cclass%3E"
+    assert row.identifier == "singer:test%3ASpecial%21Chars:%3Cagent%3Atype%3E:%3Cclass%3E"
     assert row.values == {
         "id": "<Id>",
         "agent_type": "<agent:type>",
@@ -59,7 +59,7 @@ def test_without_key_properties_the_record_is_its_own_key() -> None:
         for row in render_record(profile, table, record)
     ]
     assert names[0] == names[1] != names[2]
-    assert names[0].startswith("sage300:s:")
+    assert names[0].startswith("singer:s:")
 
 
 def test_two_properties_of_one_column_are_refused() -> None:
