@@ -109,6 +109,8 @@ def test_one_form_of_dates_is_taken_and_the_others_are_not(site, form):
     stock = site.get("APVendors", filter="DateLastMaintained ge 2026-01-01T00:00:00Z")
     assert stock.status_code == 200
     behave(site, date_literals=form)
+    for other in ("2026-01-01", "2026-01-01T00:00:00", "2026-01-01T00:00:00.5Z"):
+        assert site.refusal("APVendors", filter=f"DateLastMaintained ge {other}")[0] == 400
     literals = {
         "v4": "2026-01-01T00:00:00Z",
         "quoted": "'2026-01-01'",
