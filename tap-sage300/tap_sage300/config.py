@@ -91,9 +91,10 @@ CONFIG = th.PropertiesList(
         "gl_sweep_days",
         0,
         0,
-        "Days between sweeps of GLAccounts",
-        "The same for GLAccounts, where Sage 300 dates no edits: between sweeps only new accounts "
-        "are found. 0 means every run.",
+        "Days between sweeps where edits have no date",
+        "The same for GLAccounts, GLAccountGroups, GLSegmentCodes, CSCurrencyCodes and "
+        "POPurchaseOrders, where Sage 300 dates no edits: between sweeps new accounts are found "
+        "and nothing of the others. 0 means every run.",
     ),
     _whole(
         "page_size",
@@ -144,7 +145,8 @@ CONFIG = th.PropertiesList(
         300,
         0,
         "Pause",
-        "Seconds to pause when on_call_budget is wait.",
+        "Seconds to pause when on_call_budget is wait, or when the IIS application pool of Sage "
+        "300 is exhausted (HTTP 503).",
     ),
     _whole(
         "min_call_interval_ms",

@@ -324,6 +324,12 @@ def site(sandbox_site):
     return sandbox_site.fresh()
 
 
+@pytest.fixture(scope="session")
+def site_class():
+    """For tests that need a site of their own size."""
+    return Site
+
+
 @pytest.fixture
 def helpers():
     return Helpers

@@ -11,18 +11,12 @@ import copy
 import datetime as dt
 import io
 import json
-import logging
 import os
 import random
 from decimal import Decimal
 
 import pytest
-import requests
-import urllib3
-from werkzeug.test import run_wsgi_app
-from werkzeug.wrappers import Request
 
-from tap_sage300 import session
 from tap_sage300.tap import TapSage300
 
 SCHEDULES = 2000 if os.environ.get("NIGHTLY") == "1" else 200
@@ -58,47 +52,6 @@ DATES = {
 LOOKBACK = 2
 
 
-class Killed(BaseException):
-    """The end of a process, as far as the code inside can tell."""
-
-
-class Wire(requests.adapters.BaseAdapter):
-    """Carries requests to the sandbox without a socket; counts them, and kills at one of them."""
-
-    def __init__(self, sandbox):
-        super().__init__()
-        self.app, self.clock = sandbox._sage_app, sandbox.clock
-        self.calls, self.kill_at, self.is_answered = 0, None, False
-
-    def send(self, request, **_options):
-        self.calls += 1
-        if self.calls == self.kill_at and not self.is_answered:
-            raise Killed
-        environ = Request.from_values(request.url, headers=dict(request.headers)).environ
-        body, status, headers = run_wsgi_app(self.app, environ, buffered=True)
-        if self.calls == self.kill_at:
-            raise Killed
-        headers["Date"] = self.clock.now().strftime("%a, %d %b %Y %H:%M:%S GMT")
-        response = requests.Response()
-        response.status_code, response.url, response.request = int(status[:3]), request.url, request
-        response.headers = requests.structures.CaseInsensitiveDict(headers)
-        response.raw = urllib3.HTTPResponse(io.BytesIO(b"".join(body)), preload_content=False)
-        response.elapsed = dt.timedelta()
-        return response
-
-    def close(self):
-        pass
-
-
-@pytest.fixture
-def wire(sandbox_site, monkeypatch):
-    carrier = Wire(sandbox_site.fresh().sandbox)
-    monkeypatch.setattr(session.ReadOnlySession, "get_adapter", lambda *_args, **_more: carrier)
-    logging.disable()
-    yield carrier
-    logging.disable(logging.NOTSET)
-
-
 class Schedule:
     """One drawn course of events."""
 
@@ -124,14 +77,16 @@ class Schedule:
             "paging": self.draw.choice(["auto", "auto", "keyset"]),
             "max_calls_per_run": budget,
         }
-        self.wire.calls, self.wire.kill_at = 0, self.draw.randint(1, 12) if kill else None
-        self.wire.is_answered = self.draw.random() < 0.5
+        self.wire.start(
+            kill_at=self.draw.randint(1, 12) if kill else None,
+            is_answered=self.draw.random() < 0.5,
+        )
         before, written = copy.deepcopy(self.state), io.StringIO()
         try:
             with self.helpers.to(written):
                 tap = TapSage300(config=config, state=before, catalog=copy.deepcopy(self.catalog))
                 tap.sync_all()
-        except Killed:
+        except self.wire.killed:
             pass
         assert self.wire.calls <= budget
         lines = written.getvalue().splitlines()
