@@ -32,7 +32,9 @@ class TableSink(BatchSink):
         """Find the tables the stream is mapped to."""
         super().__init__(target, stream_name, schema, key_properties)
         self._target: TargetServiceNow = target  # type: ignore[assignment]
-        self.tables = self._target.tables_of(stream_name, schema, tuple(key_properties or ()))
+        self.tables = self._target.tables.of_stream(
+            stream_name, schema, tuple(key_properties or ())
+        )
         self.version: int | None = None
         """The Singer version of the records collected."""
         self._check = self._compiled(schema) if self.config["validate_records"] else None

@@ -5,43 +5,34 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import simplejson
-from singer_sdk.exceptions import (
-    RecordsWithoutSchemaException,
-)
+from singer_sdk.exceptions import RecordsWithoutSchemaException
 from singer_sdk.helpers.capabilities import PluginCapabilities
 from typing_extensions import override
 
 from target_servicenow import config as configuration
-from target_servicenow import preflight, settings
-from target_servicenow.api.errors import StopRun
+from target_servicenow import settings
 from target_servicenow.api.oauth import BasicAuth
 from target_servicenow.api.session import Session, client_credentials
 from target_servicenow.command_line import CommandLineTarget
 from target_servicenow.ledger.store import Ledger
 from target_servicenow.loader import Loader
 from target_servicenow.mapping import load as mapping
-from target_servicenow.mapping.expression import MappingError
-from target_servicenow.mapping.passthrough import passthrough
-from target_servicenow.mapping.profile import check_stream
-from target_servicenow.preflight import Level
 from target_servicenow.sinks import TableSink
+from target_servicenow.tables import Tables
 from target_servicenow.upsert.apply import Policy, Upserter
 from target_servicenow.upsert.plan import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from types import FrameType
 
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
 
-    from target_servicenow.mapping.profile import Profile, Table
-    from target_servicenow.preflight import Finding, Report
+    from target_servicenow.preflight import Finding
 
 
 class TargetServiceNow(CommandLineTarget):
@@ -75,11 +66,15 @@ class TargetServiceNow(CommandLineTarget):
             self.config["mapping"], self.config.get("mapping_overrides") or {}
         )
         self._planning = self.config["mode"] == "plan"
-        self._passthrough: dict[str, Table] = {}
-        self._checked: set[str] = set()
         self._last_checkpoint = time.monotonic()
         self._started = time.monotonic()
         self._sessions = self._open_sessions()
+        self.tables = Tables(
+            self._mapping,
+            self._sessions[0],
+            title=self.config["mapping"],
+            unmapped=self.config["unmapped_streams"],
+        )
         self._ledger = Ledger(Path(self.config["ledger_path"]))
 
     def _begin(self) -> None:
@@ -95,20 +90,6 @@ class TargetServiceNow(CommandLineTarget):
             )
 
     @cached_property
-    def _report(self) -> Report:
-        """What the instance says of every table of the mapping; asked once."""
-        return preflight.inspect(self._sessions[0], self._mapping.tables)
-
-    @cached_property
-    def _profile(self) -> Profile:
-        """The mapping less the optional tables that the instance does not have."""
-        optional = {table.name for table in self._mapping.tables if table.optional}
-        absent = [fault for fault in self._report.faults() if fault.table in optional]
-        for fault in absent:
-            self.logger.info("%s is optional and left out: %s", fault.table, fault.sentence)
-        return self._mapping.without({fault.table for fault in absent})
-
-    @cached_property
     def loader(self) -> Loader:
         """What brings records into ServiceNow."""
         policy = Policy(
@@ -117,8 +98,8 @@ class TargetServiceNow(CommandLineTarget):
             on_long_text=self.config["on_long_text"],
         )
         return Loader(
-            self._profile,
-            Upserter(self._sessions, self._profile, self._report.definitions, policy),
+            self.tables.profile,
+            Upserter(self._sessions, self.tables.profile, self.tables.report.definitions, policy),
             self._ledger,
             max_rejects=self.config.get("max_rejects"),
             announce=self._planning,
@@ -134,70 +115,11 @@ class TargetServiceNow(CommandLineTarget):
             authenticator = client_credentials(connection, client_id=user, client_secret=secret)
         return [Session(connection, authenticator) for _ in range(self.config["workers"])]
 
-    # Streams and tables
-
-    def tables_of(
-        self, stream: str, schema: dict[str, Any], key_properties: tuple[str, ...]
-    ) -> tuple[Table, ...]:
-        """The tables a stream fills, by the mapping or by ``unmapped_streams``.
-
-        Raises:
-            MappingError: nothing maps the stream, or it lacks what the mapping needs.
-        """
-        tables = self._profile.of_stream(stream)
-        for table in tables:
-            check_stream(table, schema)
-        policy = self.config["unmapped_streams"]
-        if tables or policy == "skip":
-            if not tables:
-                self.logger.info("Stream %s is not mapped: left out", stream)
-            return tables
-        if policy == "fail":
-            mapped = ", ".join(sorted({table.stream for table in self._profile.tables}))
-            raise MappingError(
-                f"Nothing maps stream {stream} (mapping {self.config['mapping']} maps {mapped}): "
-                "deselect it in the tap, map it, or set unmapped_streams to skip or passthrough"
-            )
-        self._add_passthrough(passthrough(stream, schema, key_properties))
-        return (self._passthrough[stream],)
-
-    def _prepare(self, tables: Iterable[Table]) -> None:
-        """Say once what was found of tables, and those they point at.
-
-        Raises:
-            StopRun: one of them cannot be written.
-        """
-        names = {table.name for table in tables}
-        names |= {name for table in tables for name in table.references()}
-        for finding in self._report.findings:
-            if finding.table in names - self._checked:
-                if finding.level is Level.FAULT:
-                    raise StopRun(finding.sentence)
-                self.logger.warning("%s", finding.sentence)
-        self._checked |= names
-
-    def _add_passthrough(self, table: Table) -> None:
-        """Take in a table that no mapping names, anew when its stream's schema changes."""
-        self._passthrough[table.stream] = table
-        self._checked.discard(table.name)
-        report = preflight.inspect(self._sessions[0], [table])
-        others = [one for one in self._report.findings if one.table != table.name]
-        self._report.findings[:] = [*others, *report.findings]
-        self._report.definitions.update(report.definitions)
-
     @override
     def check(self) -> list[Finding]:
-        optional = {table.name for table in self._mapping.tables if table.optional}
-        return [
-            replace(
-                finding,
-                level=Level.WARNING,
-                sentence=f"{finding.table} is optional and left out: {finding.sentence}",
-            )
-            if finding.level is Level.FAULT and finding.table in optional
-            else finding
-            for finding in self._report.findings
-        ]
+        return self.tables.findings()
+
+    # Singer messages
 
     def drain_before(self, sink: TableSink) -> None:
         """Settle the records that rows of this sink may point at."""
@@ -206,8 +128,6 @@ class TargetServiceNow(CommandLineTarget):
             names = {table.name for table in other.tables} if isinstance(other, TableSink) else ()
             if other is not sink and wanted.intersection(names):
                 self.drain_one(other)
-
-    # Singer messages
 
     @override
     def _process_schema_message(self, message_dict: dict[str, Any]) -> None:
@@ -222,7 +142,7 @@ class TargetServiceNow(CommandLineTarget):
             stream, message_dict["schema"], message_dict.get("key_properties") or ()
         )
         sinks = [sink for sink in self._sinks_active.values() if isinstance(sink, TableSink)]
-        self._prepare([table for sink in sinks for table in sink.tables])
+        self.tables.prepare(table for sink in sinks for table in sink.tables)
 
     @override
     def _assert_sink_exists(self, stream_name: str) -> None:
@@ -273,9 +193,9 @@ class TargetServiceNow(CommandLineTarget):
         self._begin()
         super().process_endofpipe()
         waiting = {reject.table for reject in self._ledger.pending()}
-        mapped = (*self._profile.tables, *self._passthrough.values()) if waiting else ()
+        mapped = self.tables.all() if waiting else ()
         if tables := [table for table in mapped if table.name in waiting]:
-            self._prepare(tables)
+            self.tables.prepare(tables)
             self.loader.retry(tables)
         self._summarise()
         self.finish("finished")
