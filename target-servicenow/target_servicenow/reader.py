@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from decimal import Decimal
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 from singer_sdk.exceptions import InvalidInputLine
 from singer_sdk.singerlib.encoding import SimpleSingerReader
-from singer_sdk.singerlib.json import deserialize_json
 from typing_extensions import override
 
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable
+
+_DECODER = json.JSONDecoder(parse_float=Decimal)
 
 _ADVICE = "check that what is piped in is a Singer tap's output"
 
@@ -41,7 +44,7 @@ class Reader(SimpleSingerReader):
     def deserialize_json(self, line: str) -> dict[str, Any]:
         self._line += 1
         try:
-            message = deserialize_json(line)
+            message = _DECODER.decode(line)
         except (ValueError, RecursionError):
             raise InvalidInputLine(
                 f"Line {self._line} of the input is not JSON: {_ADVICE}"

@@ -136,6 +136,7 @@ class Expression(Property):
         self._known: dict[str, Any] = {}
         """Results by text, of an expression over one property: most have few values."""
         self._body = body
+        self._plain = _plain_call(body)
         self._evaluator = EvalWithCompoundTypes(
             operators=DEFAULT_OPERATORS, functions=dict(FUNCTIONS), names={}
         )
@@ -162,8 +163,28 @@ class Expression(Property):
     def _evaluate(self, record: Mapping[str, Any]) -> Any:
         self._evaluator.names = record
         try:
+            if self._plain is not None:
+                function, arguments = self._plain
+                values = [
+                    record.get(one.id, MISSING) if isinstance(one, ast.Name) else one.value
+                    for one in arguments
+                ]
+                return MISSING if MISSING in values else function(*values)
             return self._evaluator.eval(self.text, previously_parsed=self._body)
         except NameNotDefined:
             return MISSING
         except (InvalidExpression, ArithmeticError, TypeError, ValueError, LookupError) as error:
             raise RecordError(f"{self.text!r} cannot be worked out: {error}") from None
+
+
+def _plain_call(
+    body: ast.expr,
+) -> tuple[Callable[..., Any], list[ast.Name | ast.Constant]] | None:
+    """Function and arguments of a call with nothing but properties and constants.
+
+    Most expressions that are more than a property are one, and need no evaluator.
+    """
+    if not isinstance(body, ast.Call) or not isinstance(body.func, ast.Name) or body.keywords:
+        return None
+    arguments = [one for one in body.args if isinstance(one, ast.Name | ast.Constant)]
+    return (FUNCTIONS[body.func.id], arguments) if len(arguments) == len(body.args) else None
