@@ -19,6 +19,7 @@ _STRIDE = 7919  # a prime, so that neighbours get different names and no name co
 _HARD_NAME_EVERY = 40
 _LETTERS_EVERY = 9
 _UNDATED_EVERY = 17
+_MOST_OF_A_NAME = 30  # so that an e-mail address keeps to its 50 characters
 
 
 def vendor(plan: CompanyPlan, index: int) -> dict[str, Any]:
@@ -30,7 +31,7 @@ def vendor(plan: CompanyPlan, index: int) -> dict[str, Any]:
     start = plan.day - timedelta(days=rng.randint(1200, 3000))
     maintained = _last_maintained(plan, rng, index)
     has_account = rng.random() < 0.85  # noqa: PLR2004
-    slug = re.sub("[^a-z]+", "-", _ascii(name).lower()).strip("-")
+    slug = re.sub("[^a-z]+", "-", _ascii(name).lower())[:_MOST_OF_A_NAME].strip("-")
     domain = f"{slug}.example.{rng.choice(('com', 'org', 'net'))}"
     return {
         "VendorNumber": _number(index, name),
