@@ -37,6 +37,8 @@ if t.TYPE_CHECKING:
 
 ENDED_BY_SIGNAL = 128
 """Added to a signal's number, as shells do, it is the exit code."""
+SWITCH_SECONDS = 0.001
+"""Longest that one thread runs while another waits; Python's own 0.005 delays the next request."""
 
 
 class OneSentenceCommand(SingerCommand):
@@ -47,6 +49,8 @@ class OneSentenceCommand(SingerCommand):
 
     def main(self, *args: t.Any, **kwargs: t.Any) -> t.Any:
         """Run the command line."""
+        # The thread that fetches the next page needs the interpreter often and briefly.
+        sys.setswitchinterval(SWITCH_SECONDS)
         try:
             return super().main(*args, **kwargs)
         except SystemExit as end:

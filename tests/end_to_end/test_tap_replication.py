@@ -34,7 +34,12 @@ TEXT = {
 @pytest.fixture
 def site() -> Iterator[Sandbox]:
     options = SandboxOptions(
-        sage_port=0, servicenow_port=0, companies=("AAA", "BBB"), vendors=45, accounts=38, batches=9
+        sage_port=0,
+        servicenow_port=0,
+        companies=("SAMINC", "SAMLTD"),
+        vendors=45,
+        accounts=38,
+        batches=9,
     )
     with Sandbox(options) as sandbox:
         yield sandbox
@@ -52,7 +57,7 @@ class Runs:
         """Run; with ``lines``, kill the process once that many lines have been read."""
         config = {
             "api_url": self.site.sage_url,
-            "companies": ["AAA", "BBB"],
+            "companies": ["SAMINC", "SAMLTD"],
             "username": "INTEGRATION",
             "password": "SANDBOX",
             "min_call_interval_ms": 0,
@@ -91,7 +96,7 @@ class Runs:
         return {
             (stream, company, record[key]): str(record[TEXT[stream]])
             for stream, key in KEYS.items()
-            for company in ("AAA", "BBB")
+            for company in ("SAMINC", "SAMLTD")
             for text in self.site.sage.store.select(company, self.site.sage.resources[stream])
             for record in [json.loads(text, parse_float=Decimal)]
         }
@@ -124,7 +129,7 @@ def test_a_bad_line_and_edits_between_runs(runs: Runs) -> None:
     for number in range(3):
         vendors = runs.site.sage.resources["APVendors"]
         key = f"{1000 + 10 * number}"
-        assert runs.site.sage.edit("AAA", vendors, (key,), {"VendorName": f"Edited {number}"})
+        assert runs.site.sage.edit("SAMINC", vendors, (key,), {"VendorName": f"Edited {number}"})
         assert runs.run(max_calls_per_run=15, max_retries=2) == 0
     runs.site.faults.follow(read_plan({"rules": []}))
     for _ in range(2):
