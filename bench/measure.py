@@ -112,7 +112,7 @@ def cost(
     """Run a command and say what it cost.
 
     Raises:
-        CalledProcessError: it failed.
+        RuntimeError: it failed; with the last line it said.
     """
     with (
         (reads or Path(os.devnull)).open("rb") as stdin,
@@ -129,7 +129,7 @@ def cost(
     process.returncode = os.waitstatus_to_exitcode(status)
     process.stderr.close()
     if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, command, stderr=said)
+        raise RuntimeError(f"{command[0]} failed: {(said.splitlines() or [''])[-1]}")
     unit = 1 if sys.platform == "darwin" else 1024
     return Cost(wall, used.ru_utime + used.ru_stime, used.ru_maxrss * unit)
 
