@@ -7,7 +7,7 @@ import typing as t
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from requests.utils import get_environ_proxies
+from requests.utils import get_environ_proxies, select_proxy
 
 from tap_sage300 import odata
 from tap_sage300.errors import CallBudgetError, NoAccessError, TapError
@@ -77,7 +77,11 @@ def findings(
             elif entity in wanted:
                 pages = _pages(source, entity, outcome)
                 rows, calls = rows + outcome, calls + pages
-                yield Finding(OK, f"{company}: {entity.name}, {outcome} rows, about {pages} calls")
+                yield Finding(
+                    OK,
+                    f"{company}: {entity.name}, {_several(outcome, 'row')}, about "
+                    f"{_several(pages, 'call')}",
+                )
             else:
                 yield Finding(OK, f"{company}: module {entity.module} may be read too")
     yield _estimate(source, rows, calls)
@@ -87,8 +91,9 @@ def _name(source: Source) -> Finding:
     address = source.settings.api_url
     url = urlsplit(address)
     host = url.hostname or ""
-    if proxies := get_environ_proxies(address):
-        return Finding(OK, f"a proxy of the environment is asked for {host}: {proxies}")
+    if proxy := select_proxy(address, get_environ_proxies(address)):
+        asked = urlsplit(proxy if "://" in proxy else f"//{proxy}").hostname  # never its password
+        return Finding(OK, f"the proxy {asked} of the environment is asked for {host}")
     try:
         found = socket.getaddrinfo(host, url.port, type=socket.SOCK_STREAM)
     except OSError:
@@ -129,6 +134,10 @@ def _estimate(source: Source, rows: int, calls: int) -> Finding:
     runs = -(-calls // budget)
     return Finding(
         OK,
-        f"a first load is {rows} rows in about {calls} calls: "
-        f"{runs} run{'s' if runs != 1 else ''} of at most {budget} calls (max_calls_per_run)",
+        f"a first load is {_several(rows, 'row')} in about {_several(calls, 'call')}: "
+        f"{_several(runs, 'run')} of at most {_several(budget, 'call')} (max_calls_per_run)",
     )
+
+
+def _several(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' if number != 1 else ''}"

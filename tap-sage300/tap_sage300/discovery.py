@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache, partial
 from importlib.resources import files
 
 from tap_sage300 import errors, metadata, odata
+from tap_sage300.errors import Kind, UnknownError
 
 if t.TYPE_CHECKING:
     import logging
@@ -19,6 +20,10 @@ if t.TYPE_CHECKING:
     from tap_sage300.source import Source
 
 _RESOURCE = "$metadata"
+
+_Answer: t.TypeAlias = "dict[str, JsonSchema] | errors.TapError"
+_Answers: t.TypeAlias = "dict[str, _Answer]"
+"""What each company said of one module: its entities' schemas, or why there are none."""
 
 
 @dataclass(frozen=True)
@@ -55,57 +60,63 @@ def on_site(
         What was found, by entity; None where no company lets the user read the module.
 
     Raises:
-        TapError: The server cannot be reached, or lets the user in nowhere.
+        TapError: The server cannot be reached, lets the user in nowhere, or lacks a company.
     """
     wanted = list(entities)
     modules = dict.fromkeys(one.module for one in wanted)
-    answers = {module: _ask(module, source, logger) for module in modules}
-    refused = {module: answer.refusals for module, answer in answers.items() if answer.is_refused}
+    answers = {module: _ask(module, source) for module in modules}
+    refused = {module: refusals for module in modules if (refusals := _refusals(answers[module]))}
     if len(refused) == len(modules):
-        raise next(iter(refused.values()))[0]
-    for module, refusals in refused.items():
+        raise next(iter(refused.values()))
+    for company in source.settings.companies:
+        unknown = [said for m in modules if isinstance(said := answers[m][company], UnknownError)]
+        if len(unknown) == len(modules):
+            raise unknown[0]
+    for module, refusal in refused.items():
         names = ", ".join(one.name for one in wanted if one.module == module)
-        logger.warning("Left out: %s. %s", names, refusals[0])
+        logger.warning("Left out: %s. %s", names, refusal)
+    for module in modules:
+        for company, answer in answers[module].items():
+            if isinstance(answer, errors.TapError) and not isinstance(answer, errors.RightsError):
+                logger.warning(
+                    "The schemas that this tap ships stand in for those of module %s of %s: %s",
+                    module,
+                    company,
+                    answer,
+                )
     return {
-        one.name: None if one.module in refused else _merged(one, answers[one.module].sites)
+        one.name: None if one.module in refused else _merged(one, answers[one.module].values())
         for one in wanted
     }
 
 
-@dataclass
-class _Answers:
-    """What the companies said of one module."""
-
-    sites: list[dict[str, JsonSchema]] = field(default_factory=list)
-    refusals: list[errors.RightsError] = field(default_factory=list)
-    silent: int = 0
-
-    @property
-    def is_refused(self) -> bool:
-        return bool(self.refusals) and not self.sites and not self.silent
+def _refusals(answers: _Answers) -> errors.RightsError | None:
+    """Give the first refusal where every company refuses the module."""
+    refusals = [one for one in answers.values() if isinstance(one, errors.RightsError)]
+    return refusals[0] if len(refusals) == len(answers) else None
 
 
-def _ask(module: str, source: Source, logger: logging.Logger) -> _Answers:
-    answers = _Answers()
+def _ask(module: str, source: Source) -> _Answers:
+    """Ask every company for the schemas of a module.
+
+    Raises:
+        NoAccessError: The server cannot be reached, or lets the user in nowhere.
+    """
+    answers: _Answers = {}
     for company in source.settings.companies:
         about = {"company": company, "module": module, "resource": _RESOURCE}
         address = odata.resource_url(source.settings.api_url, company, module, _RESOURCE)
         try:
-            answer = source.session.get(
+            answers[company] = source.session.get(
                 partial(_same, address), metadata.parse, about, accept="application/xml"
-            )
-            answers.sites.append(answer.content)
-        except errors.RightsError as refusal:
-            answers.refusals.append(refusal)
+            ).content
         except errors.NoAccessError:
             raise
-        except (errors.TapError, errors.CallBudgetError) as fault:
-            answers.silent += 1
-            logger.warning(
-                "The schemas that this tap ships stand in for those of module %s of %s: %s",
-                module,
-                company,
-                str(fault) or "the calls of this run (max_calls_per_run) are used up.",
+        except errors.TapError as fault:
+            answers[company] = fault
+        except errors.CallBudgetError:
+            answers[company] = errors.TapError(
+                "the calls of this run (max_calls_per_run) are used up.", Kind.TRANSIENT
             )
     return answers
 
@@ -115,9 +126,10 @@ def _same(address: str, _halvings: int) -> str:
     return address
 
 
-def _merged(entity: Entity, sites: list[dict[str, JsonSchema]]) -> Found:
+def _merged(entity: Entity, answers: Iterable[_Answer]) -> Found:
     """Merge what companies say of an entity: the union of their properties."""
     found = shipped(entity)
+    sites = [one for one in answers if not isinstance(one, errors.TapError)]
     theirs = [site[entity.name] for site in sites if entity.name in site]
     schema = found.schema
     for one in theirs:

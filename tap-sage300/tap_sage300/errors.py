@@ -57,6 +57,10 @@ class RightsError(TapError):
     """The user may not read this module of this company."""
 
 
+class UnknownError(TapError):
+    """Sage 300 knows no such company, or the module is not active there."""
+
+
 class NoAccessError(TapError):
     """The server cannot be reached, or does not let the user in: nothing at all can be read."""
 
@@ -109,6 +113,7 @@ UNKNOWN = Rule(
     "Sage 300 has no {resource} for company {company} (HTTP {status}): check that the setting "
     "companies holds company database IDs such as SAMINC, and that module {module} is active "
     "there.",
+    error=UnknownError,
 )
 NO_WEB_API = Rule(
     Action.STOP,

@@ -68,7 +68,7 @@ def test_a_right_missing_in_one_module_of_one_company(site, check):
     assert "for module GL in the user's security group" in mend
     (note,) = [line for line in lines if line.startswith("note")]
     assert note.startswith("note  User integration may not read ICItems in company SAMLTD")
-    assert "ok    SAMLTD: APVendors, 50 rows, about 1 calls" in lines
+    assert "ok    SAMLTD: APVendors, 50 rows, about 1 call" in lines
 
 
 def test_an_unknown_company(site, check):
@@ -99,6 +99,15 @@ def test_a_name_nobody_knows(fake_config, check):
         "mend  The name sage.invalid is not known: check the setting api_url and this machine's "
         "DNS."
     )
+
+
+def test_a_proxy_is_named_without_its_password(site, check, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://somebody:hidden@127.0.0.1:1")
+    code, lines, log = check({**site.config, "api_url": "http://sage.invalid/Sage300WebApi"})
+    assert code == 1
+    assert lines[0] == "ok    the proxy 127.0.0.1 of the environment is asked for sage.invalid"
+    assert lines[1].startswith("mend  The proxy named in the environment")
+    assert "hidden" not in "".join(lines) + log
 
 
 def test_a_missing_setting_is_one_sentence(fake_config, check):

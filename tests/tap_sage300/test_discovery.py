@@ -8,7 +8,7 @@ import logging
 
 import pytest
 
-from tap_sage300.errors import NoAccessError, RightsError
+from tap_sage300.errors import NoAccessError, RightsError, UnknownError
 from tap_sage300.streams import STREAMS
 from tap_sage300.tap import TapSage300
 
@@ -144,6 +144,12 @@ def test_metadata_that_cannot_be_had(site, discover, caplog, fault):
         "The schemas that this tap ships stand in for those of module AP of SAMINC: "
     )
     assert line.endswith(".")
+
+
+def test_an_unknown_company_ends_discovery(site, discover, caplog):
+    with pytest.raises(UnknownError, match=r"has no .* for company NOSUCH"):
+        discover({**site.config, "companies": ["SAMINC", "NOSUCH"]})
+    assert [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING] == []
 
 
 def test_an_unreachable_server_ends_discovery(fake_config, fake, discover):
