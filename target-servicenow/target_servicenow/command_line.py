@@ -187,8 +187,8 @@ def print_checklist(findings: Sequence[Finding]) -> int:
         click.echo(f"[{mark}] {finding.sentence}")
     faults = sum(finding.level is Level.FAULT for finding in findings)
     click.echo(
-        f"{faults} things must be changed before a run can write, {len(findings) - faults} should "
-        "be looked at."
+        f"To be changed before a run can write: {faults}; to be looked at: "
+        f"{len(findings) - faults}."
         if findings
         else "Everything the mapping needs is there, as far as the integration user may see."
     )

@@ -158,8 +158,8 @@ class Loader:
         if percent > max_percent:
             raise StopRun(
                 f"{len(leaving)} of {seen + len(leaving)} rows of {table.name} ({percent:.0f} %) "
-                f"were not in the complete read, more than max_inactive_percent ({max_percent}): "
-                "none was changed. If they are really gone, raise the setting and run again"
+                f"were not in the complete read, more than max_inactive_percent ({max_percent}), "
+                "so none was changed: if they are really gone, raise the setting and run again"
             )
         self._load(table, leaving, None)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from target_servicenow.api import batch, dictionary
@@ -75,8 +75,9 @@ def inspect(session: Session, tables: Sequence[Table]) -> Report:
     Raises:
         StopRun: the instance cannot be reached, or does not take the credentials.
     """
-    findings = list(_probe(session, tables))
-    unusable = {finding.table for finding in findings if finding.level is Level.FAULT}
+    first = _first_rows(session, tables)
+    findings = [fault for table in tables if (fault := _fault(table, first.get(table.name)))]
+    unusable = {finding.table for finding in findings}
     usable = [table for table in tables if table.name not in unusable]
     definitions = dictionary.read(session, [table.name for table in usable])
     for table in usable:
@@ -92,41 +93,66 @@ def inspect(session: Session, tables: Sequence[Table]) -> Report:
             )
         else:
             findings += _against_dictionary(table, columns)
+        findings += _hidden(table, first[table.name].result, columns)
     return Report(findings, definitions)
 
 
-def _probe(session: Session, tables: Sequence[Table]) -> Iterator[Finding]:
-    """Whether the tables are there and can be read, which every account may ask."""
+def _first_rows(session: Session, tables: Sequence[Table]) -> dict[str, batch.ItemReply]:
+    """What every account may ask: the mapped columns of some rows, by table."""
     items = []
     for table in tables:
-        fields = f"sys_id,{table.source_column}"
         parameters = urlencode(
-            {"sysparm_limit": PROBED_ROWS, "sysparm_fields": fields}, quote_via=quote
+            {
+                "sysparm_limit": PROBED_ROWS,
+                "sysparm_fields": ",".join(("sys_id", *table.fields)),
+                "sysparm_exclude_reference_link": "true",
+            },
+            quote_via=quote,
         )
         address = f"/api/now/table/{quote(table.name, safe='')}?{parameters}"
         what = f"reading {table.name}"
         items.append(batch.Item(table.name, "GET", address, counted=True, what=what))
-    what = "reading the mapped tables"
-    reply = batch.call(session, items, what=what, repeatable=True) if items else None
-    for table in tables:
-        answer = reply.items.get(table.name) if reply else None
-        if answer is None or answer.verdict.action is not Action.OK:
-            sentence = answer.verdict.sentence if answer else ""
-            yield Finding(
-                table.name,
-                Level.FAULT,
-                sentence or f"ServiceNow did not answer when reading {table.name}: run again",
-            )
-        elif not answer.result and answer.total:
-            # The count includes what access rules hide; without rows all would look new.
-            yield Finding(
-                table.name,
-                Level.FAULT,
-                f"The integration user may not read {table.name} ({answer.total} rows are there "
-                "and none is shown): give it a role that reads the table",
-            )
-        elif answer.result and table.source_column not in answer.result[0]:
-            yield Finding(table.name, Level.FAULT, _no_source_column(table))
+    if not items:
+        return {}
+    return batch.call(session, items, what="reading the mapped tables", repeatable=True).items
+
+
+def _fault(table: Table, answer: batch.ItemReply | None) -> Finding | None:
+    """Why a table cannot be used at all, if so."""
+    if answer is None or answer.verdict.action is not Action.OK:
+        sentence = answer.verdict.sentence if answer else ""
+        return Finding(
+            table.name,
+            Level.FAULT,
+            sentence or f"ServiceNow did not answer when reading {table.name}: run again",
+        )
+    if not answer.result and answer.total:
+        # The count includes what access rules hide; without rows all would look new.
+        return Finding(
+            table.name,
+            Level.FAULT,
+            f"The integration user may not read {table.name} ({answer.total} rows are there "
+            "and none is shown): give it a role that reads the table",
+        )
+    if answer.result and table.source_column not in answer.result[0]:
+        return Finding(table.name, Level.FAULT, _no_source_column(table))
+    return None
+
+
+def _hidden(
+    table: Table, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, ColumnDefinition] | None
+) -> Iterator[Finding]:
+    """Columns that no row shows: what changed there could never be told."""
+    hidden = set(table.fields).difference(*rows) if rows else set()
+    if columns is not None:
+        hidden &= columns.keys()  # the others are told as absent
+    if hidden:
+        yield _warning(
+            table,
+            f"does not show {', '.join(sorted(hidden))}: what changes there alone is not sent; "
+            "give the integration user a role that reads the columns, or take them out with "
+            "mapping_overrides",
+        )
 
 
 def _against_dictionary(table: Table, columns: Mapping[str, ColumnDefinition]) -> Iterator[Finding]:

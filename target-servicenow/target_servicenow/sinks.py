@@ -60,9 +60,14 @@ class TableSink(BatchSink):
             try:
                 self._check({name: record[name] for name in record if name != FROM_LEDGER})
             except fastjsonschema.JsonSchemaValueException as error:
+                if any(self._same_record(record, other) for other in context.get("records", ())):
+                    self._target.drain_one(self)  # or an older version would settle the newer one
                 self._target.loader.reject(self.tables, record, error.message, version=self.version)
                 return
         super().process_record(record, context)
+
+    def _same_record(self, one: dict[str, Any], other: dict[str, Any]) -> bool:
+        return all(one.get(name) == other.get(name) for name in self.key_properties)
 
     @override
     def _singer_validate_message(self, record: dict[str, Any]) -> None:

@@ -66,6 +66,7 @@ class TargetServiceNow(CommandLineTarget):
             self.config["mapping"], self.config.get("mapping_overrides") or {}
         )
         self._planning = self.config["mode"] == "plan"
+        self._versions: dict[str, int | None] = {}
         self._last_checkpoint = time.monotonic()
         self._started = time.monotonic()
         self._sessions = self._open_sessions()
@@ -121,6 +122,12 @@ class TargetServiceNow(CommandLineTarget):
 
     # Singer messages
 
+    def _sinks_of(self, message: dict[str, Any]) -> list[TableSink]:
+        """The sinks that a message's stream goes to: several, or others, under stream_maps."""
+        maps = self.mapper.stream_maps.get(message.get("stream", ""), ())
+        sinks = (self._sinks_active.get(one.stream_alias) for one in maps)
+        return [sink for sink in sinks if isinstance(sink, TableSink)]
+
     def drain_before(self, sink: TableSink) -> None:
         """Settle the records that rows of this sink may point at."""
         wanted = {name for table in sink.tables for name in table.references()}
@@ -134,15 +141,15 @@ class TargetServiceNow(CommandLineTarget):
         """Settle what came under the old schema, then check the tables under the new one."""
         self._begin()
         stream = message_dict.get("stream", "")
-        sink = self._sinks_active.get(stream)
-        if sink is not None and sink.original_schema != message_dict.get("schema"):
-            self.drain_one(sink)
+        for known in self.mapper.stream_maps.get(stream, ())[:1]:
+            if known.raw_schema != message_dict.get("schema"):
+                for sink in self._sinks_of(message_dict):
+                    self.drain_one(sink)
         super()._process_schema_message(message_dict)
-        self._ledger.keep_schema(
-            stream, message_dict["schema"], message_dict.get("key_properties") or ()
-        )
-        sinks = [sink for sink in self._sinks_active.values() if isinstance(sink, TableSink)]
-        self.tables.prepare(table for sink in sinks for table in sink.tables)
+        self._versions.pop(stream, None)
+        for sink in self._sinks_of(message_dict):
+            self._ledger.keep_schema(sink.stream_name, sink.original_schema, sink.key_properties)
+            self.tables.prepare(sink.tables)
 
     @override
     def _assert_sink_exists(self, stream_name: str) -> None:
@@ -155,11 +162,12 @@ class TargetServiceNow(CommandLineTarget):
     @override
     def _process_record_message(self, message_dict: dict[str, Any]) -> None:
         """Collect a record; those of another version are settled first."""
-        sink = self._sinks_active.get(message_dict.get("stream", ""))
-        version = message_dict.get("version")
-        if isinstance(sink, TableSink) and sink.version != version:
-            self.drain_one(sink)
-            sink.version = version
+        stream, version = message_dict.get("stream", ""), message_dict.get("version")
+        if self._versions.get(stream) != version:
+            for sink in self._sinks_of(message_dict):
+                self.drain_one(sink)
+                sink.version = version
+            self._versions[stream] = version
         super()._process_record_message(message_dict)
 
     @override
@@ -169,15 +177,13 @@ class TargetServiceNow(CommandLineTarget):
         Raises:
             StopRun: that would be more than ``max_inactive_percent``.
         """
-        sink = self._sinks_active.get(message_dict.get("stream", ""))
-        if not isinstance(sink, TableSink):
-            return
-        self.drain_one(sink)
-        for table in sink.tables:
-            if table.when_gone and not table.each:
-                self.loader.deactivate(
-                    table, message_dict["version"], self.config["max_inactive_percent"]
-                )
+        for sink in self._sinks_of(message_dict):
+            self.drain_one(sink)
+            for table in sink.tables:
+                if table.when_gone and not table.each:
+                    self.loader.deactivate(
+                        table, message_dict["version"], self.config["max_inactive_percent"]
+                    )
 
     @override
     def _process_state_message(self, message_dict: dict[str, Any]) -> None:

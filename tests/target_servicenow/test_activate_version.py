@@ -42,6 +42,17 @@ def test_rows_not_seen_are_set_inactive(instance: Instance, singer: Singer) -> N
     assert instance.outcomes() == [("18", "updated"), ("19", "updated")]
 
 
+def test_a_stream_under_another_name_is_heard_too(instance: Instance, singer: Singer) -> None:
+    maps = {"Suppliers": {"__alias__": "APVendors"}}
+    for version, count in ((1, 20), (2, 19)):
+        sent = [
+            {**message, "stream": "Suppliers"} for message in vendors(singer, version, range(count))
+        ]
+        assert instance.run(sent, stream_maps=maps).code == 0
+    assert inactive(instance) == {"19"}
+    assert instance.query("SELECT stream FROM schemas") == [("APVendors",)]
+
+
 def test_a_row_that_comes_back_is_active_again(instance: Instance, singer: Singer) -> None:
     for version, count in ((1, 20), (2, 18), (3, 20)):
         assert instance.run(vendors(singer, version, range(count))).code == 0
@@ -56,7 +67,7 @@ def test_the_guard_stops_and_changes_nothing(instance: Instance, singer: Singer)
     assert ended.sentences == [
         (
             "3 of 20 rows of proc_vendor (15 %) were not in the complete read, more than "
-            "max_inactive_percent (10): none was changed. If they are really gone, raise the "
+            "max_inactive_percent (10), so none was changed: if they are really gone, raise the "
             "setting and run again"
         )
     ]

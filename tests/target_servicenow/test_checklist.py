@@ -109,7 +109,7 @@ def test_what_must_be_changed(
         1,
         [
             f"[must ] {sentence}",
-            "1 things must be changed before a run can write, 0 should be looked at.",
+            "To be changed before a run can write: 1; to be looked at: 0.",
         ],
     )
     messages = [*singer.vendors(singer.vendor("1")), singer.state(1)]
@@ -133,7 +133,7 @@ def test_a_table_that_is_not_there(instance: Instance) -> None:
                 "[must ] ServiceNow fails on reading u_absent (Invalid table u_absent): "
                 "correct the table's name in the mapping, or install the application it belongs to"
             ),
-            "1 things must be changed before a run can write, 0 should be looked at.",
+            "To be changed before a run can write: 1; to be looked at: 0.",
         ],
     )
 
@@ -216,13 +216,27 @@ def test_what_should_be_looked_at(
         0,
         [
             f"[check] proc_vendor {said}",
-            "0 things must be changed before a run can write, 1 should be looked at.",
+            "To be changed before a run can write: 0; to be looked at: 1.",
         ],
     )
     # A run goes on, and says it too, once.
     messages = [*singer.vendors(), *singer.accounts(), *singer.vendors()]
     assert instance.run(messages, mapping_overrides=overrides).code == 0
     assert instance.said("WARNING") == [f"proc_vendor {said}"]
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_column_that_is_hidden(instance: Instance, *, closed: bool) -> None:
+    instance.type_in(VENDOR, name="Someone")
+    hidden = access(VENDOR, column="city")["access"]
+    instance.behave(access=hidden + (access("sys_dictionary")["access"] if closed else []))
+    _, printed = instance.check()
+    assert [line for line in printed if "city" in line] == [
+        (
+            "[check] proc_vendor does not show city: what changes there alone is not sent; give the "
+            "integration user a role that reads the columns, or take them out with mapping_overrides"
+        )
+    ]
 
 
 @pytest.mark.parametrize("table", ["sys_dictionary", "sys_db_object"])
@@ -239,7 +253,7 @@ def test_a_dictionary_that_is_closed(instance: Instance, singer: Singer, table: 
                 "columns, lengths and types show only by what comes back from a write"
                 for name in ("itfm_gl_accounts", "proc_vendor", "sn_apo_invoice")
             ),
-            "0 things must be changed before a run can write, 3 should be looked at.",
+            "To be changed before a run can write: 0; to be looked at: 3.",
         ]
     assert instance.run(singer.vendors(singer.vendor("1"))).code == 0
     assert instance.by_source(VENDOR).keys() == {"1"}

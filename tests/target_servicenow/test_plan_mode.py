@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from target_servicenow.upsert import references
+
 if TYPE_CHECKING:
     from conftest import Instance, Singer
 
@@ -78,9 +80,11 @@ def plan_then_apply(instance: Instance, messages: list[dict[str, Any]]) -> dict[
     return expected
 
 
+@pytest.mark.parametrize("cache", [references.CACHE_SIZE, 2])
 def test_a_plan_is_right_about_the_first_load_and_what_follows(
-    whole: Instance, sage: Singer
+    whole: Instance, sage: Singer, monkeypatch: pytest.MonkeyPatch, cache: int
 ) -> None:
+    monkeypatch.setattr(references, "CACHE_SIZE", cache)
     whole.type_in("proc_vendor", name="typed in")
     for city in ("Delft", "Gouda"):
         whole.type_in("proc_vendor", name="TWICE", city=city)

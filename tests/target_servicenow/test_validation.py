@@ -55,6 +55,17 @@ def test_a_misfit_changes_nothing_that_is_there(whole: Instance, sage: Singer) -
     assert whole.rejects() == {}
 
 
+def test_a_misfit_after_a_version_that_waits_with_others(
+    instance: Instance, singer: Singer
+) -> None:
+    schema = singer.schema("APVendors", City={"type": "string"})
+    records = [singer.vendor("1", City="Delft"), singer.vendor("2"), singer.vendor("1", City=7)]
+    assert instance.run([schema, *records], validate_records=True).code == 0
+    assert instance.by_source("proc_vendor")["1"]["city"] == "Delft"
+    assert instance.by_source("proc_vendor").keys() == {"1", "2"}
+    assert [outcome for outcome, _ in instance.rejects().values()] == ["rejected"]
+
+
 def test_a_misfit_without_a_key_is_kept_apart(instance: Instance, singer: Singer) -> None:
     schema = singer.schema("APVendors", VendorNumber={"type": "string"})
     bad = [singer.vendor(None, City=city) for city in ("Delft", "Gouda")]

@@ -209,7 +209,7 @@ class Ledger:
         )
 
     def _count(self, entries: list[Entry]) -> None:
-        """A row counts once in a run, with its last fate."""
+        """Rows count as often as they come; one that waited and came again counts as it ended."""
         for entry in entries:
             self._fates.setdefault(entry.table, Counter())[entry.outcome] += 1
         self._db.executemany(

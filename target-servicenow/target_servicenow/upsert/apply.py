@@ -19,11 +19,12 @@ from target_servicenow.upsert.plan import (
     Outcome,
     decide,
     difference,
+    own_sys_id,
     too_long,
     truncated,
 )
 from target_servicenow.upsert.references import References
-from target_servicenow.upsert.write import Settled, Writer, own_sys_id
+from target_servicenow.upsert.write import Settled, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -135,7 +136,8 @@ class Upserter:
                 if one.sys_id:
                     row = one.decision.row
                     found = Found(one.sys_id, row.values)
-                    self._references.remember(table.name, row.identifier, found)
+                    planned = self._policy.dry_run and one.outcome is Outcome.CREATED
+                    self._references.remember(table.name, row.identifier, found, planned=planned)
             if done:
                 book.settled(done)
 

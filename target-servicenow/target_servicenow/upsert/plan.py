@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import hashlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -160,6 +161,11 @@ def truncated(row: Row, lengths: Mapping[str, int]) -> Row:
 def natural_key(text: str) -> str:
     """How natural keys are compared: trimmed and case-folded."""
     return text.strip().casefold()
+
+
+def own_sys_id(identifier: str) -> str:
+    """The sys_id a row is created with: 32 hexadecimal digits made from its identifier."""
+    return hashlib.md5(identifier.encode(), usedforsecurity=False).hexdigest()
 
 
 def _sys_ids(rows: Sequence[Found]) -> str:

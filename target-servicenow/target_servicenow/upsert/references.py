@@ -33,15 +33,27 @@ class References:
     def __init__(self, profile: Profile) -> None:
         """Start with an empty cache."""
         self._profile = profile
-        self._taken = {table.name: profile.taken(table.name) for table in profile.tables}
+        self._taken = {
+            name: profile.taken(name) for table in profile.tables for name in table.references()
+        }
         self._known: dict[tuple[str, str], Found] = {}
+        self._planned: dict[tuple[str, str], Found] = {}
 
-    def remember(self, table: str, identifier: str, row: Found) -> None:
-        """Keep a row's sys_id, and what others copy of it, for those that will point at it."""
-        if len(self._known) >= CACHE_SIZE:
+    def remember(self, table: str, identifier: str, row: Found, *, planned: bool = False) -> None:
+        """Keep a row's sys_id, and what others copy of it, for those that will point at it.
+
+        Args:
+            table: its table.
+            identifier: its source identifier.
+            row: as it stands.
+            planned: it would be made in a run that writes; since it cannot be looked up, it stays.
+        """
+        if table not in self._taken:
+            return
+        taken = {name: row.values.get(name, "") for name in self._taken[table]}
+        if not planned and len(self._known) >= CACHE_SIZE:
             self._known.clear()
-        taken = {name: row.values.get(name, "") for name in self._taken.get(table, ())}
-        self._known[table, identifier] = Found(row.sys_id, taken)
+        (self._planned if planned else self._known)[table, identifier] = Found(row.sys_id, taken)
 
     def resolve(
         self, session: Session, table: Table, rows: Sequence[Row], *, blank: bool
@@ -90,16 +102,16 @@ class References:
         for row in rows:
             for name, target in row.references.items():
                 key = (targets[name], target)
-                if key in self._known:
-                    known[key] = self._known[key]
+                if found := self._known.get(key) or self._planned.get(key):
+                    known[key] = found
                 else:
                     wanted.setdefault(key[0], set()).add(target)
         for name, identifiers in wanted.items():
             matches = lookup.by_identifier(session, self._profile.table(name), sorted(identifiers))
-            for identifier, found in matches.items():
-                if len(found) == 1:
-                    known[name, identifier] = found[0]
-                    self.remember(name, identifier, found[0])
+            for identifier, rows_found in matches.items():
+                if len(rows_found) == 1:
+                    known[name, identifier] = rows_found[0]
+                    self.remember(name, identifier, rows_found[0])
         return known
 
 

@@ -7,8 +7,8 @@ instance honours it (the default), the database itself refuses a twin.
 
 from __future__ import annotations
 
-import hashlib
 import json
+import logging
 import time
 from collections import defaultdict, deque
 from dataclasses import dataclass, field, replace
@@ -19,7 +19,7 @@ from target_servicenow.api.errors import Action, StopRun, UnknownOutcomeError
 from target_servicenow.api.table import Found, create_item, found, update_item
 from target_servicenow.mapping.types import same
 from target_servicenow.upsert import lookup
-from target_servicenow.upsert.plan import Change, Decision, Outcome, decide
+from target_servicenow.upsert.plan import Change, Decision, Outcome, decide, own_sys_id
 
 if TYPE_CHECKING:
     import threading
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from target_servicenow.api.session import Session
     from target_servicenow.mapping.profile import Table
     from target_servicenow.upsert.pace import Pace
+
+logger = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 8
 """Times one row is sent before the run stops with state where it was."""
@@ -250,7 +252,15 @@ class Writer:
         """Where ServiceNow chooses the sys_id, nothing but time rules out a create on its way."""
         creates = any(not entry.decision.sys_id for entry in entries)
         if creates and self._table.name not in self._honoured:
-            self._sleep(max(0.0, COMMIT_SECONDS - (time.monotonic() - sent_at)))
+            seconds = max(0.0, COMMIT_SECONDS - (time.monotonic() - sent_at))
+            logger.info(
+                "A call that wrote %s was cut off: waiting %.0f s for ServiceNow to end it, then "
+                "what it was about is looked up (rows: %d)",
+                self._table.name,
+                seconds,
+                len(entries),
+            )
+            self._sleep(seconds)
 
     def _look_again(self, entries: list[_Pending]) -> list[_Pending]:
         """Settle what turns out to have been done; return what is to be sent (again)."""
@@ -290,8 +300,3 @@ class Writer:
                 again.append(entry)  # a PATCH of a row that is there repeats safely
         self._settle(settled)
         return again
-
-
-def own_sys_id(identifier: str) -> str:
-    """The sys_id a row is created with: 32 hexadecimal digits made from its identifier."""
-    return hashlib.md5(identifier.encode(), usedforsecurity=False).hexdigest()
