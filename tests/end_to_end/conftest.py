@@ -63,23 +63,26 @@ class Pair:
         if state is not None:
             arguments += ["--state", self._file("state.json", state)]
         errors = self.folder / "errors.log"
-        with errors.open("w", encoding="utf-8") as log:
-            tap = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=log)
-            target = subprocess.Popen(
-                [
-                    str(BIN / "target-servicenow"),
-                    "--config",
-                    self._file("target.json", self.target),
-                ],
+        settings = self._file("target.json", self.target)
+        with (
+            errors.open("w", encoding="utf-8") as log,
+            subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=log) as tap,
+            subprocess.Popen(
+                [str(BIN / "target-servicenow"), "--config", settings],
                 stdin=tap.stdout,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 encoding="utf-8",
-            )
+            ) as target,
+        ):
             assert tap.stdout is not None
             tap.stdout.close()
-            printed, _ = target.communicate(timeout=120)
-            tap.wait(timeout=120)
+            try:
+                printed, _ = target.communicate(timeout=120)
+                tap.wait(timeout=120)
+            finally:
+                target.kill()
+                tap.kill()
         return Ended(
             tap=tap.returncode,
             target=target.returncode,

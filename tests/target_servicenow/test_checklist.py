@@ -233,8 +233,9 @@ def test_a_column_that_is_hidden(instance: Instance, *, closed: bool) -> None:
     _, printed = instance.check()
     assert [line for line in printed if "city" in line] == [
         (
-            "[check] proc_vendor does not show city: what changes there alone is not sent; give the "
-            "integration user a role that reads the columns, or take them out with mapping_overrides"
+            "[check] proc_vendor does not show city: what changes there alone is not sent; give "
+            "the integration user a role that reads the columns, or take them out with "
+            "mapping_overrides"
         )
     ]
 
