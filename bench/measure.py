@@ -9,7 +9,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,6 +105,20 @@ def systems(**sizes: int) -> Iterator[Systems]:
             process.terminate()
 
 
+# A process begins with the peak of memory of the one that made it, so a small one makes them all.
+_RUN = """
+import json, os, subprocess, sys, time
+started = time.perf_counter()
+process = subprocess.Popen(sys.argv[2:])
+_, status, used = os.wait4(process.pid, 0)
+wall = time.perf_counter() - started
+with open(sys.argv[1], "w", encoding="utf-8") as file:
+    json.dump([wall, used.ru_utime + used.ru_stime, used.ru_maxrss], file)
+process.returncode = os.waitstatus_to_exitcode(status)
+sys.exit(process.returncode)
+"""
+
+
 def cost(
     command: Sequence[str | Path], *, reads: Path | None = None, writes: Path | None = None
 ) -> Cost:
@@ -117,21 +130,23 @@ def cost(
     with (
         (reads or Path(os.devnull)).open("rb") as stdin,
         (writes or Path(os.devnull)).open("wb") as stdout,
+        tempfile.TemporaryDirectory() as folder,
     ):
-        started = time.perf_counter()
-        process = subprocess.Popen(
-            command, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE, env=_ENVIRONMENT
+        told = Path(folder) / "cost.json"
+        ended = subprocess.run(
+            [sys.executable, "-I", "-S", "-c", _RUN, told, *command],
+            check=False,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            env=_ENVIRONMENT,
         )
-        assert process.stderr is not None  # noqa: S101 - it was asked for
-        said = process.stderr.read().decode()
-        _, status, used = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - started
-    process.returncode = os.waitstatus_to_exitcode(status)
-    process.stderr.close()
-    if process.returncode:
-        raise RuntimeError(f"{command[0]} failed: {(said.splitlines() or [''])[-1]}")
+        if ended.returncode:
+            said = ended.stderr.decode().splitlines() or [""]
+            raise RuntimeError(f"{command[0]} failed: {said[-1]}")
+        wall, processor, peak = json.loads(told.read_text(encoding="utf-8"))
     unit = 1 if sys.platform == "darwin" else 1024
-    return Cost(wall, used.ru_utime + used.ru_stime, used.ru_maxrss * unit)
+    return Cost(wall, processor, peak * unit)
 
 
 def median(costs: Sequence[Cost]) -> Cost:

@@ -110,9 +110,9 @@ RIGHTS = Rule(
 UNKNOWN = Rule(
     Action.STOP,
     Kind.CONFIG,
-    "Sage 300 has no {resource} for company {company} (HTTP {status}): check that the setting "
-    "companies holds company database IDs such as SAMINC, and that module {module} is active "
-    "there.",
+    "Sage 300 has no {module}/{resource} for company {company} (HTTP {status}): check that the "
+    "setting companies holds company database IDs such as SAMINC, and that module {module} is "
+    "active there.",
     error=UnknownError,
 )
 NO_WEB_API = Rule(

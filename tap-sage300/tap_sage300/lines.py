@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import typing as t
 
-import simplejson
+import msgspec
 from singer_sdk.singerlib.encoding.simple import SimpleSingerWriter
 
 if t.TYPE_CHECKING:
@@ -15,10 +16,8 @@ if t.TYPE_CHECKING:
 
     from singer_sdk.singerlib.encoding.simple import Message
 
-# Looking for named tuples, of which a page has none, would double the time a record takes.
-_ENCODER = simplejson.JSONEncoder(
-    use_decimal=True, namedtuple_as_object=False, separators=(",", ":")
-)
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+_FOREIGN = re.compile(r"[^\x00-\x7f]+")
 
 
 class Envelope:
@@ -30,8 +29,18 @@ class Envelope:
         self._tail = f',"time_extracted":"{received_at.isoformat()}"}}\n'
 
     def line(self, record: Mapping[str, t.Any]) -> str:
-        """Write a record as a line; numbers keep all their digits."""
-        return self._head + _ENCODER.encode(record) + self._tail
+        """Write a record as a line; numbers keep all their digits.
+
+        It is in ASCII, since what reads it on Windows may take the bytes for another code page.
+        """
+        text = _ENCODER.encode(record).decode()
+        if not text.isascii():
+            text = _FOREIGN.sub(_escaped, text)
+        return self._head + text + self._tail
+
+
+def _escaped(letters: re.Match[str]) -> str:
+    return json.dumps(letters[0])[1:-1]
 
 
 class LineWriter(SimpleSingerWriter):

@@ -60,11 +60,15 @@ def test_unreachable_host(fake_config, command, mode):
     )
 
 
-def test_unknown_company(site, command):
-    result = command(config={**site.config, "companies": ["NOWHRE"]})
+@pytest.mark.parametrize(
+    ("mode", "module"), [((), "GL"), (("--discover",), "CS")], ids=["sync", "discover"]
+)
+def test_unknown_company(site, command, mode, module):
+    result = command(*mode, config={**site.config, "companies": ["NOWHRE"]})
     assert sentence(result) == (
-        "Sage 300 has no GLAccounts for company NOWHRE (HTTP 404): check that the setting "
-        "companies holds company database IDs such as SAMINC, and that module GL is active there."
+        f"Sage 300 has no {module}/$metadata for company NOWHRE (HTTP 404): check that the "
+        "setting companies holds company database IDs such as SAMINC, and that module "
+        f"{module} is active there."
     )
 
 

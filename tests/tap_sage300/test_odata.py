@@ -96,6 +96,12 @@ def test_page_keeps_numbers_to_the_digit():
     assert (page.count, page.more, page.next_skip) == (250, True, 100)
 
 
+def test_a_byte_order_mark_is_no_fault():
+    assert odata.parse_page(b'\xef\xbb\xbf{"value": [{"City": "Gouda"}]}').records == [
+        {"City": "Gouda"}
+    ]
+
+
 def test_page_without_link_or_count():
     page = odata.parse_page(b'{"value": []}')
     assert (page.records, page.count, page.more, page.next_skip) == ([], None, False, None)
