@@ -8,6 +8,7 @@ import sys
 import typing as t
 
 import msgspec
+import simplejson
 from singer_sdk.singerlib.encoding.simple import SimpleSingerWriter
 
 if t.TYPE_CHECKING:
@@ -33,7 +34,10 @@ class Envelope:
 
         It is in ASCII, since what reads it on Windows may take the bytes for another code page.
         """
-        text = _ENCODER.encode(record).decode()
+        try:
+            text = _ENCODER.encode(record).decode()
+        except UnicodeEncodeError:  # half of a surrogate pair, as text cut to a length can hold
+            text = simplejson.dumps(record, use_decimal=True)
         if not text.isascii():
             text = _FOREIGN.sub(_escaped, text)
         return self._head + text + self._tail

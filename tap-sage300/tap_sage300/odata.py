@@ -7,6 +7,7 @@ Facts: Sage's Web API developer reference and Postman samples. ``$filter``, ``$t
 from __future__ import annotations
 
 import codecs
+import json
 import typing as t
 from dataclasses import dataclass
 from decimal import Decimal
@@ -129,7 +130,10 @@ def parse_page(content: bytes) -> Page:
     Raises:
         ValueError: The body is not such a list.
     """
-    body = _DECODER.decode(content.removeprefix(codecs.BOM_UTF8))
+    try:
+        body = _DECODER.decode(content.removeprefix(codecs.BOM_UTF8))
+    except msgspec.DecodeError:  # half of a surrogate pair, as text cut to a length can hold
+        body = json.loads(content, parse_float=Decimal, parse_constant=_no_number)
     records = body.get("value") if isinstance(body, dict) else None
     if not isinstance(records, list) or not all(isinstance(row, dict) for row in records):
         raise ValueError("no list of records")
@@ -140,6 +144,10 @@ def parse_page(content: bytes) -> Page:
         more=bool(link),
         next_skip=_skip_of(link) if link else None,
     )
+
+
+def _no_number(text: str) -> t.NoReturn:
+    raise ValueError(f"{text} is no JSON number")
 
 
 def _skip_of(link: str) -> int | None:

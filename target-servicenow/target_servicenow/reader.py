@@ -6,6 +6,7 @@ import json
 from decimal import Decimal
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
+import msgspec
 from singer_sdk.exceptions import InvalidInputLine
 from singer_sdk.singerlib.encoding import SimpleSingerReader
 from typing_extensions import override
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable
 
-_DECODER = json.JSONDecoder(parse_float=Decimal)
+_FAST: msgspec.json.Decoder[Any] = msgspec.json.Decoder(float_hook=Decimal)
+_LENIENT = json.JSONDecoder(parse_float=Decimal)
+"""Takes what no JSON has but other taps write: NaN, and halves of surrogate pairs."""
 
 _ADVICE = "check that what is piped in is a Singer tap's output"
 
@@ -44,7 +47,10 @@ class Reader(SimpleSingerReader):
     def deserialize_json(self, line: str) -> dict[str, Any]:
         self._line += 1
         try:
-            message = _DECODER.decode(line)
+            try:
+                message = _FAST.decode(line)
+            except ValueError:
+                message = _LENIENT.decode(line)
         except (ValueError, RecursionError):
             raise InvalidInputLine(
                 f"Line {self._line} of the input is not JSON: {_ADVICE}"

@@ -39,3 +39,10 @@ def test_amounts_pass_from_page_to_line_to_the_digit(digits):
     line = Envelope("APInvoiceBatches", AT).line(page.records[0])
     amount = json.loads(line, parse_float=Decimal)["record"]["Amount"]
     assert Decimal(amount).as_tuple() == Decimal(digits).as_tuple()
+
+
+def test_half_a_letter_passes_as_it_came():
+    page = odata.parse_page(rb'{"value": [{"VendorName": "cut \ud83d", "Amount": 0.10}]}')
+    line = Envelope("APVendors", AT).line(page.records[0])
+    assert '"cut \\ud83d"' in line
+    assert json.loads(line, parse_float=str)["record"]["Amount"] == "0.10"

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
+
+from target_servicenow.reader import Reader
 
 if TYPE_CHECKING:
     from conftest import Instance, Singer
@@ -47,6 +51,15 @@ def test_a_line_that_is_no_message(
     assert ended.sentences == [f"{sentence}: {ADVICE}"]
     assert "hush-hush" not in instance.caplog.text
     assert instance.query("SELECT status, message FROM runs") == [("stopped", ended.sentences[0])]
+
+
+def test_what_no_json_has_but_other_taps_write(instance: Instance, singer: Singer) -> None:
+    line = json.dumps(singer.vendor("1", Score=float("nan"), City="Delft"))
+    assert "NaN" in line
+    assert instance.run([*singer.vendors(), f"{line}\n"]).code == 0
+    assert instance.by_source("proc_vendor")["1"]["city"] == "Delft"
+    half = Reader().deserialize_json('{"City": "\\ud83d", "Amount": 0.10}')
+    assert half == {"City": "\ud83d", "Amount": Decimal("0.10")}
 
 
 def test_input_that_is_no_text(instance: Instance) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from target_servicenow.mapping.profile import Column, Profile, Table
     from target_servicenow.mapping.render import Row
 
-CACHE_SIZE = 50_000
+CACHE_SIZE = 20_000
 """Identifiers kept in memory; past it the cache starts anew, so memory stays bounded."""
 
 
