@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
+
+from sage300_servicenow_sandbox.faults import Fault
 
 if TYPE_CHECKING:
     from conftest import Instance, Singer
@@ -32,6 +34,10 @@ FAULTS: dict[str, dict[str, Any]] = {
     "unparsable": {"fault": "unparsable"},
     "expire_token": {"fault": "expire_token"},
 }
+
+
+def test_every_kind_of_fault_is_here() -> None:
+    assert {fault["fault"] for fault in FAULTS.values()} == set(get_args(Fault))
 
 
 def strike(instance: Instance, **rule: Any) -> None:
