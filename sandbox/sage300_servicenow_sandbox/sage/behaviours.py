@@ -11,20 +11,12 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final, Literal
 
 from sage300_servicenow_sandbox.declared import DeclarationError, read_fields
+from sage300_servicenow_sandbox.switches import said, switch
 
-Sure = Literal["documented", "measured", "assumed"]
 DateLiterals = Literal["v4", "quoted", "v3"]
 
 SMALLEST_PAGE: Final = 100
 LARGEST_PAGE: Final = 1000
-
-
-def _said(sure: Sure, text: str) -> dict[str, str]:
-    return {"sure": sure, "text": text}
-
-
-def _switch(sure: Sure, text: str, *, default: Any) -> Any:
-    return field(default=default, metadata=_said(sure, text))
 
 
 @dataclass(frozen=True)
@@ -36,22 +28,22 @@ class Behaviours:
     """
 
     # Reading
-    page_size: int = _switch(
+    page_size: int = switch(
         "documented", "Most records in an answer, whatever $top says: 100 to 1000.", default=100
     )
-    orderby: Literal["refused", "accepted"] = _switch(
+    orderby: Literal["refused", "accepted"] = switch(
         "assumed", "$orderby, which no document of Sage's names.", default="refused"
     )
-    date_literals: Literal["v4", "quoted", "v3"] = _switch(
+    date_literals: Literal["v4", "quoted", "v3"] = switch(
         "measured",
         "The one form of a date in $filter: 2026-01-01T00:00:00Z, '2026-01-01' or "
         "datetime'2026-01-01T00:00:00'.",
         default="v4",
     )
-    key_order: Literal["on", "none"] = _switch(
+    key_order: Literal["on", "none"] = switch(
         "assumed", "Records come in key order, or in an order that only looks random.", default="on"
     )
-    next_link_host: str = _switch(
+    next_link_host: str = switch(
         "assumed",
         "Scheme and host of links, as behind a reverse proxy; empty, those of the request.",
         default="",
@@ -60,55 +52,55 @@ class Behaviours:
     # The model
     site_properties: dict[str, dict[str, str]] = field(
         default_factory=dict,
-        metadata=_said(
+        metadata=said(
             "documented",
             "Properties beyond the product's own, by resource and name, with their type.",
         ),
     )
-    account_change_date: bool = _switch(
+    account_change_date: bool = switch(
         "assumed",
         "GLAccounts has a DateLastMaintained that edits move; stock accounts have none.",
         default=False,
     )
 
     # Who may come in
-    admin: Literal["refused", "accepted"] = _switch(
+    admin: Literal["refused", "accepted"] = switch(
         "documented", "The user ADMIN, with the integration user's password.", default="refused"
     )
     forbidden_modules: dict[str, tuple[str, ...]] = field(
         default_factory=dict,
-        metadata=_said("documented", "Modules that the user has no right to, by company."),
+        metadata=said("documented", "Modules that the user has no right to, by company."),
     )
-    unauthorized_body: Literal["html", "json"] = _switch(
+    unauthorized_body: Literal["html", "json"] = switch(
         "assumed", "The body of a 401: IIS's page or Sage's error.", default="html"
     )
-    forbidden_body: Literal["html", "json"] = _switch(
+    forbidden_body: Literal["html", "json"] = switch(
         "assumed", "The body of a 403: IIS's page or Sage's error.", default="json"
     )
 
     # How much it bears
-    concurrent_limit: int = _switch(
+    concurrent_limit: int = switch(
         "documented", "Requests at once; more get 429 TooManyRequests. 0: no limit.", default=0
     )
-    idle_seconds: int = _switch(
+    idle_seconds: int = switch(
         "documented", "Rest by the clock after which the application pool sleeps.", default=1200
     )
-    cold_start_seconds: float = _switch(
+    cold_start_seconds: float = switch(
         "documented", "Time that waking the sleeping pool takes.", default=0.0
     )
-    pool_calls: int = _switch(
+    pool_calls: int = switch(
         "assumed",
         "Calls within pool_window_seconds after which the pool is exhausted: 1500 by field "
         "experience. 0: never.",
         default=0,
     )
-    pool_window_seconds: int = _switch(
+    pool_window_seconds: int = switch(
         "assumed", "The window that pool_calls are counted in, by the clock.", default=300
     )
-    pool_hang_seconds: float = _switch(
+    pool_hang_seconds: float = switch(
         "assumed", "Time that a request to an exhausted pool hangs before its 503.", default=30.0
     )
-    pool_rest_seconds: int = _switch(
+    pool_rest_seconds: int = switch(
         "assumed", "Time by the clock after which an exhausted pool serves again.", default=300
     )
 

@@ -11,13 +11,13 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from sage300_servicenow_sandbox.declared import DeclarationError, read_fields
+from sage300_servicenow_sandbox.switches import said, switch
 
 Property = Literal[
     "glide.invalid_query.returns_no_rows",
     "glide.rest.choice.allow_non_existing_value",
     "glide.rest.table_api.admin_only_sys_fields",
 ]
-Sure = Literal["documented", "measured", "assumed"]
 
 
 @dataclass(frozen=True)
@@ -87,14 +87,6 @@ class RateRule:
     per_hour: int
 
 
-def _said(sure: Sure, text: str) -> dict[str, str]:
-    return {"sure": sure, "text": text}
-
-
-def _switch(sure: Sure, text: str, *, default: Any) -> Any:
-    return field(default=default, metadata=_said(sure, text))
-
-
 @dataclass(frozen=True)
 class Behaviours:
     """The switches of one instance; the defaults are a stock instance.
@@ -104,78 +96,78 @@ class Behaviours:
     """
 
     # The instance as a whole
-    hibernating: bool = _switch(
+    hibernating: bool = switch(
         "measured",
         "Answer everything 200 with the page of a developer instance asleep.",
         default=False,
     )
-    maintenance: bool = _switch(
+    maintenance: bool = switch(
         "documented",
         "Answer everything 503 with an HTML page, as a load balancer does.",
         default=False,
     )
-    slots: int = _switch(
+    slots: int = switch(
         "documented", "Requests that run at once: the API_INT semaphores.", default=4
     )
-    queue: int = _switch(
+    queue: int = switch(
         "documented", "Requests that wait for a slot; the next gets a 429.", default=50
     )
-    rate_rules: tuple[RateRule, ...] = _switch(
+    rate_rules: tuple[RateRule, ...] = switch(
         "documented", "Hourly limits per resource.", default=()
     )
     properties: dict[Property, bool] = field(
         default_factory=dict,
-        metadata=_said(
+        metadata=said(
             "documented", "System properties by their name; all of these are false by default."
         ),
     )
 
     # Who may come in
-    basic_auth: bool = _switch("documented", "Take Basic auth besides tokens.", default=True)
-    client_credentials_enabled: bool = _switch(
+    basic_auth: bool = switch("documented", "Take Basic auth besides tokens.", default=True)
+    client_credentials_enabled: bool = switch(
         "documented", "The OAuth grant is switched on; off, a token request is a 401.", default=True
     )
-    application_user: str = _switch(
+    application_user: str = switch(
         "documented",
         "The OAuth client's user; empty, there is none and no token.",
         default="integration",
     )
-    token_seconds: int = _switch(
+    token_seconds: int = switch(
         "documented", "Life of a token, in seconds of the clock.", default=1800
     )
 
     # What the account may do
-    access: tuple[AccessRule, ...] = _switch("measured", "What access rules forbid.", default=())
-    no_web_services: tuple[str, ...] = _switch(
+    access: tuple[AccessRule, ...] = switch("measured", "What access rules forbid.", default=())
+    no_web_services: tuple[str, ...] = switch(
         "documented", "Tables that do not allow access through web services.", default=()
     )
 
     # What becomes of a row
-    columns: tuple[ColumnRule, ...] = _switch(
+    columns: tuple[ColumnRule, ...] = switch(
         "documented",
         "Columns that differ: read-only, mandatory, shorter, other choices.",
         default=(),
     )
-    data_policies: tuple[DataPolicy, ...] = _switch(
+    data_policies: tuple[DataPolicy, ...] = switch(
         "measured", "Columns that are mandatory under a condition.", default=()
     )
-    business_rules: tuple[BusinessRule, ...] = _switch(
+    business_rules: tuple[BusinessRule, ...] = switch(
         "documented", "Rules that refuse a row or change what is stored.", default=()
     )
-    unique: tuple[UniqueIndex, ...] = _switch("assumed", "Unique indexes.", default=())
-    over_long: Literal["truncate", "refuse"] = _switch(
+    unique: tuple[UniqueIndex, ...] = switch("assumed", "Unique indexes.", default=())
+    over_long: Literal["truncate", "refuse"] = switch(
         "assumed", "What becomes of text longer than its column.", default="truncate"
     )
-    unresolved_reference: Literal["empty", "stored"] = _switch(
+    unresolved_reference: Literal["empty", "stored"] = switch(
         "measured", "What a reference to a row that is not there is stored as.", default="empty"
     )
 
     # How long a write takes
-    row_cost_ms: float = _switch("assumed", "Time the writing of one row takes.", default=0.0)
-    batch_limit_seconds: float = _switch(
+    row_cost_ms: float = switch("assumed", "Time the writing of one row takes.", default=0.0)
+    batch_limit_seconds: float = switch(
         "documented", "Time after which a batch is cancelled.", default=30.0
     )
-    cut_off_item: Literal["committed", "not_committed", "alternate"] = _switch(
+    cut_off_item: Literal["committed", "not_committed", "alternate"] = switch(
         "assumed", "Whether the item that ran when time was out was committed.", default="alternate"
     )
 
