@@ -6,6 +6,7 @@ import abc
 import gc
 import os
 import sys
+from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any
 
 import click
@@ -19,7 +20,7 @@ from target_servicenow import config as configuration
 from target_servicenow.api.errors import StopRun
 from target_servicenow.config import SettingError
 from target_servicenow.ledger.cli import ledger
-from target_servicenow.ledger.store import LedgerError
+from target_servicenow.ledger.file import LedgerError
 from target_servicenow.mapping.expression import MappingError
 from target_servicenow.preflight import Level
 from target_servicenow.reader import Reader
@@ -138,12 +139,14 @@ class CommandLineTarget(Target):
                 target.listen(file_input)
         except EXPECTED as error:
             if target is not None:
-                target.finish("stopped", str(error))
+                with suppress(LedgerError):  # it may be the ledger that cannot be written
+                    target.finish("stopped", str(error))
             cls.logger.error("%s", error)  # noqa: TRY400 - the sentence is all there is to say
             sys.exit(1)
         except (SystemExit, KeyboardInterrupt):
             if target is not None:
-                target.finish("stopped", "it was ended by a signal")
+                with suppress(LedgerError):
+                    target.finish("stopped", "it was ended by a signal")
             raise
         if findings is not None:
             sys.exit(print_checklist(findings))

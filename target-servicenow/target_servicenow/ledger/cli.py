@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 import simplejson
 
+from target_servicenow.ledger.file import LedgerError
 from target_servicenow.ledger.queries import OUTCOMES, LedgerReader
-from target_servicenow.ledger.store import LedgerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

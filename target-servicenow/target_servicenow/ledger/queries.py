@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import simplejson
 
-from target_servicenow.ledger.store import FROM_LEDGER, LedgerError
+from target_servicenow.ledger import file
+from target_servicenow.ledger.store import FROM_LEDGER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,14 +27,7 @@ class LedgerReader:
         Raises:
             LedgerError: there is no ledger at `path`.
         """
-        try:
-            self._db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
-            self._db.execute("SELECT 1 FROM runs LIMIT 1")
-        except sqlite3.Error as error:
-            raise LedgerError(
-                f"{path} is not a ledger ({error}): name the file of the setting ledger_path with "
-                "--ledger"
-            ) from None
+        self._db = file.to_read(path)
         self._db.row_factory = sqlite3.Row
 
     def runs(self, limit: int) -> list[dict[str, Any]]:

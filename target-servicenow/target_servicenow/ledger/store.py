@@ -5,21 +5,20 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections import Counter
+from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import simplejson
 
+from target_servicenow.ledger import file
 from target_servicenow.ledger.entries import Entry, Reject, Sent, as_json, as_text, moment, now
+from target_servicenow.ledger.file import LedgerError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from collections.abc import Set as AbstractSet
     from pathlib import Path
-
-_SCHEMA = (resources.files("target_servicenow.ledger") / "schema.sql").read_text(encoding="utf-8")
-
 
 FROM_LEDGER = "_from_ledger"
 """Marks a record that was exported from here: it may hold only a part of what Sage 300 holds."""
@@ -34,10 +33,6 @@ CREATE TEMP TABLE sending AS SELECT * FROM main.sending WHERE 0;
 """Tables that hide those of the same names for as long as the connection lasts."""
 
 
-class LedgerError(Exception):
-    """The ledger cannot be used. The message is one sentence that names the setting."""
-
-
 class Ledger:
     """One run's view of the ledger. Safe to use from several threads."""
 
@@ -50,22 +45,29 @@ class Ledger:
         self._lock = threading.Lock()
         self._run = 0
         self._fates: dict[str, Counter[str]] = {}
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
-            self._db.executescript(_SCHEMA)
-        except (sqlite3.Error, OSError) as error:
-            raise LedgerError(
-                f"Setting ledger_path: {path} cannot be used as the ledger ({error}); name a file "
-                "in a folder that can be written"
-            ) from None
+        self._db = file.to_write(path)
 
     @property
     def run(self) -> int:
         """The number of the run that was started."""
         return self._run
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """One transaction, whole or not at all.
+
+        Raises:
+            LedgerError: the file cannot be written any more.
+        """
+        try:
+            with self._lock, self._db:
+                self._db.execute("BEGIN IMMEDIATE")
+                yield
+        except sqlite3.Error as error:
+            raise LedgerError(
+                f"The ledger (ledger_path) cannot be written ({error}): see that its disk has room "
+                "and that nothing else holds the file, and run again"
+            ) from None
 
     def start(self, *, mode: str, mapping: str) -> None:
         """Open a run; one that was killed is closed as stopped.
@@ -75,8 +77,7 @@ class Ledger:
         """
         if mode == "plan":
             self._db.executescript(_PLAN)
-        with self._lock, self._db:
-            self._db.execute("BEGIN IMMEDIATE")
+        with self._writing():
             self._db.execute(
                 "UPDATE runs SET status = 'stopped', message = 'it was interrupted'"
                 " WHERE status = 'running'"
@@ -89,7 +90,7 @@ class Ledger:
 
     def prune(self, keep_days: int) -> int:
         """Delete what was done longer ago than so many days; returns how many entries went."""
-        with self._lock, self._db:
+        with self._writing():
             before = datetime.now(timezone.utc) - timedelta(days=keep_days)
             cursor = self._db.execute("DELETE FROM outcomes WHERE at < ?", (as_text(before),))
         return cursor.rowcount
@@ -98,7 +99,7 @@ class Ledger:
         self, stream: str, schema: Mapping[str, Any], key_properties: Iterable[str]
     ) -> None:
         """Keep a stream's SCHEMA message, for giving its rejects out as Singer messages."""
-        with self._lock, self._db:
+        with self._writing():
             self._db.execute(
                 "INSERT INTO schemas VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET"
                 " schema = excluded.schema, key_properties = excluded.key_properties",
@@ -111,8 +112,7 @@ class Ledger:
 
     def sending(self, entries: Iterable[Entry]) -> None:
         """Note rows that are about to be sent; `record` removes the note."""
-        with self._lock, self._db:
-            self._db.execute("BEGIN IMMEDIATE")
+        with self._writing():
             self._db.executemany(
                 "INSERT OR REPLACE INTO sending VALUES (?, ?, ?, ?, ?, ?)",
                 [
@@ -140,8 +140,7 @@ class Ledger:
             entries: the fate of each row; ``outcome`` empty for one that was not written.
             sent: their notes by identifier.
         """
-        with self._lock, self._db:
-            self._db.execute("BEGIN IMMEDIATE")
+        with self._writing():
             for entry in entries:
                 run = sent[entry.identifier].run
                 if entry.outcome:
@@ -159,8 +158,7 @@ class Ledger:
         A row that was held or rejected before and is settled now leaves the rejects.
         """
         entries = list(entries)
-        with self._lock, self._db:
-            self._db.execute("BEGIN IMMEDIATE")
+        with self._writing():
             self._append([entry for entry in entries if entry.outcome != "unchanged"], self._run)
             self._forget(entries, self._run)
             self._db.executemany(
@@ -228,7 +226,7 @@ class Ledger:
             table: the rows' table.
             kept: for what the identifiers of a record's entries begin with, the entries it holds.
         """
-        with self._lock, self._db:
+        with self._writing():
             waiting = self._db.execute(
                 'SELECT identifier FROM rejects WHERE "table" = ?', (table,)
             ).fetchall()
@@ -277,7 +275,7 @@ class Ledger:
 
     def finish(self, *, status: str, calls: int, message: str = "") -> None:
         """Close the run."""
-        with self._lock, self._db:
+        with self._writing():
             self._db.execute(
                 "UPDATE runs SET finished = ?, status = ?, calls = ?, message = ? WHERE run = ?",
                 (now(), status, calls, message, self._run),

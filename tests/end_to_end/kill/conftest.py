@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,12 +58,9 @@ class Gateway:
         self.lost = 0
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        self._count(1)
         try:
             response = self._answer(Request(environ))
-            response.call_on_close(lambda: self._count(-1))
         except (ConnectionError, ClientDisconnected):  # the latter was killed as it spoke
-            self._count(-1)
             with suppress(OSError):
                 environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
             raise ConnectionError from None
@@ -73,6 +70,15 @@ class Gateway:
         """Return when no request is under way any more."""
         with self._changed:
             assert self._changed.wait_for(lambda: not self._under_way, PATIENCE)
+
+    @contextmanager
+    def under_way(self) -> Iterator[None]:
+        """Count a request for as long as the block lasts."""
+        self._count(1)
+        try:
+            yield
+        finally:
+            self._count(-1)
 
     def _count(self, more: int) -> None:
         with self._changed:
@@ -126,7 +132,12 @@ class Gateway:
         return Response(got.content, got.status_code, headers=kept)
 
 
-class _Quiet(WSGIRequestHandler):
+class _Handler(WSGIRequestHandler):
+    def run_wsgi(self) -> None:
+        """Count the request until all is over: where the client is gone, no response is closed."""
+        with self.server.app.under_way():
+            super().run_wsgi()
+
     def log(self, *_: object) -> None:
         """Say nothing."""
 
@@ -282,7 +293,7 @@ def killable(
 ) -> Iterator[Killable]:
     """An empty instance behind a gateway; state is given out with every page."""
     gateway = Gateway(sandbox.servicenow_url)
-    server = make_server("127.0.0.1", 0, gateway, threaded=True, request_handler=_Quiet)
+    server = make_server("127.0.0.1", 0, gateway, threaded=True, request_handler=_Handler)
     gateway.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()

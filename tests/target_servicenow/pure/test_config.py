@@ -169,22 +169,6 @@ def test_a_setting_left_out(given: dict[str, Any]) -> None:
     )
 
 
-def test_a_ledger_that_cannot_be_written(tmp_path: Path, given: dict[str, Any]) -> None:
-    (tmp_path / "file").write_text("", encoding="utf-8")
-    path = tmp_path / "file" / "ledger.sqlite"
-    with pytest.raises(Exception, match="Setting ledger_path: ") as caught:
-        TargetServiceNow(config={**given, "ledger_path": str(path)})
-    assert str(caught.value).endswith("; name a file in a folder that can be written")
-
-
-def test_a_ledger_that_is_another_file(tmp_path: Path, given: dict[str, Any]) -> None:
-    path = tmp_path / "notes.txt"
-    path.write_text("not a database, but long enough to look at " * 10, encoding="utf-8")
-    with pytest.raises(Exception, match=r"Setting ledger_path: .*not a database"):
-        TargetServiceNow(config={**given, "ledger_path": str(path)})
-    assert path.read_text(encoding="utf-8").startswith("not a database, but")
-
-
 @pytest.mark.parametrize(
     ("changes", "verify"),
     [({}, True), ({"verify_ssl": False}, False), ({"verify_ssl": False, "ca_bundle": "x"}, False)],

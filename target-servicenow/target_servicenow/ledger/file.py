@@ -1,0 +1,94 @@
+"""The ledger's file: made, opened, and told apart from any other SQLite file."""
+
+from __future__ import annotations
+
+import sqlite3
+from importlib import resources
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+APPLICATION: Final = 0x534E4C47
+"""What the file says it is, in SQLite's ``application_id``."""
+
+FORMAT: Final = 1
+"""How its tables are laid out, in SQLite's ``user_version``; raised when ``schema.sql`` changes."""
+
+_SCHEMA = (resources.files("target_servicenow.ledger") / "schema.sql").read_text(encoding="utf-8")
+_MADE = f"""
+BEGIN IMMEDIATE;
+PRAGMA application_id = {APPLICATION};
+PRAGMA user_version = {FORMAT};
+{_SCHEMA}
+COMMIT;
+"""
+
+
+class LedgerError(Exception):
+    """The ledger cannot be used. The message is one sentence that names the setting."""
+
+
+def to_write(path: Path) -> sqlite3.Connection:
+    """Open the file for a run, made if it is not there. It may be used from several threads.
+
+    Raises:
+        LedgerError: it cannot be opened or written, or is something else.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        stranger = _stranger(db)
+        if stranger == _EMPTY:
+            db.execute("PRAGMA journal_mode = WAL")
+            db.executescript(_MADE)
+        db.execute("PRAGMA synchronous = FULL")
+    except (sqlite3.Error, OSError) as error:
+        raise LedgerError(
+            f"Setting ledger_path: {path} cannot be used as the ledger ({error}); name a file in a "
+            "folder that can be written"
+        ) from None
+    if stranger not in {"", _EMPTY}:
+        db.close()
+        raise LedgerError(
+            f"Setting ledger_path: {path} cannot be used as the ledger ({stranger}); name another "
+            "file"
+        )
+    return db
+
+
+def to_read(path: Path) -> sqlite3.Connection:
+    """Open the file for reading, also while a run writes.
+
+    Raises:
+        LedgerError: there is no ledger at `path`.
+    """
+    try:
+        db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+        fault = _stranger(db)
+    except sqlite3.Error as error:
+        fault = str(error)
+    if fault:
+        raise LedgerError(
+            f"{path} is not a ledger ({fault}): name the file of the setting ledger_path with "
+            "--ledger"
+        )
+    return db
+
+
+_EMPTY = "there is nothing in it"
+
+
+def _stranger(db: sqlite3.Connection) -> str:
+    """Why the file is no ledger of this format; empty when it is one."""
+    application, layout, tables = db.execute(
+        "SELECT (SELECT application_id FROM pragma_application_id),"
+        " (SELECT user_version FROM pragma_user_version), (SELECT COUNT(*) FROM sqlite_master)"
+    ).fetchone()
+    if not tables:
+        return _EMPTY
+    if application != APPLICATION:
+        return "it holds something else"
+    if layout != FORMAT:
+        return f"it is of format {layout}, and this version of the target keeps format {FORMAT}"
+    return ""

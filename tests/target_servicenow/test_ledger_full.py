@@ -1,0 +1,54 @@
+"""A ledger that cannot be written any more stops the run, and nothing is sent unrecorded."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Instance, Singer
+
+pytest.importorskip("resource", reason="limits on files are POSIX")
+
+COMMAND = Path(sys.executable).with_name("target-servicenow")
+ROWS = 300
+LIMITED = """
+import os, resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), resource.RLIM_INFINITY))
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+"""No file of the command grows past so many bytes, as on a full disk."""
+
+
+@pytest.mark.parametrize("room", [60_000, 120_000, 200_000, 400_000])
+def test_a_full_disk(instance: Instance, singer: Singer, tmp_path: Path, room: int) -> None:
+    messages = [*singer.vendors(*(singer.vendor(n) for n in range(ROWS))), singer.state(1)]
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps(instance.config), encoding="utf-8")
+    ended = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(room), COMMAND, "--config", config],
+        check=False,
+        input="".join(f"{json.dumps(message)}\n" for message in messages),
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert "Traceback" not in ended.stderr
+    last = ended.stderr.splitlines()[-1]
+    assert "The ledger (ledger_path) cannot be written (" in last
+    assert last.endswith(
+        "): see that its disk has room and that nothing else holds the file, and run again"
+    )
+    noted = "SELECT identifier FROM sending UNION SELECT identifier FROM outcomes"
+    known = {name.rpartition(":")[2] for (name,) in instance.query(noted)}
+    assert instance.by_source("proc_vendor").keys() <= known
+    assert instance.run(messages).states == [1]
+    rows = instance.rows("proc_vendor")
+    assert len(rows) == len({row["correlation_id"] for row in rows}) == ROWS
+    told = instance.query("SELECT identifier, outcome FROM outcomes")
+    assert sorted(told) == sorted((row["correlation_id"], "created") for row in rows)
