@@ -78,7 +78,7 @@ class Sage300Stream(Stream):
                 progress = step.progress
                 self._remember(context, progress)
                 if line := speed.line(step, self._reader.calls, self._source.session.gate.left):
-                    self.logger.info("%s: %s", company, line)
+                    self.logger.info("%s of %s: %s", self.name, company, line)
         except CallBudgetError:
             self._remember(context, replication.put_off(progress))
             self._tell_budget(company, progress)
@@ -141,7 +141,8 @@ class Sage300Stream(Stream):
         if strange:
             self._strange |= strange
             self.logger.warning(
-                "Properties that the catalog does not know are left out: %s",
+                "Properties of %s that the catalog does not know are left out: %s",
+                self.name,
                 ", ".join(sorted(strange)),
             )
 
@@ -210,7 +211,7 @@ class Sage300Stream(Stream):
         if not self.selected:
             return
         calls, left = self._reader.calls, self._source.session.gate.left
-        self.logger.info("%d records in %d calls to Sage 300", self._rows, calls)
+        self.logger.info("%s: %d records in %d calls to Sage 300", self.name, self._rows, calls)
         for point in pace.points(self.name, calls, left):
             metrics.log(self.metrics_logger, point)
 

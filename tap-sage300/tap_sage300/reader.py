@@ -167,7 +167,8 @@ class Reader:
         if window is None or window.received or window.read == NOT_FINAL:
             return
         self._logger.info(
-            "%s: %s%s%s to read",
+            "%s of %s: %s%s%s to read",
+            self._entity.name,
             question.company,
             "" if window.last_key is None else f"going on after {window.last_key}, ",
             "rows" if reading.count is None else f"{reading.count} rows",

@@ -54,6 +54,6 @@ def test_a_long_read_tells_its_progress(site, helpers, caplog, monkeypatch):
     helpers.sync({**site.config, "page_size": 20}, catalog=helpers.only("APVendors"))
     lines = [r.getMessage() for r in caplog.records if "calls left in the budget" in r.getMessage()]
     assert [line.split(" rows")[0] for line in lines] == [
-        "SAMINC: 20 of 50",
-        "SAMINC: 40 of 50",
+        "APVendors of SAMINC: 20 of 50",
+        "APVendors of SAMINC: 40 of 50",
     ]
