@@ -12,7 +12,8 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 from jsonschema import Draft202012Validator
 from singer_sdk.exceptions import InvalidInputLine, SingerSDKError
-from singer_sdk.plugin_base import PluginBase, SingerCommand, _ConfigInput
+from singer_sdk.helpers.capabilities import STREAM_MAPS_CONFIG
+from singer_sdk.plugin_base import SingerCommand, _ConfigInput
 from singer_sdk.target_base import Target
 from typing_extensions import override
 
@@ -73,7 +74,8 @@ class CommandLineTarget(Target):
     @override
     def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
         """Add the settings of the SDK that have an effect here: stream maps."""
-        PluginBase.append_builtin_config.__func__(cls, config_jsonschema)  # type: ignore[attr-defined]
+        for name in ("stream_maps", "stream_map_config"):
+            config_jsonschema["properties"].setdefault(name, STREAM_MAPS_CONFIG["properties"][name])
 
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
