@@ -49,7 +49,6 @@ DATES = {
     "APInvoiceBatches": "DateLastEdited",
     "APPaymentAndAdjustmentBatches": "DateLastEdited",
 }
-LOOKBACK = 2
 
 
 class Schedule:
@@ -64,6 +63,8 @@ class Schedule:
         catalog = helpers.only(*self.streams)["streams"]
         self.catalog = {"streams": [e for e in catalog if e["tap_stream_id"] in chosen]}
         self.companies = self.draw.choice([["SAMINC"], ["SAMINC"], ["SAMLTD", "SAMINC"]])
+        self.lookback = self.draw.choice([0, 1, 2])
+        self.slow = self.draw.random() < 0.3  # windows stay open for days
         self.held, self.state, self.log = {}, None, []
 
     def run(self, budget, *, kill=False):
@@ -71,8 +72,8 @@ class Schedule:
         config = {
             **self.site.config,
             "companies": self.companies,
-            "lookback_days": LOOKBACK,
-            "page_size": self.draw.choice([2, 5, 40]),
+            "lookback_days": self.lookback,
+            "page_size": self.draw.choice([2, 3] if self.slow else [2, 5, 40]),
             "batch_page_size": self.draw.choice([1, 4, 20]),
             "paging": self.draw.choice(["auto", "auto", "keyset"]),
             "max_calls_per_run": budget,
@@ -113,7 +114,7 @@ class Schedule:
         today = self.clock.now().date()
         values = {TEXT.get(stream, "Description"): f"text {self.draw.random():.6f}"}
         if stream in DATES:
-            days = self.draw.choice([0, 0, 0, -1, -LOOKBACK, 1, 30])
+            days = self.draw.choice([0, 0, 0, -min(1, self.lookback), -self.lookback, 1, 30])
             values[DATES[stream]] = f"{today + dt.timedelta(days)}T00:00:00Z"
         is_open = row.get("BatchStatus") in {"Open", "ReadyToPost"}
         kind = self.draw.choice(["edit", "edit", "new", "post", "delete", "status"])
@@ -134,10 +135,11 @@ class Schedule:
             self.sage.edit(company, resource, key, values)
 
     def unfold(self):
-        for _ in range(self.draw.randint(1, 4)):
+        runs, budget, kills = (12, 3, 0.1) if self.slow else (4, 25, 0.4)
+        for _ in range(self.draw.randint(1, runs)):
             for _ in range(self.draw.randint(0, 4)):
                 self.edit()
-            self.run(self.draw.randint(1, 25), kill=self.draw.random() < 0.4)
+            self.run(self.draw.randint(1, budget), kill=self.draw.random() < kills)
             if self.draw.random() < 0.5:
                 self.clock.advance(self.draw.choice([3600, 40_000, 86_400, 3 * 86_400]))
         for _ in range(2):  # windows that were cut, then what changed behind them
