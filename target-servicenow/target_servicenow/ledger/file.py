@@ -57,6 +57,32 @@ def to_write(path: Path) -> sqlite3.Connection:
     return db
 
 
+def claim(path: Path) -> sqlite3.Connection:
+    """Keep every other run from writing by this ledger, for as long as the connection lives.
+
+    Two runs at once could both miss a row and both create it. The lock is SQLite's, on an empty
+    file beside the ledger, so it goes with its process however that ends.
+
+    Raises:
+        LedgerError: another run is at work.
+    """
+    lock = sqlite3.connect(
+        path.with_name(f"{path.name}.lock"),
+        timeout=0,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    try:
+        lock.execute("BEGIN EXCLUSIVE")
+    except sqlite3.Error as error:
+        lock.close()
+        raise LedgerError(
+            f"Another run is writing by the ledger {path}, setting ledger_path ({error}): let it "
+            "end and run again"
+        ) from None
+    return lock
+
+
 def to_read(path: Path) -> sqlite3.Connection:
     """Open the file for reading, also while a run writes.
 

@@ -45,6 +45,8 @@ class Ledger:
         self._lock = threading.Lock()
         self._run = 0
         self._fates: dict[str, Counter[str]] = {}
+        self._path = path
+        self._claim: sqlite3.Connection | None = None
         self._db = file.to_write(path)
 
     @property
@@ -74,7 +76,11 @@ class Ledger:
 
         A plan keeps what it would do, but what it knows of records and rejects is its own and
         goes with it.
+
+        Raises:
+            LedgerError: another run is at work, or the file cannot be written.
         """
+        self._claim = file.claim(self._path)
         if mode == "plan":
             self._db.executescript(_PLAN)
         with self._writing():
@@ -282,8 +288,10 @@ class Ledger:
             )
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file, and let another run have it."""
         self._db.close()
+        if self._claim is not None:
+            self._claim.close()
 
 
 def _company(identifier: str) -> str:

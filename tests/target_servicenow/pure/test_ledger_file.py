@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from target_servicenow.ledger.file import APPLICATION, FORMAT, LedgerError, to_read, to_write
+from target_servicenow.ledger.file import APPLICATION, FORMAT, LedgerError, claim, to_read, to_write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,6 +20,15 @@ def test_a_ledger_is_made_with_its_folder_and_opened_again(tmp_path: Path) -> No
         db.execute("INSERT INTO runs VALUES (1, '', NULL, 'running', 'apply', '', 0, '')")
         assert reading.execute("SELECT status FROM runs").fetchall() == [("running",)]
         assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_one_run_at_a_time(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    first = claim(path)
+    with pytest.raises(LedgerError, match=r"^Another run is writing by the ledger .*: let it end"):
+        claim(path)
+    first.close()
+    claim(path).close()
 
 
 def test_a_folder_that_is_a_file(tmp_path: Path) -> None:

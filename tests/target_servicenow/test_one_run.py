@@ -1,0 +1,48 @@
+"""Two runs by one ledger: the second is refused, until the first has ended, however it ends."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from conftest import Instance, Singer
+
+
+def test_the_second_run_is_refused_while_the_first_one_lives(
+    instance: Instance, singer: Singer
+) -> None:
+    config = instance.folder / "config.json"
+    config.write_text(json.dumps({**instance.config, "checkpoint_seconds": 0}), encoding="utf-8")
+    lines = [*singer.vendors(singer.vendor("1")), singer.state(1)]
+    with subprocess.Popen(
+        [Path(sys.executable).with_name("target-servicenow"), "--config", config],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        encoding="utf-8",
+    ) as first:
+        assert first.stdin is not None
+        assert first.stdout is not None
+        try:
+            first.stdin.write("".join(f"{json.dumps(line)}\n" for line in lines))
+            first.stdin.flush()
+            assert first.stdout.readline() == "1\n"
+            second = instance.run([*singer.vendors(singer.vendor("2")), singer.state(2)])
+            assert (second.code, second.states) == (1, [])
+            assert second.sentences == [
+                (
+                    f"Another run is writing by the ledger {instance.ledger}, setting ledger_path "
+                    "(database is locked): let it end and run again"
+                )
+            ]
+            assert instance.by_source("proc_vendor").keys() == {"1"}
+            assert instance.query("SELECT run, status FROM runs") == [(1, "running")]
+        finally:
+            first.kill()
+    assert instance.run([*singer.vendors(singer.vendor("2")), singer.state(2)]).states == [2]
+    assert instance.by_source("proc_vendor").keys() == {"1", "2"}
+    assert instance.query("SELECT run, status FROM runs") == [(1, "stopped"), (2, "finished")]
