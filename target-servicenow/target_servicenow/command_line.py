@@ -64,7 +64,7 @@ class CommandLineTarget(Target):
 
     @abc.abstractmethod
     def finish(self, status: str, message: str = "") -> None:
-        """Close the run in the ledger."""
+        """Close the run in the ledger, if there is one, and the ledger."""
 
     @abc.abstractmethod
     def check(self) -> list[Finding]:
@@ -137,6 +137,7 @@ class CommandLineTarget(Target):
             )
             if test:
                 findings = target.check()
+                target.finish("finished")
             else:
                 target.listen(file_input)
         except EXPECTED as error:

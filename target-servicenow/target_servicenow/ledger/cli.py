@@ -38,11 +38,13 @@ def ledger(context: click.Context, path: Path) -> None:
 
 
 def _reader(path: Path) -> LedgerReader:
-    """Open the ledger, only once a command runs: its help needs none."""
+    """Open the ledger for one command: its help needs none."""
     try:
-        return LedgerReader(path)
+        reader = LedgerReader(path)
     except LedgerError as error:
         raise click.ClickException(str(error)) from None
+    click.get_current_context().call_on_close(reader.close)
+    return reader
 
 
 @ledger.command()

@@ -35,26 +35,31 @@ def to_write(path: Path) -> sqlite3.Connection:
     Raises:
         LedgerError: it cannot be opened or written, or is something else.
     """
+    advice = "name a file in a folder that can be written"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    except (sqlite3.Error, OSError) as error:
+        raise _unusable(path, str(error), advice) from None
+    try:
         stranger = _stranger(db)
         if stranger == _EMPTY:
             db.execute("PRAGMA journal_mode = WAL")
             db.executescript(_MADE)
         db.execute("PRAGMA synchronous = FULL")
-    except (sqlite3.Error, OSError) as error:
-        raise LedgerError(
-            f"Setting ledger_path: {path} cannot be used as the ledger ({error}); name a file in a "
-            "folder that can be written"
-        ) from None
+    except sqlite3.Error as error:
+        db.close()
+        raise _unusable(path, str(error), advice) from None
     if stranger not in {"", _EMPTY}:
         db.close()
-        raise LedgerError(
-            f"Setting ledger_path: {path} cannot be used as the ledger ({stranger}); name another "
-            "file"
-        )
+        raise _unusable(path, stranger, "name another file")
     return db
+
+
+def _unusable(path: Path, why: str, advice: str) -> LedgerError:
+    return LedgerError(
+        f"Setting ledger_path: {path} cannot be used as the ledger ({why}); {advice}"
+    )
 
 
 def claim(path: Path) -> sqlite3.Connection:
@@ -89,17 +94,19 @@ def to_read(path: Path) -> sqlite3.Connection:
     Raises:
         LedgerError: there is no ledger at `path`.
     """
+    db = None
     try:
         db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
         fault = _stranger(db)
     except sqlite3.Error as error:
         fault = str(error)
-    if fault:
-        raise LedgerError(
-            f"{path} is not a ledger ({fault}): name the file of the setting ledger_path with "
-            "--ledger"
-        )
-    return db
+    if db is not None and not fault:
+        return db
+    if db is not None:
+        db.close()
+    raise LedgerError(
+        f"{path} is not a ledger ({fault}): name the file of the setting ledger_path with --ledger"
+    )
 
 
 _EMPTY = "there is nothing in it"

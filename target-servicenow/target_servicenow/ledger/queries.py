@@ -30,6 +30,10 @@ class LedgerReader:
         self._db = file.to_read(path)
         self._db.row_factory = sqlite3.Row
 
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
     def runs(self, limit: int) -> list[dict[str, Any]]:
         """The latest runs, newest first, each with its rows by table and outcome."""
         found = self._rows("SELECT * FROM runs ORDER BY run DESC LIMIT ?", limit)
