@@ -9,7 +9,6 @@ from functools import cache, partial
 from importlib.resources import files
 
 from tap_sage300 import errors, metadata, odata
-from tap_sage300.errors import Kind, UnknownError
 
 if t.TYPE_CHECKING:
     import logging
@@ -69,7 +68,9 @@ def on_site(
     if len(refused) == len(modules):
         raise next(iter(refused.values()))
     for company in source.settings.companies:
-        unknown = [said for m in modules if isinstance(said := answers[m][company], UnknownError)]
+        unknown = [
+            said for m in modules if isinstance(said := answers[m][company], errors.UnknownError)
+        ]
         if len(unknown) == len(modules):
             raise unknown[0]
     for module, refusal in refused.items():
@@ -116,7 +117,7 @@ def _ask(module: str, source: Source) -> _Answers:
             answers[company] = fault
         except errors.CallBudgetError:
             answers[company] = errors.TapError(
-                "the calls of this run (max_calls_per_run) are used up.", Kind.TRANSIENT
+                "the calls of this run (max_calls_per_run) are used up.", errors.Kind.TRANSIENT
             )
     return answers
 

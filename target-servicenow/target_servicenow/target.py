@@ -141,10 +141,10 @@ class TargetServiceNow(CommandLineTarget):
         """Settle what came under the old schema, then check the tables under the new one."""
         self._begin()
         stream = message_dict.get("stream", "")
-        for known in self.mapper.stream_maps.get(stream, ())[:1]:
-            if known.raw_schema != message_dict.get("schema"):
-                for sink in self._sinks_of(message_dict):
-                    self.drain_one(sink)
+        known = self.mapper.stream_maps.get(stream)
+        if known and known[0].raw_schema != message_dict.get("schema"):
+            for sink in self._sinks_of(message_dict):
+                self.drain_one(sink)
         super()._process_schema_message(message_dict)
         self._versions.pop(stream, None)
         for sink in self._sinks_of(message_dict):

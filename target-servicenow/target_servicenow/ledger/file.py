@@ -16,7 +16,7 @@ FORMAT: Final = 1
 """How its tables are laid out, in SQLite's ``user_version``; raised when ``schema.sql`` changes."""
 
 _SCHEMA = (resources.files("target_servicenow.ledger") / "schema.sql").read_text(encoding="utf-8")
-_MADE = f"""
+_LAYOUT = f"""
 BEGIN IMMEDIATE;
 PRAGMA application_id = {APPLICATION};
 PRAGMA user_version = {FORMAT};
@@ -35,30 +35,35 @@ def to_write(path: Path) -> sqlite3.Connection:
     Raises:
         LedgerError: it cannot be opened or written, or is something else.
     """
-    advice = "name a file in a folder that can be written"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     except (sqlite3.Error, OSError) as error:
-        raise _unusable(path, str(error), advice) from None
-    try:
-        stranger = _stranger(db)
-        if stranger == _EMPTY:
-            db.execute("PRAGMA journal_mode = WAL")
-            db.executescript(_MADE)
-        db.execute("PRAGMA synchronous = FULL")
-    except sqlite3.Error as error:
+        raise _unusable(path, str(error)) from None
+    fault = _stranger(db)
+    if fault == _EMPTY:
+        fault = _made(db)
+    if fault:
         db.close()
-        raise _unusable(path, str(error), advice) from None
-    if stranger not in {"", _EMPTY}:
-        db.close()
-        raise _unusable(path, stranger, "name another file")
+        raise _unusable(path, fault)
+    db.execute("PRAGMA synchronous = FULL")
     return db
 
 
-def _unusable(path: Path, why: str, advice: str) -> LedgerError:
+def _made(db: sqlite3.Connection) -> str:
+    """Lay out an empty file; why that failed, or nothing."""
+    try:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.executescript(_LAYOUT)
+    except sqlite3.Error as error:
+        return str(error)
+    return ""
+
+
+def _unusable(path: Path, why: str) -> LedgerError:
     return LedgerError(
-        f"Setting ledger_path: {path} cannot be used as the ledger ({why}); {advice}"
+        f"Setting ledger_path: {path} cannot be used as the ledger ({why}); name another file, in "
+        "a folder that can be written"
     )
 
 
@@ -69,18 +74,19 @@ def claim(path: Path) -> sqlite3.Connection:
     file beside the ledger, so it goes with its process however that ends.
 
     Raises:
-        LedgerError: another run is at work.
+        LedgerError: another run is at work, or the lock cannot be made.
     """
-    lock = sqlite3.connect(
-        path.with_name(f"{path.name}.lock"),
-        timeout=0,
-        isolation_level=None,
-        check_same_thread=False,
-    )
+    beside = path.with_name(f"{path.name}.lock")
+    try:
+        lock = sqlite3.connect(beside, timeout=0, isolation_level=None, check_same_thread=False)
+    except sqlite3.Error as error:
+        raise _unusable(path, str(error)) from None
     try:
         lock.execute("BEGIN EXCLUSIVE")
     except sqlite3.Error as error:
         lock.close()
+        if "locked" not in str(error):
+            raise _unusable(path, str(error)) from None
         raise LedgerError(
             f"Another run is writing by the ledger {path}, setting ledger_path ({error}): let it "
             "end and run again"
@@ -94,18 +100,19 @@ def to_read(path: Path) -> sqlite3.Connection:
     Raises:
         LedgerError: there is no ledger at `path`.
     """
-    db = None
     try:
         db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
-        fault = _stranger(db)
     except sqlite3.Error as error:
-        fault = str(error)
-    if db is not None and not fault:
-        return db
-    if db is not None:
+        raise _none(path, str(error)) from None
+    if fault := _stranger(db):
         db.close()
-    raise LedgerError(
-        f"{path} is not a ledger ({fault}): name the file of the setting ledger_path with --ledger"
+        raise _none(path, fault)
+    return db
+
+
+def _none(path: Path, why: str) -> LedgerError:
+    return LedgerError(
+        f"{path} is not a ledger ({why}): name the file of the setting ledger_path with --ledger"
     )
 
 
@@ -114,10 +121,13 @@ _EMPTY = "there is nothing in it"
 
 def _stranger(db: sqlite3.Connection) -> str:
     """Why the file is no ledger of this format; empty when it is one."""
-    application, layout, tables = db.execute(
-        "SELECT (SELECT application_id FROM pragma_application_id),"
-        " (SELECT user_version FROM pragma_user_version), (SELECT COUNT(*) FROM sqlite_master)"
-    ).fetchone()
+    try:
+        application, layout, tables = db.execute(
+            "SELECT (SELECT application_id FROM pragma_application_id),"
+            " (SELECT user_version FROM pragma_user_version), (SELECT COUNT(*) FROM sqlite_master)"
+        ).fetchone()
+    except sqlite3.Error as error:
+        return str(error)
     if not tables:
         return _EMPTY
     if application != APPLICATION:

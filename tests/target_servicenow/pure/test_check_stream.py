@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -10,24 +10,8 @@ from target_servicenow.mapping.expression import MappingError
 from target_servicenow.mapping.load import parse
 from target_servicenow.mapping.profile import check_stream
 
-INVOICE = parse(
-    {
-        "tables": {
-            "invoice": {
-                "stream": "Batches",
-                "each": ["Invoices"],
-                "identity": {"entity": "Invoice", "company": "Company", "key": ["Batch", "Entry"]},
-                "columns": {
-                    "number": "Number",
-                    "vendor": "Vendor",
-                    "total": {"value": "Total", "type": "currency", "currency": "Currency"},
-                    "state": "parent.Status",
-                },
-            },
-        },
-    },
-    "mine",
-).table("invoice")
+if TYPE_CHECKING:
+    from target_servicenow.mapping.profile import Table
 
 BATCHES = {
     "properties": {
@@ -45,6 +29,11 @@ BATCHES = {
 }
 
 
+@pytest.fixture
+def invoice(sound: dict[str, Any]) -> Table:
+    return parse(sound, "mine").table("invoice")
+
+
 def _without(name: str) -> dict[str, Any]:
     outer = {k: v for k, v in BATCHES["properties"].items() if k not in {name, "Invoices"}}
     entry = BATCHES["properties"]["Invoices"]["items"]["properties"]
@@ -54,13 +43,13 @@ def _without(name: str) -> dict[str, Any]:
     return {"properties": outer}
 
 
-def test_a_stream_that_sends_all() -> None:
-    check_stream(INVOICE, BATCHES)
+def test_a_stream_that_sends_all(invoice: Table) -> None:
+    check_stream(invoice, BATCHES)  # raises nothing
 
 
-def test_a_stream_that_does_not_say_what_its_entries_hold() -> None:
+def test_a_stream_that_does_not_say_what_its_entries_hold(invoice: Table) -> None:
     schema = {"properties": {"Invoices": {"type": "array"}}}
-    check_stream(INVOICE, schema)
+    check_stream(invoice, schema)  # raises nothing
 
 
 @pytest.mark.parametrize(
@@ -73,18 +62,20 @@ def test_a_stream_that_does_not_say_what_its_entries_hold() -> None:
         ("Status", "state", "parent.Status"),
     ],
 )
-def test_a_stream_that_lacks_a_property(absent: str, place: str, named: str) -> None:
+def test_a_stream_that_lacks_a_property(
+    invoice: Table, absent: str, place: str, named: str
+) -> None:
     with pytest.raises(MappingError) as caught:
-        check_stream(INVOICE, _without(absent))
+        check_stream(invoice, _without(absent))
     assert str(caught.value) == (
         f"Column invoice.{place} is made from {named}, which stream Batches does not send: select "
         "the property in the tap, or take the column out with mapping_overrides"
     )
 
 
-def test_a_stream_that_lacks_the_list() -> None:
+def test_a_stream_that_lacks_the_list(invoice: Table) -> None:
     with pytest.raises(MappingError) as caught:
-        check_stream(INVOICE, _without("Invoices"))
+        check_stream(invoice, _without("Invoices"))
     assert str(caught.value) == (
         "Table invoice is filled from each of Invoices, but stream Batches sends no Invoices: "
         "select it in the tap"

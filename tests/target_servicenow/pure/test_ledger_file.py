@@ -31,11 +31,17 @@ def test_one_run_at_a_time(tmp_path: Path) -> None:
     claim(path).close()
 
 
+def test_a_lock_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "ledger.sqlite.lock").mkdir()
+    with pytest.raises(LedgerError, match=r"^Setting ledger_path: .*unable to open"):
+        claim(tmp_path / "ledger.sqlite")
+
+
 def test_a_folder_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(LedgerError, match=r"^Setting ledger_path: .*cannot be used") as caught:
         to_write(tmp_path / "file" / "ledger.sqlite")
-    assert str(caught.value).endswith("; name a file in a folder that can be written")
+    assert str(caught.value).endswith("; name another file, in a folder that can be written")
 
 
 def test_a_file_that_is_no_database(tmp_path: Path) -> None:
@@ -70,7 +76,8 @@ def test_a_database_that_is_another(
     with pytest.raises(LedgerError) as caught:
         to_write(path)
     assert str(caught.value) == (
-        f"Setting ledger_path: {path} cannot be used as the ledger ({told}); name another file"
+        f"Setting ledger_path: {path} cannot be used as the ledger ({told}); name another file, "
+        "in a folder that can be written"
     )
     with pytest.raises(LedgerError) as caught:
         to_read(path)
