@@ -1,4 +1,4 @@
-# Two commands for a fresh machine that has Python (3.10 to 3.13), make and git:
+# Two commands for a fresh machine that has Python (3.11 to 3.14), make and git:
 #   make demo   the whole road, Sage 300 to ServiceNow, on the sandbox
 #   make test   every test
 # Both install what they need, once.
@@ -48,7 +48,7 @@ install: .venv/installed
 	touch $@
 
 COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url \
-	--python-version 3.10 --custom-compile-command "make lock"
+	--python-version 3.11 --custom-compile-command "make lock"
 
 lock: install
 	$(COMPILE) requirements/uv.in -o requirements/uv.txt

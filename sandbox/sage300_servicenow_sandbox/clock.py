@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone, UTC
 
 
 class Clock:
@@ -23,7 +23,7 @@ class Clock:
     def now(self) -> datetime:
         """Return the sandbox's time, aware, in UTC."""
         with self._lock:
-            return self._fixed or datetime.now(timezone.utc) + self._offset
+            return self._fixed or datetime.now(UTC) + self._offset
 
     def set(self, instant: datetime | None) -> None:
         """Stop the clock at an aware instant, or let it follow real time again with None.
@@ -34,7 +34,7 @@ class Clock:
         if instant is not None and instant.tzinfo is None:
             raise ValueError("The clock needs an instant with its time zone, such as a final Z.")
         with self._lock:
-            self._fixed = instant and instant.astimezone(timezone.utc)
+            self._fixed = instant and instant.astimezone(UTC)
             self._offset = timedelta()
 
     def advance(self, seconds: float) -> None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import ssl
     from types import TracebackType
 
-    from typing_extensions import Self
+    from typing import Self
 
 
 @dataclass(frozen=True)

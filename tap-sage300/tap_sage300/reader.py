@@ -178,4 +178,4 @@ class Reader:
 
 def utc_today() -> dt.date:
     """Today in UTC: the tap's one clock, and it only decides whether a sweep is due."""
-    return dt.datetime.now(dt.timezone.utc).date()
+    return dt.datetime.now(dt.UTC).date()

@@ -209,7 +209,7 @@ class SageSession:
                 content = parse(body)
             except ValueError:
                 return _Fault(errors.judge_answer(errors.OK, ""), "an answer that is no JSON", 200)
-            now = dt.datetime.now(dt.timezone.utc)
+            now = dt.datetime.now(dt.UTC)
             return Answer(content, _asked_on(response), now, halvings)
         told = errors.read_message(body)
         return _Fault(
@@ -258,10 +258,10 @@ def _asked_on(response: requests.Response) -> dt.date:
     try:
         sent = email.utils.parsedate_to_datetime(response.headers.get("Date", ""))
     except ValueError:
-        sent = dt.datetime.now(dt.timezone.utc)
+        sent = dt.datetime.now(dt.UTC)
     if sent.tzinfo is None:  # "-0000": UTC, of no named zone (RFC 5322)
-        sent = sent.replace(tzinfo=dt.timezone.utc)
-    return (sent - response.elapsed).astimezone(dt.timezone.utc).date()
+        sent = sent.replace(tzinfo=dt.UTC)
+    return (sent - response.elapsed).astimezone(dt.UTC).date()
 
 
 def seconds_to_wait(tries: int, retry_after: str | None) -> float:
@@ -285,5 +285,5 @@ def _asked_for(retry_after: str | None) -> float:
     except ValueError:
         return 0.0
     if when.tzinfo is None:
-        when = when.replace(tzinfo=dt.timezone.utc)
-    return max(0.0, (when - dt.datetime.now(dt.timezone.utc)).total_seconds())
+        when = when.replace(tzinfo=dt.UTC)
+    return max(0.0, (when - dt.datetime.now(dt.UTC)).total_seconds())

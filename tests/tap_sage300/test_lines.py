@@ -11,7 +11,7 @@ import pytest
 from tap_sage300 import odata
 from tap_sage300.lines import Envelope
 
-AT = dt.datetime(2026, 11, 20, 12, tzinfo=dt.timezone.utc)
+AT = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
 
 
 def test_a_line_is_a_whole_record_message():

@@ -14,7 +14,7 @@ from tap_sage300.state import SWEEP, Progress, Window
 
 def step(received, expected, *, is_last=False):
     progress = Progress(window=None if is_last else Window(SWEEP))
-    return Step([], progress, dt.datetime.now(dt.timezone.utc), received, expected)
+    return Step([], progress, dt.datetime.now(dt.UTC), received, expected)
 
 
 def test_a_line_every_few_seconds():

@@ -188,7 +188,7 @@ def test_retry_after(header, least, most):
 
 
 def test_retry_after_as_a_date():
-    at = dt.datetime.now(dt.timezone.utc) + dt.timedelta(seconds=60)
+    at = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=60)
     assert 55 <= session.seconds_to_wait(1, email.utils.format_datetime(at, usegmt=True)) <= 60
 
 

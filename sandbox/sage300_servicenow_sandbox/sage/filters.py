@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import timezone
+from datetime import timezone, UTC
 from typing import TYPE_CHECKING, Any, Final
 
 from odata_query import ast
@@ -163,7 +163,7 @@ class _Translator(NodeVisitor):  # type: ignore[misc, unused-ignore]
                 "offset are expected, such as 2024-01-01T00:00:00Z."
             )
         return _Term(
-            "?", (f"{instant.astimezone(timezone.utc):%Y-%m-%dT%H:%M:%SZ}",), "Edm.DateTimeOffset"
+            "?", (f"{instant.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",), "Edm.DateTimeOffset"
         )
 
     def visit_Compare(self, node: ast.Compare) -> _Term:  # noqa: N802

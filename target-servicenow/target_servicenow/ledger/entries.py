@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import datetime, timezone, UTC
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import simplejson
@@ -55,7 +55,7 @@ class Sent(NamedTuple):
 
 def now() -> str:
     """The time as the ledger writes it."""
-    return as_text(datetime.now(timezone.utc))
+    return as_text(datetime.now(UTC))
 
 
 def as_text(when: datetime) -> str:
@@ -65,7 +65,7 @@ def as_text(when: datetime) -> str:
 
 def moment(text: str) -> datetime:
     """A time that the ledger wrote."""
-    return datetime.strptime(text, _TIME).replace(tzinfo=timezone.utc)
+    return datetime.strptime(text, _TIME).replace(tzinfo=UTC)
 
 
 def as_json(changes: Mapping[str, Mapping[str, str]]) -> str:

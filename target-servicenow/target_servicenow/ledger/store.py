@@ -6,7 +6,7 @@ import sqlite3
 import threading
 from collections import Counter
 from contextlib import contextmanager
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone, UTC
 from typing import TYPE_CHECKING, Any
 
 import simplejson
@@ -97,7 +97,7 @@ class Ledger:
     def prune(self, keep_days: int) -> int:
         """Delete what was done longer ago than so many days; returns how many entries went."""
         with self._writing():
-            before = datetime.now(timezone.utc) - timedelta(days=keep_days)
+            before = datetime.now(UTC) - timedelta(days=keep_days)
             cursor = self._db.execute("DELETE FROM outcomes WHERE at < ?", (as_text(before),))
         return cursor.rowcount
 

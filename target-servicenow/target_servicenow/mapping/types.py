@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import json
-from datetime import datetime, timezone
+from datetime import datetime, timezone, UTC
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -101,8 +101,8 @@ def _moment(value: Any) -> datetime:
     text = str(value).strip()
     moment = datetime.fromisoformat(f"{text[:-1]}+00:00" if text.endswith("Z") else text)
     if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=timezone.utc)
-    return moment.astimezone(timezone.utc)
+        moment = moment.replace(tzinfo=UTC)
+    return moment.astimezone(UTC)
 
 
 def _date(value: Any) -> str:

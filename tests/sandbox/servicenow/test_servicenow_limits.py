@@ -2,7 +2,7 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timezone
+from datetime import datetime, timezone, UTC
 
 import pytest
 import requests
@@ -10,7 +10,7 @@ import requests
 TABLE = "/api/now/table/cmn_cost_center"
 STATS = "/api/now/stats/cmn_cost_center"
 BATCH = "/api/now/v1/batch"
-QUARTER_PAST = datetime(2026, 3, 1, 12, 15, 0, tzinfo=timezone.utc)
+QUARTER_PAST = datetime(2026, 3, 1, 12, 15, 0, tzinfo=UTC)
 RATE_HEADERS = ("X-RateLimit-Limit", "X-RateLimit-Reset", "X-RateLimit-Rule", "Retry-After")
 
 

@@ -1,6 +1,6 @@
 """Encoded queries, against rows evaluated by hand."""
 
-from datetime import datetime, timezone
+from datetime import datetime, timezone, UTC
 
 import pytest
 
@@ -41,7 +41,7 @@ ROWS = {
 
 @pytest.fixture
 def invoices(instance, clock):
-    clock.set(datetime(2026, 3, 1, tzinfo=timezone.utc))
+    clock.set(datetime(2026, 3, 1, tzinfo=UTC))
     account = instance.app.insert("itfm_gl_accounts", {"name": "Rent", "account_number": "5000"})
     vendors = {
         "Alpha Paper": instance.app.insert("proc_vendor", {"name": "Alpha Paper"}),

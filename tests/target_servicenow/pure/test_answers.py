@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import datetime, timezone, UTC
 from typing import Any
 
 import pytest
@@ -82,7 +82,7 @@ def test_the_text_of_an_error(body: Any, text: str) -> None:
     assert error_text(body) == text
 
 
-NOW = datetime(2026, 11, 20, 10, 0, tzinfo=timezone.utc).timestamp()
+NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC).timestamp()
 
 
 @pytest.mark.parametrize(
