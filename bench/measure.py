@@ -12,11 +12,11 @@ import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+import typing as t
 
 import requests
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 BIN = Path(sys.executable).parent
@@ -46,7 +46,7 @@ class Systems:
     sage: str
     servicenow: str
 
-    def control(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    def control(self, method: str, path: str, body: dict[str, t.Any] | None = None) -> t.Any:
         """A control endpoint."""
         answer = requests.request(
             method, f"{self.servicenow}/_sandbox/{path}", json=body, timeout=600
@@ -54,7 +54,7 @@ class Systems:
         answer.raise_for_status()
         return answer.json()
 
-    def tap(self, folder: Path, **settings: Any) -> list[str | Path]:
+    def tap(self, folder: Path, **settings: t.Any) -> list[str | Path]:
         """The tap's command line for these systems."""
         config = {
             "api_url": self.sage,
@@ -67,7 +67,7 @@ class Systems:
         }
         return [BIN / "tap-sage300", "--config", written(folder / "tap.json", config)]
 
-    def target(self, folder: Path, **settings: Any) -> list[str | Path]:
+    def target(self, folder: Path, **settings: t.Any) -> list[str | Path]:
         """The target's command line for these systems."""
         config = {
             "instance_url": self.servicenow,
@@ -79,7 +79,7 @@ class Systems:
         return [BIN / "target-servicenow", "--config", written(folder / "target.json", config)]
 
 
-def written(path: Path, content: Any) -> Path:
+def written(path: Path, content: t.Any) -> Path:
     """The path of a file with that content."""
     path.write_text(json.dumps(content), encoding="utf-8")
     return path

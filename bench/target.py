@@ -10,15 +10,15 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
+import typing as t
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import requests
 import simplejson
 from measure import MEBIBYTE, cost, median, row, systems
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from measure import Systems
@@ -132,7 +132,7 @@ def one_by_one(at: Systems) -> float:
         started = time.perf_counter()
         for number in range(PEER_ROWS):
             name = f"peer:{number}"
-            asked: dict[str, Any] = {"sysparm_query": f"correlation_id={name}"}
+            asked: dict[str, t.Any] = {"sysparm_query": f"correlation_id={name}"}
             if not session.get(table, params=asked, timeout=60).json()["result"]:
                 values = {"correlation_id": name, "name": name, "city": "Here"}
                 session.post(table, json=values, timeout=60).raise_for_status()

@@ -11,8 +11,8 @@ import json
 import re
 import subprocess
 import sys
+import typing as t
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -26,7 +26,7 @@ KINDS = {"integer": "integer", "boolean": "boolean", "array": "array", "object":
 TABLE = re.compile(r"(?<=<!-- settings -->\n).*?(?=<!-- /settings -->)", re.DOTALL)
 
 
-def about(plugin: str) -> dict[str, Any]:
+def about(plugin: str) -> dict[str, t.Any]:
     """What a plugin says about itself."""
     executable = Path(sys.executable).parent / plugin
     printed = subprocess.run(  # noqa: S603 - our own executable
@@ -35,14 +35,14 @@ def about(plugin: str) -> dict[str, Any]:
         capture_output=True,
         encoding="utf-8",
     ).stdout
-    document: dict[str, Any] = json.loads(printed)
+    document: dict[str, t.Any] = json.loads(printed)
     return document
 
 
-def setting(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+def setting(name: str, schema: dict[str, t.Any]) -> dict[str, t.Any]:
     """One setting as Meltano describes it."""
     types = [kind for kind in _listed(schema.get("type", "string")) if kind != "null"]
-    described: dict[str, Any] = {
+    described: dict[str, t.Any] = {
         "name": name,
         "label": schema.get("title", name),
         "description": schema.get("description", ""),
@@ -62,7 +62,7 @@ def setting(name: str, schema: dict[str, Any]) -> dict[str, Any]:
     return described
 
 
-def definition(plugin: str, document: dict[str, Any]) -> dict[str, Any]:
+def definition(plugin: str, document: dict[str, t.Any]) -> dict[str, t.Any]:
     """A Meltano Hub definition."""
     settings = document["settings"]["properties"]
     described = [setting(name, settings[name]) for name in sorted(settings)]
@@ -83,7 +83,7 @@ def definition(plugin: str, document: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def markdown(document: dict[str, Any]) -> str:
+def markdown(document: dict[str, t.Any]) -> str:
     """The settings as a table, the required ones first."""
     properties = document["settings"]["properties"]
     required = document["settings"].get("required", [])
@@ -122,7 +122,7 @@ def generated() -> dict[Path, str]:
     return files
 
 
-def _listed(value: Any) -> list[Any]:
+def _listed(value: t.Any) -> list[t.Any]:
     return value if isinstance(value, list) else [value]
 
 

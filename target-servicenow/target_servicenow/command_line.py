@@ -6,8 +6,8 @@ import abc
 import gc
 import os
 import sys
+import typing as t
 from contextlib import suppress
-from typing import IO, TYPE_CHECKING, Any
 
 import click
 from jsonschema import Draft202012Validator
@@ -24,9 +24,9 @@ from target_servicenow.ledger.cli import ledger
 from target_servicenow.ledger.file import LedgerError
 from target_servicenow.mapping.expression import MappingError
 from target_servicenow.preflight import Level
-from target_servicenow.reader import Reader
+from target_servicenow.message_reader import Reader
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
     from target_servicenow.preflight import Finding
@@ -49,7 +49,7 @@ class CommandLineTarget(Target):
     message_reader_class = Reader
 
     @override
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, **options: t.Any) -> None:
         """Read the settings.
 
         Raises:
@@ -72,7 +72,7 @@ class CommandLineTarget(Target):
 
     @classmethod
     @override
-    def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
+    def append_builtin_config(cls, config_jsonschema: dict[str, t.Any]) -> None:
         """Add the settings of the SDK that have an effect here: stream maps."""
         for name in ("stream_maps", "stream_map_config"):
             config_jsonschema["properties"].setdefault(name, STREAM_MAPS_CONFIG["properties"][name])
@@ -118,7 +118,7 @@ class CommandLineTarget(Target):
         about: bool = False,
         about_format: str | None = None,
         config: _ConfigInput | None = None,
-        file_input: IO[str] | None = None,
+        file_input: t.IO[str] | None = None,
         test: bool = False,
     ) -> None:
         """Run: whatever the user can mend ends in one sentence and exit code 1."""
@@ -178,7 +178,7 @@ class _Command(SingerCommand):
     """The SDK's command, with ``target-servicenow ledger ...`` beside it."""
 
     @override
-    def main(self, args: Sequence[str] | None = None, *rest: Any, **options: Any) -> Any:
+    def main(self, args: Sequence[str] | None = None, *rest: t.Any, **options: t.Any) -> t.Any:
         words = list(sys.argv[1:] if args is None else args)
         if words[:1] == ["ledger"]:
             return ledger.main(words[1:], prog_name="target-servicenow ledger")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 import ssl
+import typing as t
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from target_servicenow.api.session import Connection, instance_url
 from target_servicenow.settings import SCHEMA
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from jsonschema import ValidationError
@@ -49,13 +49,13 @@ def sentence(error: ValidationError, plugin: str) -> str:
     return f"Setting {name}: {error.message}"
 
 
-def read_files(paths: Sequence[str]) -> dict[str, Any]:
+def read_files(paths: Sequence[str]) -> dict[str, t.Any]:
     """The settings of JSON files, those of later files over those of earlier ones.
 
     Raises:
         SettingError: a file cannot be read, or does not hold settings.
     """
-    config: dict[str, Any] = {}
+    config: dict[str, t.Any] = {}
     for path in paths:
         try:
             settings = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -105,7 +105,7 @@ def _variable(plugin: str, name: str) -> str:
     return f"{plugin}_{name}".upper().replace("-", "_")
 
 
-def connection(config: Mapping[str, Any]) -> Connection:
+def connection(config: Mapping[str, t.Any]) -> Connection:
     """How to reach the instance.
 
     Raises:
@@ -139,7 +139,7 @@ def connection(config: Mapping[str, Any]) -> Connection:
     )
 
 
-def credentials(config: Mapping[str, Any]) -> tuple[str, str]:
+def credentials(config: Mapping[str, t.Any]) -> tuple[str, str]:
     """The client ID and secret, or the user name and password.
 
     Raises:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
+import typing as t
 from collections import Counter
 from itertools import chain
-from typing import TYPE_CHECKING, Any
 
 from target_servicenow.api.errors import StopRun
 from target_servicenow.ledger.entries import Entry
-from target_servicenow.ledger.store import FROM_LEDGER
+from target_servicenow.ledger.writer import FROM_LEDGER
 from target_servicenow.mapping.render import (
     Row,
     Unrendered,
@@ -18,16 +18,16 @@ from target_servicenow.mapping.render import (
     parent_prefix,
     render_record,
 )
-from target_servicenow.recorder import Recorder
+from target_servicenow.recorder import LedgerRecorder
 from target_servicenow.upsert.gone import gone
 from target_servicenow.upsert.plan import Outcome
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from target_servicenow.ledger.store import Ledger
+    from target_servicenow.ledger.writer import LedgerWriter
     from target_servicenow.mapping.profile import Profile, Table
-    from target_servicenow.upsert.apply import Upserter
+    from target_servicenow.upsert.upserter import Upserter
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class Loader:
         self,
         profile: Profile,
         upserter: Upserter,
-        ledger: Ledger,
+        ledger: LedgerWriter,
         *,
         max_rejects: int | None,
         announce: bool = False,
@@ -64,13 +64,13 @@ class Loader:
         self._max_rejects = max_rejects
         self._announce = announce
         self._validating = validating
-        self.swallowed: Counter[tuple[str, str]] = Counter()
+        self.altered: Counter[tuple[str, str]] = Counter()
         """Rows whose column ServiceNow stored otherwise than sent, by table and column."""
 
     def load(
         self,
         tables: Sequence[Table],
-        records: Iterable[dict[str, Any]],
+        records: Iterable[dict[str, t.Any]],
         *,
         version: int | None = None,
     ) -> None:
@@ -97,12 +97,12 @@ class Loader:
     def _load_entries(
         self,
         table: Table,
-        records: Sequence[Mapping[str, Any]],
+        records: Sequence[Mapping[str, t.Any]],
         partial: Sequence[bool],
         version: int | None,
     ) -> None:
         """Settle the rows of records that hold several, and those they no longer hold."""
-        latest: dict[str, Mapping[str, Any]] = {}
+        latest: dict[str, Mapping[str, t.Any]] = {}
         for number, record in enumerate(records):
             prefix = "" if partial[number] else parent_prefix(self._profile, table, record)
             latest.pop(prefix, None)  # the last version comes last
@@ -126,7 +126,7 @@ class Loader:
     def reject(
         self,
         tables: Iterable[Table],
-        record: Mapping[str, Any],
+        record: Mapping[str, t.Any],
         misfit: str,
         *,
         version: int | None = None,
@@ -226,8 +226,8 @@ class Loader:
             self._ledger.record(unfit)
 
         if rows:
-            book = Recorder(
-                table, self._ledger, version, swallowed=self.swallowed, announce=self._announce
+            book = LedgerRecorder(
+                table, self._ledger, version, altered=self.altered, announce=self._announce
             )
             self._upserter.upsert(table, rows, book)
         self._guard()

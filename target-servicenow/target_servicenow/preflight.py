@@ -7,15 +7,15 @@ such things show when the first rows come back.
 from __future__ import annotations
 
 import enum
+import typing as t
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from target_servicenow.api import batch, dictionary
 from target_servicenow.api.errors import Action
 from target_servicenow.mapping.types import ColumnType
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from target_servicenow.api.dictionary import ColumnDefinition, Definitions
@@ -140,7 +140,7 @@ def _fault(table: Table, answer: batch.ItemReply | None) -> Finding | None:
 
 
 def _hidden(
-    table: Table, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, ColumnDefinition] | None
+    table: Table, rows: Sequence[Mapping[str, t.Any]], columns: Mapping[str, ColumnDefinition] | None
 ) -> Iterator[Finding]:
     """Columns that no row shows: what changed there could never be told."""
     hidden = set(table.fields).difference(*rows) if rows else set()

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import logging
 import time
+import typing as t
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 from target_servicenow.ledger.entries import Entry
 from target_servicenow.upsert.plan import Decision, Outcome, was_written
-from target_servicenow.upsert.write import COMMIT_SECONDS
+from target_servicenow.upsert.writer import COMMIT_SECONDS
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Sequence
 
-    from target_servicenow.ledger.store import Ledger
+    from target_servicenow.ledger.writer import LedgerWriter
     from target_servicenow.mapping.profile import Table
-    from target_servicenow.upsert.write import Settled
+    from target_servicenow.upsert.writer import Settled
 
 logger = logging.getLogger(__name__)
 
@@ -25,16 +25,16 @@ _KEPT = {Outcome.HELD, Outcome.REJECTED}
 _CHANGED = {Outcome.CREATED, Outcome.ADOPTED, Outcome.UPDATED}
 
 
-class Recorder:
+class LedgerRecorder:
     """The book of an `Upserter` for rows of one table."""
 
     def __init__(
         self,
         table: Table,
-        ledger: Ledger,
+        ledger: LedgerWriter,
         version: int | None,
         *,
-        swallowed: Counter[tuple[str, str]],
+        altered: Counter[tuple[str, str]],
         announce: bool,
     ) -> None:
         """Prepare.
@@ -43,13 +43,13 @@ class Recorder:
             table: the rows' table.
             ledger: with its run started.
             version: the Singer version the rows came under, if any.
-            swallowed: counts rows whose column was stored otherwise than sent.
+            altered: counts rows whose column was stored otherwise than sent.
             announce: log what is changed, row by row, old and new (mode plan).
         """
         self._table = table
         self._ledger = ledger
         self._version = version
-        self._swallowed = swallowed
+        self._altered = altered
         self._announce = announce
 
     def decided(self, decisions: Sequence[Decision]) -> float:
@@ -102,7 +102,7 @@ class Recorder:
         """Record what has become of rows."""
         self._ledger.record([self._entry(one) for one in settled])
         for one in settled:
-            self._swallowed.update((self._table.name, name) for name in one.swallowed)
+            self._altered.update((self._table.name, name) for name in one.altered)
             if self._announce and one.outcome in _CHANGED:
                 logger.info("%s", self._announcement(one))
             if one.outcome in _KEPT:
@@ -131,7 +131,7 @@ class Recorder:
             outcome=settled.outcome.value,
             sys_id=settled.sys_id,
             changes={name: asdict(change) for name, change in changes.items()},
-            swallowed={name: asdict(change) for name, change in settled.swallowed.items()},
+            altered={name: asdict(change) for name, change in settled.altered.items()},
             status=settled.status,
             attempts=settled.attempts,
             reason=settled.reason,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+import typing as t
 
 from singer_sdk import typing as th
 
-SCHEMA: dict[str, Any] = th.PropertiesList(
+SCHEMA: dict[str, t.Any] = th.PropertiesList(
     th.Property(
         "instance_url",
         th.StringType(nullable=False),

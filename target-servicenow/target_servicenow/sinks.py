@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import typing as t
 
 import fastjsonschema
 from singer_sdk.exceptions import MissingKeyPropertiesError
 from singer_sdk.sinks import BatchSink
 from typing_extensions import override
 
-from target_servicenow.ledger.store import FROM_LEDGER
+from target_servicenow.ledger.writer import FROM_LEDGER
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from singer_sdk.target_base import Target
@@ -26,7 +26,7 @@ class TableSink(BatchSink):
         self,
         target: Target,
         stream_name: str,
-        schema: dict[str, Any],
+        schema: dict[str, t.Any],
         key_properties: Sequence[str] | None,
     ) -> None:
         """Find the tables the stream is mapped to."""
@@ -39,9 +39,9 @@ class TableSink(BatchSink):
         """The Singer version of the records collected."""
         self._check = self._compiled(schema) if self.config["validate_records"] else None
 
-    def _compiled(self, schema: dict[str, Any]) -> Callable[[dict[str, Any]], Any]:
+    def _compiled(self, schema: dict[str, t.Any]) -> Callable[[dict[str, t.Any]], t.Any]:
         try:
-            check: Callable[[dict[str, Any]], Any] = fastjsonschema.compile(schema)
+            check: Callable[[dict[str, t.Any]], t.Any] = fastjsonschema.compile(schema)
         except fastjsonschema.JsonSchemaDefinitionException as error:
             raise ValueError(
                 f"Stream {self.stream_name} comes with a schema that no record can be held against "
@@ -54,7 +54,7 @@ class TableSink(BatchSink):
         """None: the SDK's validation ends the run, where here it rejects the record."""
 
     @override
-    def process_record(self, record: dict[str, Any], context: dict[str, Any]) -> None:
+    def process_record(self, record: dict[str, t.Any], context: dict[str, t.Any]) -> None:
         """Collect the record, or reject it when it does not fit its schema."""
         if self._check is not None:
             try:
@@ -66,11 +66,11 @@ class TableSink(BatchSink):
                 return
         super().process_record(record, context)
 
-    def _same_record(self, one: dict[str, Any], other: dict[str, Any]) -> bool:
+    def _same_record(self, one: dict[str, t.Any], other: dict[str, t.Any]) -> bool:
         return all(one.get(name) == other.get(name) for name in self.key_properties)
 
     @override
-    def _singer_validate_message(self, record: dict[str, Any]) -> None:
+    def _singer_validate_message(self, record: dict[str, t.Any]) -> None:
         missing = [name for name in self.key_properties if name not in record]
         if missing:
             raise MissingKeyPropertiesError(
@@ -81,21 +81,21 @@ class TableSink(BatchSink):
     @override
     def _parse_timestamps_in_record(
         self,
-        record: dict[str, Any],
-        schema: dict[str, Any],
-        treatment: Any,
+        record: dict[str, t.Any],
+        schema: dict[str, t.Any],
+        treatment: t.Any,
     ) -> None:
         """Leave dates as they were sent; the mapping says what they become."""
 
     @override
-    def process_batch(self, context: dict[str, Any]) -> None:
+    def process_batch(self, context: dict[str, t.Any]) -> None:
         """Settle the collected records, those they may point at first."""
         self._target.drain_before(self)
         records = context.get("records", [])
         self._target.loader.load(self.tables, records, version=self.version)
 
     @override
-    def process_batch_files(self, encoding: Any, files: Sequence[str]) -> None:
+    def process_batch_files(self, encoding: t.Any, files: Sequence[str]) -> None:
         """Refuse BATCH messages aloud.
 
         Raises:

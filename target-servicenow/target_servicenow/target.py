@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import sys
 import time
+import typing as t
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
 
 import simplejson
 from singer_sdk.exceptions import RecordsWithoutSchemaException
@@ -19,15 +19,15 @@ from target_servicenow import settings
 from target_servicenow.api.oauth import BasicAuth
 from target_servicenow.api.session import Session, client_credentials
 from target_servicenow.command_line import CommandLineTarget
-from target_servicenow.ledger.store import Ledger
+from target_servicenow.ledger.writer import LedgerWriter
 from target_servicenow.loader import Loader
-from target_servicenow.mapping import load as mapping
+from target_servicenow.mapping import parse as mapping
 from target_servicenow.sinks import TableSink
-from target_servicenow.tables import Tables
-from target_servicenow.upsert.apply import Policy, Upserter
+from target_servicenow.mapped_tables import MappedTables
+from target_servicenow.upsert.upserter import Policy, Upserter
 from target_servicenow.upsert.plan import Outcome
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from types import FrameType
 
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
@@ -39,8 +39,8 @@ class TargetServiceNow(CommandLineTarget):
     """Upserts Singer records into ServiceNow tables, each row exactly once, with an audit trail."""
 
     name = "target-servicenow"
-    config_jsonschema: ClassVar[dict[str, Any]] = settings.SCHEMA
-    capabilities: ClassVar[list[CapabilitiesEnum]] = [
+    config_jsonschema: t.ClassVar[dict[str, t.Any]] = settings.SCHEMA
+    capabilities: t.ClassVar[list[CapabilitiesEnum]] = [
         PluginCapabilities.ABOUT,
         PluginCapabilities.ACTIVATE_VERSION,
         PluginCapabilities.STREAM_MAPS,
@@ -52,7 +52,7 @@ class TargetServiceNow(CommandLineTarget):
     _MAX_RECORD_AGE_IN_MINUTES = float("inf")
 
     @override
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, **options: t.Any) -> None:
         """Read the settings and the mapping; nothing is connected yet.
 
         Raises:
@@ -62,7 +62,7 @@ class TargetServiceNow(CommandLineTarget):
         """
         super().__init__(**options)
         self.max_parallelism = 1  # tables drain in the order they point at each other
-        self._mapping = mapping.load(
+        self._mapping = mapping.parse(
             self.config["mapping"], self.config.get("mapping_overrides") or {}
         )
         self._planning = self.config["mode"] == "plan"
@@ -70,13 +70,13 @@ class TargetServiceNow(CommandLineTarget):
         self._last_checkpoint = time.monotonic()
         self._started = time.monotonic()
         self._sessions = self._open_sessions()
-        self.tables = Tables(
+        self.tables = MappedTables(
             self._mapping,
             self._sessions[0],
             title=self.config["mapping"],
             unmapped=self.config["unmapped_streams"],
         )
-        self._ledger = Ledger(Path(self.config["ledger_path"]))
+        self._ledger = LedgerWriter(Path(self.config["ledger_path"]))
 
     def _begin(self) -> None:
         """Open the run in the ledger, once."""
@@ -111,7 +111,7 @@ class TargetServiceNow(CommandLineTarget):
         connection = configuration.connection(self.config)
         user, secret = configuration.credentials(self.config)
         if self.config["auth_method"] == "basic":
-            authenticator: Any = BasicAuth(user, secret)
+            authenticator: t.Any = BasicAuth(user, secret)
         else:
             authenticator = client_credentials(connection, client_id=user, client_secret=secret)
         return [Session(connection, authenticator) for _ in range(self.config["workers"])]
@@ -122,7 +122,7 @@ class TargetServiceNow(CommandLineTarget):
 
     # Singer messages
 
-    def _sinks_of(self, message: dict[str, Any]) -> list[TableSink]:
+    def _sinks_of(self, message: dict[str, t.Any]) -> list[TableSink]:
         """The sinks that a message's stream goes to: several, or others, under stream_maps."""
         maps = self.mapper.stream_maps.get(message.get("stream", ""), ())
         sinks = (self._sinks_active.get(one.stream_alias) for one in maps)
@@ -137,7 +137,7 @@ class TargetServiceNow(CommandLineTarget):
                 self.drain_one(other)
 
     @override
-    def _process_schema_message(self, message_dict: dict[str, Any]) -> None:
+    def _process_schema_message(self, message_dict: dict[str, t.Any]) -> None:
         """Settle what came under the old schema, then check the tables under the new one."""
         self._begin()
         stream = message_dict.get("stream", "")
@@ -160,7 +160,7 @@ class TargetServiceNow(CommandLineTarget):
             )
 
     @override
-    def _process_record_message(self, message_dict: dict[str, Any]) -> None:
+    def _process_record_message(self, message_dict: dict[str, t.Any]) -> None:
         """Collect a record; those of another version are settled first."""
         stream, version = message_dict.get("stream", ""), message_dict.get("version")
         if self._versions.get(stream) != version:
@@ -171,7 +171,7 @@ class TargetServiceNow(CommandLineTarget):
         super()._process_record_message(message_dict)
 
     @override
-    def _process_activate_version_message(self, message_dict: dict[str, Any]) -> None:
+    def _process_activate_version_message(self, message_dict: dict[str, t.Any]) -> None:
         """A complete read has ended: set inactive what it did not bring.
 
         Raises:
@@ -186,7 +186,7 @@ class TargetServiceNow(CommandLineTarget):
                     )
 
     @override
-    def _process_state_message(self, message_dict: dict[str, Any]) -> None:
+    def _process_state_message(self, message_dict: dict[str, t.Any]) -> None:
         """Take state, and every ``checkpoint_seconds`` give it out for settled records."""
         super()._process_state_message(message_dict)
         if time.monotonic() - self._last_checkpoint >= self.config["checkpoint_seconds"]:
@@ -207,7 +207,7 @@ class TargetServiceNow(CommandLineTarget):
         self.finish("finished")
 
     @override
-    def _write_state_message(self, state: dict[str, Any]) -> None:
+    def _write_state_message(self, state: dict[str, t.Any]) -> None:
         """Give state out; a plan gives none, or a schedule would go on past unwritten rows."""
         if not self._planning:
             sys.stdout.write(simplejson.dumps(state, use_decimal=True) + "\n")
@@ -220,8 +220,8 @@ class TargetServiceNow(CommandLineTarget):
         for rules in self._mapping.rules.values():
             for remark in rules.remarks():
                 self.logger.info("%s", remark)
-        swallowed = self.loader.swallowed if "loader" in self.__dict__ else {}
-        for (table, column), rows in sorted(swallowed.items()):
+        altered = self.loader.altered if "loader" in self.__dict__ else {}
+        for (table, column), rows in sorted(altered.items()):
             self.logger.warning(
                 "ServiceNow stored %s.%s otherwise than sent in %d rows; the ledger says how",
                 table,

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import typing as t
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 
 from sage300_servicenow_sandbox import Sandbox, SandboxOptions
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
 BIN = Path(sys.executable).parent
@@ -26,7 +26,7 @@ class Ended:
 
     tap: int
     target: int
-    states: list[dict[str, Any]]
+    states: list[dict[str, t.Any]]
     errors: str
 
 
@@ -36,8 +36,8 @@ class Pair:
 
     sandbox: Sandbox
     folder: Path
-    tap: dict[str, Any] = field(default_factory=dict)
-    target: dict[str, Any] = field(default_factory=dict)
+    tap: dict[str, t.Any] = field(default_factory=dict)
+    target: dict[str, t.Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.tap = {
@@ -57,7 +57,7 @@ class Pair:
             **self.target,
         }
 
-    def run(self, state: dict[str, Any] | None = None) -> Ended:
+    def run(self, state: dict[str, t.Any] | None = None) -> Ended:
         """``tap-sage300 | target-servicenow``, and what came out of it."""
         arguments = [str(BIN / "tap-sage300"), "--config", self._file("tap.json", self.tap)]
         if state is not None:
@@ -90,12 +90,12 @@ class Pair:
             errors=errors.read_text(encoding="utf-8"),
         )
 
-    def _file(self, name: str, content: dict[str, Any]) -> str:
+    def _file(self, name: str, content: dict[str, t.Any]) -> str:
         path = self.folder / name
         path.write_text(json.dumps(content), encoding="utf-8")
         return str(path)
 
-    def sage(self, resource: str, company: str = "SAMINC") -> list[dict[str, Any]]:
+    def sage(self, resource: str, company: str = "SAMINC") -> list[dict[str, t.Any]]:
         """Everything a Sage 300 resource holds, read past the Web API."""
         return self.control("GET", f"sage300/{company}/{resource}")["records"]
 
@@ -106,7 +106,7 @@ class Pair:
         assert len(by_identifier) == len(rows), f"{table} holds an identifier twice"
         return by_identifier
 
-    def control(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    def control(self, method: str, path: str, body: dict[str, t.Any] | None = None) -> t.Any:
         """A control endpoint of the sandbox."""
         address = f"{self.sandbox.servicenow_url}/_sandbox/{path}"
         response = requests.request(method, address, json=body, timeout=60)

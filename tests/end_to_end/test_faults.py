@@ -6,19 +6,19 @@ Each run either ends well or stops with a sentence; in the end every row is ther
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+import typing as t
 
 import pytest
 
 from sage300_servicenow_sandbox import Sandbox, SandboxOptions
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from conftest import Pair
 
-KINDS: tuple[dict[str, Any], ...] = (
+KINDS: tuple[dict[str, t.Any], ...] = (
     {"fault": "delay", "seconds": 0.05},
     {"fault": "hang", "seconds": 0.05},
     {"fault": "hang", "seconds": 0.05, "commit": True},
@@ -76,7 +76,7 @@ def test_every_row_arrives_once_and_right_whatever_breaks(
     )
     rules = [{**kind, "probability": 0.02} for kind in KINDS]
     pair.control("POST", "faults", {"seed": seed, "rules": rules})
-    state: dict[str, Any] | None = None
+    state: dict[str, t.Any] | None = None
     for _ in range(RUNS):
         ended = pair.run(state=state)
         state = ended.states[-1] if ended.states else state

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import typing as t
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from sage300_servicenow_sandbox import Sandbox, SandboxOptions
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -87,7 +87,7 @@ def shown(
     return {name: {column: row[column] for column in columns} for name, row in rows.items()}
 
 
-def account(a: dict[str, Any]) -> dict[str, str]:
+def account(a: dict[str, t.Any]) -> dict[str, str]:
     return {
         "name": a["Description"] or a["AccountNumber"],
         "account_number": a["AccountNumber"],
@@ -104,7 +104,7 @@ def account(a: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def vendor(v: dict[str, Any], accounts: dict[str, dict[str, str]]) -> dict[str, str]:
+def vendor(v: dict[str, t.Any], accounts: dict[str, dict[str, str]]) -> dict[str, str]:
     lines = [v[f"AddressLine{n}"] for n in (1, 2, 3, 4)]
     gl_account = v["GLAccount"]
     return {
@@ -138,7 +138,7 @@ def vendor(v: dict[str, Any], accounts: dict[str, dict[str, str]]) -> dict[str, 
 
 
 def invoice(
-    b: dict[str, Any], i: dict[str, Any], vendors: dict[str, dict[str, str]]
+    b: dict[str, t.Any], i: dict[str, t.Any], vendors: dict[str, dict[str, str]]
 ) -> dict[str, str]:
     return {
         "invoice_number": i["DocumentNumber"],
@@ -175,7 +175,7 @@ def day(text: str | None) -> str:
     return text[:10] if text else ""
 
 
-def amount(value: Any) -> str:
+def amount(value: t.Any) -> str:
     """As the sandbox's ServiceNow shows a decimal: without trailing zeros."""
     text = f"{Decimal(str(value)):f}"
     return (text.rstrip("0").rstrip(".") if "." in text else text) or "0"

@@ -7,12 +7,12 @@ import os
 import re
 import subprocess
 import sys
+import typing as t
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from conftest import Pair
 
 ROOT = Path(__file__).parents[2]

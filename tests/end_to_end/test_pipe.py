@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import typing as t
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from conftest import Pair
 
 
@@ -88,7 +88,7 @@ def test_two_companies_with_one_vendor_number_are_two_vendors(
 def test_budgeted_runs_end_where_one_whole_run_ends(pair: Pair) -> None:
     pair.tap["max_calls_per_run"] = 1
     pair.tap["page_size"] = 20
-    state: dict[str, Any] | None = None
+    state: dict[str, t.Any] | None = None
     for _ in range(40):
         pair.control("POST", "counters/reset")
         ended = pair.run(state=state)
@@ -121,5 +121,5 @@ def _invoices(pair: Pair) -> int:
     return sum(len(b["Invoices"]) for b in batches if b["BatchStatus"] != "Deleted")
 
 
-def _partitions(state: dict[str, Any], stream: str) -> list[dict[str, Any]]:
+def _partitions(state: dict[str, t.Any], stream: str) -> list[dict[str, t.Any]]:
     return state["bookmarks"][stream]["partitions"]

@@ -6,16 +6,16 @@ import json
 import random
 import subprocess
 import sys
+import typing as t
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from sage300_servicenow_sandbox import Sandbox, SandboxOptions
 from sage300_servicenow_sandbox.faults import read_plan
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
 COMMAND = str(Path(sys.executable).with_name("tap-sage300"))
@@ -50,10 +50,10 @@ class Runs:
 
     def __init__(self, site: Sandbox, folder: Path) -> None:
         self.site, self.folder = site, folder
-        self.held: dict[tuple[str, str, Any], Any] = {}
-        self.state: dict[str, Any] = {}
+        self.held: dict[tuple[str, str, t.Any], t.Any] = {}
+        self.state: dict[str, t.Any] = {}
 
-    def run(self, *, lines: int | None = None, **changes: Any) -> int:
+    def run(self, *, lines: int | None = None, **changes: t.Any) -> int:
         """Run; with ``lines``, kill the process once that many lines have been read."""
         config = {
             "api_url": self.site.sage_url,
@@ -83,7 +83,7 @@ class Runs:
                     break
         return tap.returncode
 
-    def _take(self, message: dict[str, Any]) -> None:
+    def _take(self, message: dict[str, t.Any]) -> None:
         if message["type"] == "STATE":
             self.state = message["value"]
         elif message["type"] == "RECORD":
@@ -91,7 +91,7 @@ class Runs:
             key = record[KEYS[stream]]
             self.held[stream, record["CompanyID"], key] = str(record[TEXT[stream]])
 
-    def sage(self) -> dict[tuple[str, str, Any], Any]:
+    def sage(self) -> dict[tuple[str, str, t.Any], t.Any]:
         """What Sage 300 holds."""
         return {
             (stream, company, record[key]): str(record[TEXT[stream]])

@@ -7,19 +7,19 @@ import json
 import signal
 import sqlite3
 import sys
+import typing as t
 from contextlib import closing, redirect_stdout
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 from singer_sdk.plugin_base import _ConfigInput
+from target_servicenow.mapping.parse import load
 
 from sage300_servicenow_sandbox import Sandbox, SandboxOptions
-from target_servicenow.mapping.load import load
 from target_servicenow.target import TargetServiceNow
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
@@ -35,56 +35,56 @@ PLAIN = {"tables": {"cmn_cost_center": None, "sn_apo_invoice_line": None}}
 """The default mapping with one table for each stream."""
 
 
-WHOLE: dict[str, Any] = {"tables": {}}
+WHOLE: dict[str, t.Any] = {"tables": {}}
 """The default mapping as it is shipped."""
 
 
 class Singer:
     """Messages as the tap sends them."""
 
-    def __init__(self, overrides: dict[str, Any]) -> None:
+    def __init__(self, overrides: dict[str, t.Any]) -> None:
         self.profile = load("default", overrides)
 
-    def schema(self, stream: str, **properties: Any) -> dict[str, Any]:
+    def schema(self, stream: str, **properties: t.Any) -> dict[str, t.Any]:
         """A SCHEMA with every property the default mapping reads, and more."""
         tables = self.profile.of_stream(stream)
         expressions = [e for table in tables for _, e in table.expressions()]
         names: set[str] = set().union(*(e.names | e.parent_names for e in expressions))
-        known: dict[str, Any] = {name: {} for name in names - {"parent", *self.profile.rules}}
-        inner: dict[str, Any] = {}
+        known: dict[str, t.Any] = {name: {} for name in names - {"parent", *self.profile.rules}}
+        inner: dict[str, t.Any] = {}
         for name in reversed(max((table.each for table in tables), key=len)):
             inner = {name: {"items": {"properties": {**known, **inner}}}}
         return self.any_schema(stream, {**known, **inner, **properties}, KEYS[stream])
 
     @staticmethod
-    def any_schema(stream: str, properties: dict[str, Any], keys: list[str]) -> dict[str, Any]:
+    def any_schema(stream: str, properties: dict[str, t.Any], keys: list[str]) -> dict[str, t.Any]:
         """A SCHEMA of anyone's stream."""
         schema = {"type": "object", "properties": properties}
         return {"type": "SCHEMA", "stream": stream, "schema": schema, "key_properties": keys}
 
     @staticmethod
-    def record(stream: str, record: dict[str, Any]) -> dict[str, Any]:
+    def record(stream: str, record: dict[str, t.Any]) -> dict[str, t.Any]:
         """A RECORD."""
         return {"type": "RECORD", "stream": stream, "record": record}
 
     @staticmethod
-    def state(value: Any) -> dict[str, Any]:
+    def state(value: t.Any) -> dict[str, t.Any]:
         """A STATE."""
         return {"type": "STATE", "value": value}
 
-    def vendor(self, number: object, **properties: Any) -> dict[str, Any]:
+    def vendor(self, number: object, **properties: t.Any) -> dict[str, t.Any]:
         """A vendor's RECORD."""
         whole = {"CompanyID": COMPANY, "VendorNumber": number, "VendorName": f"Vendor {number}"}
         return self.record("APVendors", {**whole, "Status": "Active", **properties})
 
-    def account(self, number: str, **properties: Any) -> dict[str, Any]:
+    def account(self, number: str, **properties: t.Any) -> dict[str, t.Any]:
         """A GL account's RECORD."""
         whole = {"CompanyID": COMPANY, "UnformattedAccount": number, "AccountNumber": number}
         return self.record(
             "GLAccounts", {**whole, "Description": f"Account {number}", **properties}
         )
 
-    def batch(self, number: int, *invoices: dict[str, Any], **properties: Any) -> dict[str, Any]:
+    def batch(self, number: int, *invoices: dict[str, t.Any], **properties: t.Any) -> dict[str, t.Any]:
         """An invoice batch's RECORD; each invoice gets its entry number and a document number."""
         entries = [
             {"EntryNumber": entry, "DocumentNumber": f"IN-{number}-{entry}", **invoice}
@@ -93,15 +93,15 @@ class Singer:
         whole = {"CompanyID": COMPANY, "BatchNumber": number, "BatchStatus": "Open"}
         return self.record("APInvoiceBatches", {**whole, "Invoices": entries, **properties})
 
-    def vendors(self, *records: dict[str, Any]) -> list[dict[str, Any]]:
+    def vendors(self, *records: dict[str, t.Any]) -> list[dict[str, t.Any]]:
         """The stream of vendors: SCHEMA, then the records."""
         return [self.schema("APVendors"), *records]
 
-    def accounts(self, *records: dict[str, Any]) -> list[dict[str, Any]]:
+    def accounts(self, *records: dict[str, t.Any]) -> list[dict[str, t.Any]]:
         """The stream of GL accounts."""
         return [self.schema("GLAccounts"), *records]
 
-    def batches(self, *records: dict[str, Any]) -> list[dict[str, Any]]:
+    def batches(self, *records: dict[str, t.Any]) -> list[dict[str, t.Any]]:
         """The stream of invoice batches."""
         return [self.schema("APInvoiceBatches"), *records]
 
@@ -111,7 +111,7 @@ class Ended:
     """How a run ended."""
 
     code: int
-    states: list[Any]
+    states: list[t.Any]
     sentences: list[str]
     """What was logged as an error."""
 
@@ -124,8 +124,8 @@ class Instance:
     folder: Path
     caplog: pytest.LogCaptureFixture
     url: str = ""
-    config: dict[str, Any] = field(default_factory=dict)
-    base: dict[str, Any] = field(default_factory=lambda: PLAIN)
+    config: dict[str, t.Any] = field(default_factory=dict)
+    base: dict[str, t.Any] = field(default_factory=lambda: PLAIN)
     """What is laid over the default mapping in every run, under the run's own overrides."""
 
     def __post_init__(self) -> None:
@@ -139,19 +139,19 @@ class Instance:
             **self.config,
         }
 
-    def run(self, messages: Iterable[dict[str, Any] | str], **settings: Any) -> Ended:
+    def run(self, messages: Iterable[dict[str, t.Any] | str], **settings: t.Any) -> Ended:
         """Run the target in this process; messages, or whole lines, are asked for one by one."""
-        lines: Any = (m if isinstance(m, str) else f"{json.dumps(m)}\n" for m in messages)
+        lines: t.Any = (m if isinstance(m, str) else f"{json.dumps(m)}\n" for m in messages)
         code, printed = self._invoke(settings, file_input=lines)
         states = [json.loads(line) for line in printed.splitlines()]
         return Ended(code=code, states=states, sentences=self.said("ERROR"))
 
-    def check(self, **settings: Any) -> tuple[int, list[str]]:
+    def check(self, **settings: t.Any) -> tuple[int, list[str]]:
         """What ``--test`` ends with and prints."""
         code, printed = self._invoke(settings, test=True)
         return code, printed.splitlines()
 
-    def _invoke(self, settings: dict[str, Any], **options: Any) -> tuple[int, str]:
+    def _invoke(self, settings: dict[str, t.Any], **options: t.Any) -> tuple[int, str]:
         overrides = settings.pop("mapping_overrides", None) or {}
         tables = {**self.base["tables"], **overrides.get("tables", {})}
         overrides = {**self.base, **overrides, "tables": tables}
@@ -189,7 +189,7 @@ class Instance:
         assert len(found) == len(rows), f"{table} holds an identifier twice"
         return found
 
-    def behave(self, **switches: Any) -> None:
+    def behave(self, **switches: t.Any) -> None:
         """Change how the instance behaves."""
         self.control("PATCH", "servicenow/behaviours", switches)
 
@@ -197,14 +197,14 @@ class Instance:
         """Insert a row as if by hand; its sys_id."""
         return self.control("POST", f"servicenow/{table}", values)["sys_id"]
 
-    def control(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    def control(self, method: str, path: str, body: dict[str, t.Any] | None = None) -> t.Any:
         """A control endpoint of the sandbox."""
         address = f"{self.sandbox.servicenow_url}/_sandbox/{path}"
         response = requests.request(method, address, json=body, timeout=30)
         assert response.ok, response.text
         return response.json()
 
-    def counted(self) -> dict[str, Any]:
+    def counted(self) -> dict[str, t.Any]:
         """Calls since the last reset of the counters, which this is."""
         counters = self.control("GET", "counters")["servicenow"]
         self.control("POST", "counters/reset")
@@ -215,7 +215,7 @@ class Instance:
         items = self.counted()["batch_items"]
         return items["POST"], items["PATCH"]
 
-    def query(self, sql: str) -> list[tuple[Any, ...]]:
+    def query(self, sql: str) -> list[tuple[t.Any, ...]]:
         """Rows of the ledger."""
         with closing(sqlite3.connect(self.ledger)) as ledger:
             return ledger.execute(sql).fetchall()

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import typing as t
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from conftest import Instance, Singer
 
 
 def vendors(
-    singer: Singer, version: int, numbers: Any, *, company: str = "SAMINC", ends: bool = True
-) -> list[dict[str, Any]]:
+    singer: Singer, version: int, numbers: t.Any, *, company: str = "SAMINC", ends: bool = True
+) -> list[dict[str, t.Any]]:
     """A read of vendors under a version, which its end makes complete."""
     records = [
         {**singer.vendor(n, CompanyID=company), "version": version, "stream": "APVendors"}
@@ -149,7 +149,7 @@ def test_a_row_deleted_in_servicenow_is_not_made_anew(instance: Instance, singer
 
 
 def test_accounts_too(instance: Instance, singer: Singer) -> None:
-    def read(version: int, count: int) -> list[dict[str, Any]]:
+    def read(version: int, count: int) -> list[dict[str, t.Any]]:
         records = [
             {**singer.account(str(n), Status="Active"), "version": version} for n in range(count)
         ]

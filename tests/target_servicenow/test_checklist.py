@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import typing as t
 
 import pytest
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from conftest import Instance, Singer
 
 ALL_THERE = "Everything the mapping needs is there, as far as the integration user may see."
 VENDOR = "proc_vendor"
 
 
-def access(table: str, operation: str = "read", column: str = "*", **rule: Any) -> dict[str, Any]:
+def access(table: str, operation: str = "read", column: str = "*", **rule: t.Any) -> dict[str, t.Any]:
     given = {"table": table, "operation": operation, "column": column, **rule}
     return {"access": [given]}
 
 
-def column(name: str, **changes: Any) -> dict[str, Any]:
+def column(name: str, **changes: t.Any) -> dict[str, t.Any]:
     return {"columns": [{"table": VENDOR, "column": name, **changes}]}
 
 
-def mapped(**columns: Any) -> dict[str, Any]:
+def mapped(**columns: t.Any) -> dict[str, t.Any]:
     return {"tables": {VENDOR: {"columns": columns}}}
 
 
-def kept_in(name: str, **more: Any) -> dict[str, Any]:
+def kept_in(name: str, **more: t.Any) -> dict[str, t.Any]:
     return {"tables": {VENDOR: {"source_column": name, **more}}}
 
 
@@ -42,7 +42,7 @@ NO_SOURCE = (
     "proc_vendor has no column {} to keep the source identifier in, or hides it: add it there "
     "(text, 100 characters), or name another one as source_column in mapping_overrides"
 )
-FAULTS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+FAULTS: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], str]] = {
     "a table closed to web services": (
         {"no_web_services": [VENDOR]},
         {},
@@ -98,8 +98,8 @@ FAULTS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
 def test_what_must_be_changed(
     instance: Instance,
     singer: Singer,
-    switches: dict[str, Any],
-    overrides: dict[str, Any],
+    switches: dict[str, t.Any],
+    overrides: dict[str, t.Any],
     sentence: str,
 ) -> None:
     instance.type_in(VENDOR, name="Someone")
@@ -138,7 +138,7 @@ def test_a_table_that_is_not_there(instance: Instance) -> None:
     )
 
 
-WARNINGS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+WARNINGS: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], str]] = {
     "absent columns": (
         {},
         mapped(u_one="City", u_two="Email"),
@@ -207,8 +207,8 @@ WARNINGS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
 def test_what_should_be_looked_at(
     instance: Instance,
     singer: Singer,
-    switches: dict[str, Any],
-    overrides: dict[str, Any],
+    switches: dict[str, t.Any],
+    overrides: dict[str, t.Any],
     said: str,
 ) -> None:
     instance.behave(**switches)

@@ -6,13 +6,13 @@ import json
 import os
 import subprocess
 import sys
+import typing as t
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import pytest
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from conftest import Instance, Singer
 
 EOL = "ignore:Python 3.10 reached its end of life"
@@ -43,7 +43,7 @@ def execute(
 
 
 RECORD = b'{"type": "RECORD", "stream": "APVendors", "record": {"VendorNumber": "1"}}\n'
-FAULTS: dict[str, tuple[dict[str, Any], bytes | None, str]] = {
+FAULTS: dict[str, tuple[dict[str, t.Any], bytes | None, str]] = {
     "a missing setting": (
         {"client_id": None},
         b"",

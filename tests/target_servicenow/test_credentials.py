@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import typing as t
 
 import requests
 
 from target_servicenow.api.oauth import ClientCredentials
 from target_servicenow.api.session import Connection, Session, client_credentials
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from conftest import Instance, Singer
 
     from sage300_servicenow_sandbox import Sandbox

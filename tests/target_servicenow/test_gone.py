@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import typing as t
 
 import pytest
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from conftest import Instance, Singer
 
 INVOICES, LINES = "sn_apo_invoice", "sn_apo_invoice_line"
 AMOUNTS = {"DistributedAmount": 10.5, "TaxTotal": 1, "Quantity": 2}
 
 
-def invoice(entry: int, *lines: int, **properties: Any) -> dict[str, Any]:
+def invoice(entry: int, *lines: int, **properties: t.Any) -> dict[str, t.Any]:
     details = [{"LineNumber": number, **AMOUNTS} for number in lines]
     named = {"EntryNumber": entry, "DocumentNumber": f"IN-{entry}"}
     return {**named, **properties, "InvoiceDetails": details}
@@ -110,7 +110,7 @@ def test_an_entry_that_comes_back_is_open_again(loaded: Instance, sage: Singer) 
     ids=["null", "no list", "an entry that is none", "an entry without its number"],
 )
 def test_a_batch_that_is_not_understood_cancels_nothing(
-    loaded: Instance, sage: Singer, changes: dict[str, Any]
+    loaded: Instance, sage: Singer, changes: dict[str, t.Any]
 ) -> None:
     before = {table: loaded.rows(table) for table in (INVOICES, LINES)}
     assert loaded.run(sage.batches(sage.batch(1, **changes))).code == 0

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import typing as t
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 import pytest
+from target_servicenow.message_reader import Reader
 
-from target_servicenow.reader import Reader
-
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from conftest import Instance, Singer
 
 ADVICE = "check that what is piped in is a Singer tap's output"

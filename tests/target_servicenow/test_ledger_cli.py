@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import typing as t
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
 
 from target_servicenow.target import TargetServiceNow
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from click.testing import Result
     from conftest import Instance, Singer
 
@@ -31,7 +31,7 @@ def said(instance: Instance, *words: str) -> list[str]:
     return ended.stdout.splitlines()
 
 
-def data(instance: Instance, *words: str) -> Any:
+def data(instance: Instance, *words: str) -> t.Any:
     return json.loads("\n".join(said(instance, *words, "--json")))
 
 
@@ -115,7 +115,7 @@ def test_explain_by_the_whole_identifier(used: Instance) -> None:
     ]
 
 
-def test_explain_tells_what_servicenow_swallowed(instance: Instance, singer: Singer) -> None:
+def test_explain_tells_what_servicenow_altered(instance: Instance, singer: Singer) -> None:
     overrides = {"tables": {"proc_vendor": {"columns": {"u_absent": "City"}}}}
     vendor = singer.vendors(singer.vendor("1", City="Delft"))
     assert instance.run(vendor, mapping_overrides=overrides).code == 0

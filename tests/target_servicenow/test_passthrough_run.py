@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+import typing as t
 
 import pytest
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from conftest import Instance
 
 TABLE = "orders_2026"
@@ -50,7 +50,7 @@ def orders(instance: Instance) -> Instance:
     return instance
 
 
-def record(number: str, **changes: Any) -> str:
+def record(number: str, **changes: t.Any) -> str:
     """A line as a tap writes it, amounts with all their digits."""
     values = {
         "Order No": number,
@@ -67,7 +67,7 @@ def record(number: str, **changes: Any) -> str:
     return json.dumps(message).replace('"AMOUNT"', "1234567890123.4500001") + "\n"
 
 
-def run(instance: Instance, *lines: dict[str, Any] | str, **settings: Any) -> Any:
+def run(instance: Instance, *lines: dict[str, t.Any] | str, **settings: t.Any) -> t.Any:
     state = {"type": "STATE", "value": {"seen": 1.10}}
     return instance.run([*lines, state], unmapped_streams="passthrough", **settings)
 

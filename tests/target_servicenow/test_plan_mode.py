@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import typing as t
 
 import pytest
 
 from target_servicenow.upsert import references
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from conftest import Instance, Singer
 
 TABLES = (
@@ -20,11 +20,11 @@ TABLES = (
 )
 
 
-def line(number: int, account: str) -> dict[str, Any]:
+def line(number: int, account: str) -> dict[str, t.Any]:
     return {"LineNumber": number, "GLAccount": account, "DistributedAmount": 5}
 
 
-def company(sage: Singer, **vendor: Any) -> list[dict[str, Any]]:
+def company(sage: Singer, **vendor: t.Any) -> list[dict[str, t.Any]]:
     """One of everything, and some that wait or are at fault."""
     lines = [line(1, "6000"), line(2, "9999")]
     return [
@@ -63,7 +63,7 @@ def fates(instance: Instance) -> dict[str, dict[str, int]]:
     return {table: instance.counts(table) for table in TABLES}
 
 
-def plan_then_apply(instance: Instance, messages: list[dict[str, Any]]) -> dict[str, Any]:
+def plan_then_apply(instance: Instance, messages: list[dict[str, t.Any]]) -> dict[str, t.Any]:
     """Plan, look that nothing was done, apply, and compare; what was counted."""
     before = {table: instance.rows(table) for table in TABLES}
     kept = "SELECT * FROM records", "SELECT * FROM rejects"
@@ -167,7 +167,7 @@ def test_a_plan_gives_out_no_state_at_checkpoints_either(
 
 
 def test_a_plan_of_a_complete_read(instance: Instance, singer: Singer) -> None:
-    def read(version: int, count: int) -> list[dict[str, Any]]:
+    def read(version: int, count: int) -> list[dict[str, t.Any]]:
         vendors = [{**singer.vendor(n), "version": version} for n in range(count)]
         end = {"type": "ACTIVATE_VERSION", "stream": "APVendors", "version": version}
         return [*singer.vendors(*vendors), end]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import typing as t
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from conftest import Instance, Singer
 
 
-def vendor_table(**changes: Any) -> dict[str, Any]:
+def vendor_table(**changes: t.Any) -> dict[str, t.Any]:
     return {"tables": {"proc_vendor": changes}}
 
 

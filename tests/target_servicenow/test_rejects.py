@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+import typing as t
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from conftest import Instance, Singer
 
 
-def payloads(instance: Instance) -> dict[str, Any]:
+def payloads(instance: Instance) -> dict[str, t.Any]:
     rows = instance.query("SELECT identifier, payload FROM rejects")
     return {name.rpartition(":")[2]: json.loads(text) for name, text in rows}
 
@@ -123,8 +123,8 @@ def test_values_servicenow_swallows_are_told(instance: Instance, singer: Singer)
     )
     vendor = singer.vendors(singer.vendor("1", City="Delft"))
     assert instance.run(vendor, mapping_overrides=overrides).code == 0
-    [swallowed] = instance.query("SELECT swallowed FROM outcomes WHERE outcome = 'created'")
-    assert json.loads(swallowed[0]) == {"u_absent": {"old": "", "new": "Delft"}}
+    [altered] = instance.query("SELECT altered FROM outcomes WHERE outcome = 'created'")
+    assert json.loads(altered[0]) == {"u_absent": {"old": "", "new": "Delft"}}
     warnings = [r.getMessage() for r in instance.caplog.records if r.levelname == "WARNING"]
     assert warnings == [
         (

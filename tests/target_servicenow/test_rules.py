@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import typing as t
 
 import pytest
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from conftest import Instance, Singer
 
 CENTERS, ACCOUNTS, LINES = "cmn_cost_center", "itfm_gl_accounts", "sn_apo_invoice_line"
@@ -21,16 +21,16 @@ BY_FIELD = {"when": f"{FIELD} != ''", "code": FIELD}
 HOLD = {"otherwise": "hold"}
 
 
-def rules(*given: dict[str, Any]) -> dict[str, Any]:
+def rules(*given: dict[str, t.Any]) -> dict[str, t.Any]:
     return {"tables": {}, "rules": {"cost_center": list(given)}}
 
 
-def account(sage: Singer, number: str, segment: str = "", **fields: str) -> dict[str, Any]:
+def account(sage: Singer, number: str, segment: str = "", **fields: str) -> dict[str, t.Any]:
     optional = [{"OptionalField": name, "Value": value} for name, value in fields.items()]
     return sage.account(number, AccountSegmentCode2=segment, AccountOptionalFields=optional)
 
 
-def accounts(sage: Singer, *records: dict[str, Any]) -> list[dict[str, Any]]:
+def accounts(sage: Singer, *records: dict[str, t.Any]) -> list[dict[str, t.Any]]:
     return [sage.schema("GLAccounts", AccountOptionalFields={}, UnformattedAccount={}), *records]
 
 
@@ -66,7 +66,7 @@ def remarks(instance: Instance) -> list[str]:
     ids=["segment", "range", "field", "range, field", "field, segment", "field, rest", "none"],
 )
 def test_the_first_rule_that_fits_gives_the_code(
-    whole: Instance, sage: Singer, given: list[dict[str, Any]], codes: dict[str, str]
+    whole: Instance, sage: Singer, given: list[dict[str, t.Any]], codes: dict[str, str]
 ) -> None:
     whole.base = rules(*given)
     messages = accounts(

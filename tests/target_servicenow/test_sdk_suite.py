@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import typing as t
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
 
 import pytest
 from singer_sdk.testing import get_target_test_class
@@ -13,25 +13,25 @@ from singer_sdk.testing.target_tests import TargetMultipleStateMessages
 
 from target_servicenow.target import TargetServiceNow
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from conftest import Instance
+    from target_servicenow.ledger.writer import LedgerWriter
 
     from sage300_servicenow_sandbox import Sandbox
-    from target_servicenow.ledger.store import Ledger
 
 STREAMS = files("singer_sdk.testing") / "target_test_streams"
 TYPES = {"integer": "integer", "number": "decimal", "boolean": "boolean"}
 
 
-def messages(name: str) -> list[dict[str, Any]]:
+def messages(name: str) -> list[dict[str, t.Any]]:
     """One of the suite's inputs."""
     text = (STREAMS / f"{name}.singer").read_text(encoding="utf-8")
     return [json.loads(line) for line in text.splitlines()]
 
 
-def column_type(definition: dict[str, Any]) -> str:
+def column_type(definition: dict[str, t.Any]) -> str:
     """ServiceNow's type for a property."""
     types = definition.get("type", "string")
     known = TYPES.keys() & {types} if isinstance(types, str) else TYPES.keys() & set(types)
@@ -91,10 +91,10 @@ class TestStandard(_Standard):  # type: ignore[misc, valid-type]
     @pytest.fixture
     def resource(self, instance: Instance, monkeypatch: pytest.MonkeyPatch) -> Iterator[Instance]:
         """An empty instance; the ledgers of targets that the suite leaves open are closed."""
-        opened: list[Ledger] = []
+        opened: list[LedgerWriter] = []
         whole = TargetServiceNow.__init__
 
-        def init(target: TargetServiceNow, **options: Any) -> None:
+        def init(target: TargetServiceNow, **options: t.Any) -> None:
             config = {
                 **options.pop("config"),
                 "instance_url": instance.config["instance_url"],
@@ -116,10 +116,10 @@ def test_the_whole_suite_is_run() -> None:
 
 
 @pytest.fixture
-def arrived(instance: Instance, tables: None) -> Any:  # noqa: ARG001
+def arrived(instance: Instance, tables: None) -> t.Any:  # noqa: ARG001
     """Run one of the suite's inputs; the rows of a table, by identifier."""
 
-    def run(name: str, **settings: Any) -> dict[str, dict[str, str]]:
+    def run(name: str, **settings: t.Any) -> dict[str, dict[str, str]]:
         instance.run(messages(name), unmapped_streams="passthrough", **settings)
         streams = {m["stream"] for m in messages(name) if m["type"] == "SCHEMA"}
         return {
@@ -131,7 +131,7 @@ def arrived(instance: Instance, tables: None) -> Any:  # noqa: ARG001
     return run
 
 
-def test_each_row_arrives_once_with_the_last_values(arrived: Any) -> None:
+def test_each_row_arrives_once_with_the_last_values(arrived: t.Any) -> None:
     rows = arrived("duplicate_records")
     assert {key: row["metric"] for key, row in rows.items()} == {
         "test_duplicate_records/1": "100",
@@ -139,7 +139,7 @@ def test_each_row_arrives_once_with_the_last_values(arrived: Any) -> None:
     }
 
 
-def test_lists_and_objects_arrive_as_json(arrived: Any) -> None:
+def test_lists_and_objects_arrive_as_json(arrived: t.Any) -> None:
     rows = arrived("array_data")
     assert {key[-1]: json.loads(row["fruits"]) for key, row in rows.items()} == {
         "1": ["apple", "orange", "pear"],
@@ -152,7 +152,7 @@ def test_lists_and_objects_arrive_as_json(arrived: Any) -> None:
     assert json.loads(special["d"])["agent:os:version"] == "10.13.1"
 
 
-def test_texts_arrive_character_for_character(arrived: Any) -> None:
+def test_texts_arrive_character_for_character(arrived: t.Any) -> None:
     rows = arrived("encoded_string_data")
     for message in messages("encoded_string_data"):
         if message["type"] == "RECORD":
@@ -166,7 +166,7 @@ def test_texts_arrive_character_for_character(arrived: Any) -> None:
 
 
 def test_records_without_keys_are_told_apart_by_what_they_hold(
-    arrived: Any, instance: Instance
+    arrived: t.Any, instance: Instance
 ) -> None:
     for _ in range(2):
         rows = arrived("no_primary_keys")
@@ -178,7 +178,7 @@ def test_records_without_keys_are_told_apart_by_what_they_hold(
     assert instance.counts("test_no_pk") == {"unchanged": 3}
 
 
-def test_columns_come_as_the_schema_changes(arrived: Any) -> None:
+def test_columns_come_as_the_schema_changes(arrived: t.Any) -> None:
     rows = arrived("schema_updates")
     assert [rows[f"test_schema_updates/{n}"]["a3"] for n in range(1, 7)] == [
         "false",
@@ -196,7 +196,7 @@ def test_columns_come_as_the_schema_changes(arrived: Any) -> None:
     )
 
 
-def test_properties_not_sent_leave_their_columns_alone(arrived: Any, instance: Instance) -> None:
+def test_properties_not_sent_leave_their_columns_alone(arrived: t.Any, instance: Instance) -> None:
     key = "record_missing_fields/1"
     assert arrived("record_missing_fields")[key]["optional"] == "now you see me"
     without = [
@@ -207,7 +207,7 @@ def test_properties_not_sent_leave_their_columns_alone(arrived: Any, instance: I
     assert instance.by_source("record_missing_fields")["1"]["optional"] == "now you see me"
 
 
-def test_a_second_load_changes_what_differs(arrived: Any, instance: Instance) -> None:
+def test_a_second_load_changes_what_differs(arrived: t.Any, instance: Instance) -> None:
     arrived("user_location_data")
     rows = arrived("user_location_upsert_data")
     users = {key.split("/")[1]: row for key, row in rows.items() if key.startswith("test_users/")}

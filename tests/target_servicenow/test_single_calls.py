@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import typing as t
 
 import pytest
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from conftest import Instance, Singer
 
 CLOSED = {"fault": "error", "side": "servicenow", "path": "/batch", "status": 403}
 TABLES = ("itfm_gl_accounts", "proc_vendor", "sn_apo_invoice", "sn_apo_invoice_line")
 
 
-def follow(instance: Instance, *rules: dict[str, Any]) -> None:
+def follow(instance: Instance, *rules: dict[str, t.Any]) -> None:
     """Follow a fault plan from its beginning."""
     instance.control("POST", "faults", {"rules": list(rules)})
 
@@ -23,7 +23,7 @@ def struck(instance: Instance) -> list[int]:
     return [rule["struck"] for rule in instance.control("GET", "faults")["rules"]]
 
 
-def company(sage: Singer, city: str = "Delft") -> list[dict[str, Any]]:
+def company(sage: Singer, city: str = "Delft") -> list[dict[str, t.Any]]:
     lines = [{"LineNumber": n, "GLAccount": "6000", "DistributedAmount": 5} for n in (1, 2)]
     return [
         *sage.accounts(sage.account("6000"), sage.account("7000")),
@@ -33,7 +33,7 @@ def company(sage: Singer, city: str = "Delft") -> list[dict[str, Any]]:
     ]
 
 
-def content(instance: Instance) -> dict[str, Any]:
+def content(instance: Instance) -> dict[str, t.Any]:
     """The rows less what ServiceNow stamps on them."""
     return {
         table: {

@@ -8,12 +8,12 @@ import signal
 import subprocess
 import sys
 import time
+import typing as t
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from conftest import Instance, Singer
 
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import typing as t
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from conftest import Instance, Singer
 
 
-def batches(sage: Singer, *records: dict[str, Any]) -> list[dict[str, Any]]:
+def batches(sage: Singer, *records: dict[str, t.Any]) -> list[dict[str, t.Any]]:
     schema = sage.schema("APInvoiceBatches", Description={"type": ["string", "null"]})
     return [schema, *records]
 
 
-def lines(*numbers: int) -> list[dict[str, Any]]:
+def lines(*numbers: int) -> list[dict[str, t.Any]]:
     return [{"LineNumber": number, "DistributedAmount": 5} for number in numbers]
 
 

@@ -11,8 +11,8 @@ import base64
 import json
 import logging
 import time
+import typing as t
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 from target_servicenow.api.errors import (
     Action,
@@ -24,7 +24,7 @@ from target_servicenow.api.errors import (
     judge,
 )
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
     from target_servicenow.api.session import Session
@@ -54,9 +54,9 @@ class Item:
     what: str = ""
     """What this item asks, in the user's words, where the whole call's would not tell."""
 
-    def payload(self) -> dict[str, Any]:
+    def payload(self) -> dict[str, t.Any]:
         """The item as the Batch API takes it."""
-        item: dict[str, Any] = {
+        item: dict[str, t.Any] = {
             "id": self.id,
             "method": self.method,
             "url": self.url,
@@ -74,7 +74,7 @@ class ItemReply:
 
     verdict: Verdict
     status: int
-    result: Any
+    result: t.Any
     """The ``result`` of its body; None when there is none."""
     total: int | None = None
     """Rows that match, those the user may not read included, where it was asked for."""
@@ -162,7 +162,7 @@ def _one_by_one(
     return BatchReply(answers, frozenset(waiting), time.monotonic() - started)
 
 
-def _item_reply(answer: dict[str, Any], what: str) -> ItemReply:
+def _item_reply(answer: dict[str, t.Any], what: str) -> ItemReply:
     status = int(answer.get("status_code") or 0)
     try:
         body = json.loads(base64.b64decode(answer.get("body") or ""))

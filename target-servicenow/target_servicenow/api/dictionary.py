@@ -6,14 +6,14 @@ without a word), so "nothing" means "not readable", never "no columns".
 
 from __future__ import annotations
 
+import typing as t
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 from target_servicenow.api import batch
 from target_servicenow.api.table import found
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from target_servicenow.api.session import Session

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import enum
 import re
+import typing as t
 from dataclasses import dataclass
-from typing import Any
 
 
 class StopRun(Exception):  # noqa: N818 - it is how a run ends, not only an error
@@ -91,7 +91,7 @@ CLIENT_ERRORS = range(400, 500)
 _SUCCESS = range(200, 300)
 
 
-def error_text(body: Any) -> str:
+def error_text(body: t.Any) -> str:
     """``message: detail`` of an error body, at most 300 characters; "" when it has none."""
     error = body.get("error") if isinstance(body, dict) else None
     if isinstance(error, str):  # the OAuth form
@@ -102,7 +102,7 @@ def error_text(body: Any) -> str:
     return ": ".join(part for part in parts if part)[:300]
 
 
-def judge(status: int, body: Any, *, what: str) -> Verdict:
+def judge(status: int, body: t.Any, *, what: str) -> Verdict:
     """Say what an answer means.
 
     Args:

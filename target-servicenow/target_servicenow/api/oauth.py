@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Protocol
+import typing as t
 
 import requests
 
 from target_servicenow.api.errors import StopRun, error_text
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Callable
 
     from requests import PreparedRequest
@@ -19,7 +19,7 @@ RENEWAL_MARGIN_SECONDS = 60
 """A token is renewed this long before it runs out, so none runs out on its way."""
 
 
-class Authenticator(Protocol):
+class Authenticator(t.Protocol):
     """Puts credentials on a request, and renews them when ServiceNow stops taking them."""
 
     def apply(self, request: PreparedRequest) -> str:
@@ -56,7 +56,7 @@ class ClientCredentials:
     def __init__(
         self,
         *,
-        fetch: Callable[[dict[str, str]], tuple[int, Any]],
+        fetch: Callable[[dict[str, str]], tuple[int, t.Any]],
         client_id: str,
         client_secret: str,
         clock: Callable[[], float] = time.monotonic,

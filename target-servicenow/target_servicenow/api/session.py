@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import random
 import time
+import typing as t
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
 
 import requests
 
@@ -22,7 +22,7 @@ from target_servicenow.api.errors import (
 )
 from target_servicenow.api.oauth import ClientCredentials
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from target_servicenow.api.oauth import Authenticator
@@ -55,7 +55,7 @@ class Reply:
     verdict: Verdict
     status: int = 0
     """0 when no answer came."""
-    body: Any = None
+    body: t.Any = None
     """The parsed JSON; None when the answer was none."""
     seconds: float = 0.0
     wait: float | None = None
@@ -113,7 +113,7 @@ class Session:
         return self._wire.sent
 
     def call(
-        self, method: str, path: str, *, what: str, json: Any = None, repeatable: bool = True
+        self, method: str, path: str, *, what: str, json: t.Any = None, repeatable: bool = True
     ) -> Reply:
         """Send one request and return its answer, whose verdict is OK, SPLIT, GONE, TAKEN or ROW.
 
@@ -152,7 +152,7 @@ def client_credentials(
     """An authenticator that asks this instance for its tokens."""
     wire = _Wire(connection)
 
-    def fetch(form: dict[str, str]) -> tuple[int, Any]:
+    def fetch(form: dict[str, str]) -> tuple[int, t.Any]:
         def attempt() -> Reply:
             request = wire.request(
                 "POST",
@@ -181,7 +181,7 @@ class _Wire:
         )
         self.sent = 0
 
-    def request(self, method: str, path: str, **options: Any) -> requests.PreparedRequest:
+    def request(self, method: str, path: str, **options: t.Any) -> requests.PreparedRequest:
         url = f"{self._connection.instance_url}{path}"
         return self._http.prepare_request(requests.Request(method, url, **options))
 
@@ -244,7 +244,7 @@ class _Wire:
         self._connection.sleep(wait)
 
 
-def _json(response: requests.Response) -> Any:
+def _json(response: requests.Response) -> t.Any:
     if "json" not in response.headers.get("Content-Type", ""):
         return None
     try:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import typing as t
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from target_servicenow.api.batch import Item
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 MAX_KEYS = 200
@@ -32,7 +32,7 @@ MIN_PREFIX = 3
 
 
 @dataclass(frozen=True)
-class Found:
+class StoredRow:
     """A row as it stands in ServiceNow."""
 
     sys_id: str
@@ -137,10 +137,10 @@ def _path(table: str) -> str:
     return f"/api/now/table/{quote(table, safe='')}"
 
 
-def found(row: Any) -> Found:
+def found(row: t.Any) -> StoredRow:
     """Read one row of an answer; references come as a sys_id, or as ``{"link", "value"}``."""
     values = {
         name: str(value.get("value", "")) if isinstance(value, dict) else str(value or "")
         for name, value in row.items()
     }
-    return Found(sys_id=values.pop("sys_id", ""), values=values)
+    return StoredRow(sys_id=values.pop("sys_id", ""), values=values)

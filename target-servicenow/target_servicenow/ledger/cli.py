@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import typing as t
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 import simplejson
 
 from target_servicenow.ledger.file import LedgerError
-from target_servicenow.ledger.queries import OUTCOMES, LedgerReader
+from target_servicenow.ledger.reader import OUTCOMES, LedgerReader
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 DEFAULT_PATH = "target-servicenow.ledger.sqlite"
@@ -102,7 +102,7 @@ def explain(path: Path, key: str, *, as_json: bool) -> None:
                 click.echo(f"    {entry['reason']}")
             for column, change in entry["changes"].items():
                 click.echo(f"    {column}: {change['old']!r} -> {change['new']!r}")
-            for column, change in entry["swallowed"].items():
+            for column, change in entry["altered"].items():
                 click.echo(f"    {column}: sent {change['new']!r}, stored {change['old']!r}")
         click.echo(f"  last seen in run {story['last_seen']}")
 
@@ -134,11 +134,11 @@ def export(path: Path) -> None:
         click.echo(simplejson.dumps(message, use_decimal=True, ensure_ascii=False))
 
 
-def _print_json(value: Any) -> None:
+def _print_json(value: t.Any) -> None:
     click.echo(simplejson.dumps(value, use_decimal=True, ensure_ascii=False, indent=2))
 
 
-def _print_table(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+def _print_table(headings: Sequence[str], rows: Iterable[Sequence[t.Any]]) -> None:
     """Columns as wide as their widest cell; a row shorter than the headings runs on freely."""
     lines = [[str(cell) for cell in row] for row in rows]
     whole = [line for line in lines if len(line) == len(headings)]

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone, UTC
-from typing import TYPE_CHECKING, Any, NamedTuple
+import datetime as dt
+import typing as t
 
 import simplejson
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
-class Entry(NamedTuple):
+class Entry(t.NamedTuple):
     """A row's fate in a run."""
 
     table: str
@@ -21,18 +21,18 @@ class Entry(NamedTuple):
     outcome: str
     sys_id: str = ""
     changes: Mapping[str, Mapping[str, str]] = {}
-    swallowed: Mapping[str, Mapping[str, str]] = {}
+    altered: Mapping[str, Mapping[str, str]] = {}
     status: int = 0
     attempts: int = 0
     reason: str = ""
     stream: str = ""
-    payload: Mapping[str, Any] | None = None
+    payload: Mapping[str, t.Any] | None = None
     """Kept for rows held or rejected."""
     version: int | None = None
     """The Singer version the row came under, for finding what a complete read did not bring."""
 
 
-class Reject(NamedTuple):
+class Reject(t.NamedTuple):
     """A row held or rejected, as it waits for its next try."""
 
     table: str
@@ -41,31 +41,31 @@ class Reject(NamedTuple):
     outcome: str
     reason: str
     stream: str
-    payload: dict[str, Any]
+    payload: dict[str, t.Any]
 
 
-class Sent(NamedTuple):
+class Sent(t.NamedTuple):
     """A row that an earlier run was sending when it was cut off."""
 
     run: int
-    at: datetime
+    at: dt.datetime
     outcome: str
     changes: Mapping[str, Mapping[str, str]]
 
 
 def now() -> str:
     """The time as the ledger writes it."""
-    return as_text(datetime.now(UTC))
+    return as_text(dt.datetime.now(dt.UTC))
 
 
-def as_text(when: datetime) -> str:
+def as_text(when: dt.datetime) -> str:
     """A time in UTC as the ledger writes it."""
     return when.strftime(_TIME)
 
 
-def moment(text: str) -> datetime:
+def moment(text: str) -> dt.datetime:
     """A time that the ledger wrote."""
-    return datetime.strptime(text, _TIME).replace(tzinfo=UTC)
+    return dt.datetime.strptime(text, _TIME).replace(tzinfo=dt.UTC)
 
 
 def as_json(changes: Mapping[str, Mapping[str, str]]) -> str:

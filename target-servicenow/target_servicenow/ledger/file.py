@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
+import typing as t
 from importlib import resources
-from typing import TYPE_CHECKING, Final
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from pathlib import Path
 
-APPLICATION: Final = 0x534E4C47
+APPLICATION: t.Final = 0x534E4C47
 """What the file says it is, in SQLite's ``application_id``."""
 
-FORMAT: Final = 1
+FORMAT: t.Final = 1
 """How its tables are laid out, in SQLite's ``user_version``; raised when ``schema.sql`` changes."""
 
 _SCHEMA = (resources.files("target_servicenow.ledger") / "schema.sql").read_text(encoding="utf-8")

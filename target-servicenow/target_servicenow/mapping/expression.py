@@ -3,59 +3,66 @@
 from __future__ import annotations
 
 import ast
+import typing as t
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
 
 from simpleeval import DEFAULT_OPERATORS, EvalWithCompoundTypes, InvalidExpression, NameNotDefined
+from typing_extensions import override
 
-if TYPE_CHECKING:
+from target_servicenow.errors import TargetError
+
+if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-MISSING: Any = type("Missing", (), {"__repr__": lambda _: "MISSING"})()
-"""What an expression gives when the record does not hold a property it names."""
+MISSING: t.Any = type("Missing", (), {"__repr__": lambda _: "MISSING"})()
+"""The value of an expression when the record lacks a property it names."""
 
 PARENT = "parent"
 """Inside `each`, the record around the entry: ``parent.BatchStatus``."""
 
+CACHED_RESULTS = 256
+"""Results that an expression over one property keeps; most properties have few values."""
 
-REMEMBERED = 256
-"""Results an expression over one property remembers."""
 
-
-class MappingError(Exception):
-    """The mapping is wrong. The message is one sentence that names the table and the column."""
+class MappingError(TargetError):
+    """The mapping is wrong; the sentence names the table and the column."""
 
 
 class RecordError(Exception):
-    """The record does not fit the mapping. The message is one sentence for the ledger."""
+    """The record does not fit the mapping; the message is a clause for the ledger."""
 
 
-def _first(*values: Any) -> Any:
-    """The first value that is not empty."""
+def parent_name(name: str) -> str:
+    """Return the name by which an expression looks up a property of the parent record."""
+    return f"{PARENT}.{name}"
+
+
+def _first(*values: t.Any) -> t.Any:
+    """Return the first value that is not empty."""
     return next((value for value in values if value not in (None, "")), "")
 
 
-def _join(separator: str, *values: Any) -> str:
-    """The values that are not empty, with the separator between them."""
+def _join(separator: str, *values: t.Any) -> str:
+    """Join the values that are not empty."""
     return separator.join(str(value).strip() for value in values if str(value or "").strip())
 
 
-def _optional_field(fields: Any, name: str) -> str:
-    """The value of an optional field, from a record's list of them; "" when it has none.
+def _optional_field(fields: t.Any, name: str) -> str:
+    """Return the value of an optional field from a record's list of them, or "".
 
     Raises:
-        ValueError: that is no list of optional fields.
+        ValueError: The value is not a list of optional fields.
     """
     listed = fields or []
-    if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
-        raise ValueError("that is no list of optional fields")
-    for one in listed:
-        if one.get("OptionalField") == name:
-            return str(one.get("Value") or "").strip()
+    if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
+        raise ValueError("not a list of optional fields")
+    for item in listed:
+        if item.get("OptionalField") == name:
+            return str(item.get("Value") or "").strip()
     return ""
 
 
-FUNCTIONS: dict[str, Callable[..., Any]] = {
+FUNCTIONS: dict[str, Callable[..., t.Any]] = {
     "str": str,
     "int": int,
     "decimal": lambda value: Decimal(str(value)),
@@ -64,34 +71,57 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "join": _join,
     "optional_field": _optional_field,
 }
-"""What a mapping may call. No float: amounts stay exact."""
+"""Functions that a mapping may call. No float: amounts stay exact."""
 
 
-class _ExactNumbers(ast.NodeTransformer):
-    """``0.5`` in a mapping means the decimal 0.5."""
+class _Rewriter(ast.NodeTransformer):
+    """Makes ``0.5`` the decimal 0.5, and ``parent.X`` one name with one value."""
 
+    @override
     def visit_Constant(self, node: ast.Constant) -> ast.Constant:
         if isinstance(node.value, float):
-            exact: Any = Decimal(repr(node.value))
+            exact: t.Any = Decimal(repr(node.value))
             return ast.copy_location(ast.Constant(exact), node)
         return node
 
+    @override
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        if isinstance(node.value, ast.Name) and node.value.id == PARENT:
+            return ast.copy_location(ast.Name(parent_name(node.attr), ast.Load()), node)
+        return self.generic_visit(node)
+
+
+class _Evaluator(EvalWithCompoundTypes):
+    """simpleeval without its walk through whole values.
+
+    simpleeval searches every container it touches for functions and modules, so that a batch of
+    400 invoices is searched 400 times. A record is JSON and holds neither, and what an expression
+    builds itself was checked part by part.
+    """
+
+    @override
+    def _check_disallowed_items(self, item: t.Any) -> None:
+        if not isinstance(item, dict | list):
+            super()._check_disallowed_items(item)
+
 
 class Property:
-    """A property by its name, whatever characters that holds."""
+    """A property by its name, whatever characters that has.
+
+    Attributes:
+        text: The expression as it is written.
+        name: The property, when the expression is nothing else.
+        names: Every property the expression reads; those of the parent as ``parent.X``.
+    """
 
     def __init__(self, name: str) -> None:
-        """Name it."""
+        """Keep the name."""
         self.text = name
         self.name: str | None = name
-        """The property, when the expression is nothing else."""
         self.names = {name}
-        """Every property the expression reads."""
-        self.parent_names: set[str] = set()
-        """Every property it reads of the record around the entry."""
 
-    def __call__(self, record: Mapping[str, Any]) -> Any:
-        """The value for one record; MISSING when the record lacks the property."""
+    def __call__(self, record: Mapping[str, t.Any]) -> t.Any:
+        """Return the value for one record; MISSING when the record lacks the property."""
         return record.get(self.text, MISSING)
 
 
@@ -99,10 +129,10 @@ class Expression(Property):
     """One compiled expression."""
 
     def __init__(self, text: str) -> None:
-        """Compile it.
+        """Compile the text.
 
         Raises:
-            MappingError: it is not an expression, or calls what it may not.
+            MappingError: It is not an expression, or calls an unknown function.
         """
         self.text = text
         try:
@@ -118,34 +148,25 @@ class Expression(Property):
             raise MappingError(
                 f"{text!r} calls {min(unknown)}; a mapping can call {', '.join(sorted(FUNCTIONS))}"
             )
-        body = _ExactNumbers().visit(tree.body)
+        body = _Rewriter().visit(tree.body)
         self.name = body.id if isinstance(body, ast.Name) else None
         self.names = {
             node.id for node in ast.walk(body) if isinstance(node, ast.Name)
         } - FUNCTIONS.keys()
-        """Every property the expression reads."""
-        self.parent_names = {
-            node.attr
-            for node in ast.walk(body)
-            if isinstance(node, ast.Attribute)
-            and isinstance(node.value, ast.Name)
-            and node.value.id == PARENT
-        }
-        """Every property it reads of the record around the entry."""
         self._only = next(iter(self.names)) if len(self.names) == 1 else None
-        self._known: dict[str, Any] = {}
-        """Results by text, of an expression over one property: most have few values."""
+        self._cache: dict[str, t.Any] = {}
         self._body = body
-        self._plain = _plain_call(body)
-        self._evaluator = EvalWithCompoundTypes(
+        self._plain_call = _plain_call(body)
+        self._evaluator = _Evaluator(
             operators=DEFAULT_OPERATORS, functions=dict(FUNCTIONS), names={}
         )
 
-    def __call__(self, record: Mapping[str, Any]) -> Any:
-        """The value for one record; MISSING when the record lacks a property.
+    @override
+    def __call__(self, record: Mapping[str, t.Any]) -> t.Any:
+        """Return the value for one record; MISSING when the record lacks a property.
 
         Raises:
-            RecordError: the record's values do not fit the expression.
+            RecordError: The record's values do not fit the expression.
         """
         if self.name is not None:
             return record.get(self.name, MISSING)
@@ -154,37 +175,37 @@ class Expression(Property):
         text = record.get(self._only)
         if type(text) is not str:
             return self._evaluate(record)
-        if text not in self._known:
-            if len(self._known) >= REMEMBERED:
-                self._known.clear()
-            self._known[text] = self._evaluate(record)
-        return self._known[text]
+        if text not in self._cache:
+            if len(self._cache) >= CACHED_RESULTS:
+                self._cache.clear()
+            self._cache[text] = self._evaluate(record)
+        return self._cache[text]
 
-    def _evaluate(self, record: Mapping[str, Any]) -> Any:
+    def _evaluate(self, record: Mapping[str, t.Any]) -> t.Any:
         self._evaluator.names = record
         try:
-            if self._plain is not None:
-                function, arguments = self._plain
+            if self._plain_call is not None:
+                function, arguments = self._plain_call
                 values = [
-                    record.get(one.id, MISSING) if isinstance(one, ast.Name) else one.value
-                    for one in arguments
+                    record.get(node.id, MISSING) if isinstance(node, ast.Name) else node.value
+                    for node in arguments
                 ]
                 return MISSING if MISSING in values else function(*values)
             return self._evaluator.eval(self.text, previously_parsed=self._body)
         except NameNotDefined:
             return MISSING
         except (InvalidExpression, ArithmeticError, TypeError, ValueError, LookupError) as error:
-            raise RecordError(f"{self.text!r} cannot be worked out: {error}") from None
+            raise RecordError(f"{self.text!r} cannot be evaluated: {error}") from None
 
 
 def _plain_call(
     body: ast.expr,
-) -> tuple[Callable[..., Any], list[ast.Name | ast.Constant]] | None:
-    """Function and arguments of a call with nothing but properties and constants.
+) -> tuple[Callable[..., t.Any], list[ast.Name | ast.Constant]] | None:
+    """Return function and arguments of a call of properties and constants alone, else None.
 
-    Most expressions that are more than a property are one, and need no evaluator.
+    Most expressions that are more than a property are such a call, and need no evaluator.
     """
     if not isinstance(body, ast.Call) or not isinstance(body.func, ast.Name) or body.keywords:
         return None
-    arguments = [one for one in body.args if isinstance(one, ast.Name | ast.Constant)]
+    arguments = [node for node in body.args if isinstance(node, ast.Name | ast.Constant)]
     return (FUNCTIONS[body.func.id], arguments) if len(arguments) == len(body.args) else None

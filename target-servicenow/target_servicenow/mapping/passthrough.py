@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import typing as t
 
 from target_servicenow.mapping.expression import MappingError, Property
 from target_servicenow.mapping.profile import Column, Table
 from target_servicenow.mapping.types import ColumnType
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
 SOURCE = "singer"
 """What identifiers of such rows begin with: whose tap it is, the target is not told."""
 
 
-def passthrough(stream: str, schema: Mapping[str, Any], key_properties: tuple[str, ...]) -> Table:
+def passthrough(stream: str, schema: Mapping[str, t.Any], key_properties: tuple[str, ...]) -> Table:
     """A table for a stream of anyone's tap: table = stream, column = property, identity = key.
 
     Raises:
@@ -46,7 +46,7 @@ def _column_name(name: str) -> str:
     return "".join(c if c.isascii() and (c.isalnum() or c == "_") else "_" for c in name.lower())
 
 
-def _type_of(definition: Any) -> ColumnType:
+def _type_of(definition: t.Any) -> ColumnType:
     if not isinstance(definition, dict):
         return ColumnType.STRING
     form = definition.get("format")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import typing as t
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
 
 from target_servicenow.mapping.expression import PARENT, MappingError, Property
 from target_servicenow.mapping.types import ColumnType
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from collections.abc import Set as AbstractSet
 
@@ -158,15 +158,15 @@ class Profile:
         return next(table for table in self.tables if table.name == name)
 
 
-def check_stream(table: Table, schema: Mapping[str, Any]) -> None:
+def check_stream(table: Table, schema: Mapping[str, t.Any]) -> None:
     """Check that the stream sends every property the table is made from.
 
     Raises:
         MappingError: it does not; the sentence names table, column and property.
     """
     known = set(schema.get("properties", {}))
-    level: Any = schema
-    parent: Any = {}
+    level: t.Any = schema
+    parent: t.Any = {}
     for part in table.each:
         parent = level.get("properties") or {}
         level = (level.get("properties") or {}).get(part)

@@ -5,17 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import typing as t
 from collections import ChainMap
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from target_servicenow.mapping.expression import MISSING, PARENT, RecordError
+from target_servicenow.mapping.expression import MISSING, RecordError, parent_name
 from target_servicenow.mapping.rules import HoldRecord, with_rules
 from target_servicenow.mapping.types import ColumnType, render
+from target_servicenow.outcomes import Cause, Outcome
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from target_servicenow.mapping.expression import Property
@@ -26,43 +27,50 @@ _PLAIN = re.compile(r"[A-Za-z0-9._-]*")
 
 @dataclass(frozen=True)
 class Row:
-    """A row as it should stand in ServiceNow."""
+    """A row as it should stand in ServiceNow.
+
+    Attributes:
+        values: Columns in ServiceNow's string forms; a column that is absent is left alone.
+        references: Column to the source identifier of the row it points at.
+        creatable: False: update the row if it exists, but do not create it (``create_when``).
+        payload: The record it came from, cut down to this one entry where the record was exploded.
+    """
 
     table: str
     identifier: str
     values: dict[str, str]
-    """Columns in ServiceNow's string forms; a column that is not here is left alone."""
     references: dict[str, str] = field(default_factory=dict)
-    """Column to the source identifier of the row it points at."""
     creatable: bool = True
-    """False: update it when it is there, but do not make it (``create_when``)."""
-    payload: Mapping[str, Any] = field(default_factory=dict)
-    """The record it came from, cut down to this one entry where the record was exploded."""
+    payload: Mapping[str, t.Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Unrendered:
-    """A row that could not be made, with the reason."""
+    """A row that could not be rendered.
+
+    Attributes:
+        outcome: REJECTED, or HELD where the mapping has to say more.
+    """
 
     table: str
     identifier: str
+    cause: Cause
     reason: str
-    payload: Mapping[str, Any]
-    held: bool = False
-    """It waits for the mapping to say more, instead of being at fault itself."""
+    payload: Mapping[str, t.Any]
+    outcome: Outcome = Outcome.REJECTED
 
 
-def identifier(source: str, table: Table, company: Sequence[Any], parts: Sequence[Any]) -> str:
-    """The source identifier: ``sage300:SAMINC:Vendor:1200``.
+def identifier(source: str, table: Table, company: Sequence[t.Any], parts: Sequence[t.Any]) -> str:
+    """Return the source identifier, such as ``sage300:SAMINC:Vendor:1200``.
 
-    Parts are percent-encoded outside ``A-Za-z0-9._-``, since ServiceNow's queries have no escape
-    for their own signs. What would not fit the column is kept as a digest.
+    Parts are percent-encoded outside ``A-Za-z0-9._-``, since ServiceNow's queries cannot escape
+    their own operators. An identifier too long for its column ends in a digest.
 
     Args:
-        source: the profile's.
-        table: the row's.
-        company: its company database; empty where the table's identity names none.
-        parts: its key.
+        source: The profile's source.
+        table: The table of the row.
+        company: Its company database; empty where the table's identity names none.
+        parts: Its key.
     """
     prefix = ":".join(_encoded(part) for part in (source, *company))
     name = f"{prefix}:{_encoded(table.entity)}"
@@ -73,7 +81,7 @@ def identifier(source: str, table: Table, company: Sequence[Any], parts: Sequenc
     return f"{name[: table.source_length - 34]}:~{digest[:32]}"
 
 
-def _encoded(part: Any) -> str:
+def _encoded(part: t.Any) -> str:
     if isinstance(part, Decimal) and part == part.to_integral_value():
         part = int(part)  # 28 and 28.0 are one batch number
     text = str(part).rstrip()  # Sage pads some keys
@@ -84,13 +92,13 @@ def _encoded(part: Any) -> str:
 
 
 def render_record(
-    profile: Profile, table: Table, record: Mapping[str, Any]
+    profile: Profile, table: Table, record: Mapping[str, t.Any]
 ) -> Iterator[Row | Unrendered]:
-    """The rows one record wants in one table, each whole or with the reason why not."""
+    """Yield the rows of one record in one table, each whole or with the reason why not."""
     try:
         entries = list(_entries(record, table.each))
     except RecordError as error:
-        yield Unrendered(table.name, keyless(record), str(error), record)
+        yield Unrendered(table.name, keyless(record), Cause.RECORD, str(error), record)
         return
     for scope, payload in entries:
         name = ""
@@ -102,13 +110,17 @@ def render_record(
             yield _row(profile, table, names, name, payload)
         except HoldRecord as wait:
             if name:  # else the rules say whether there is a row at all, and there is none
-                yield Unrendered(table.name, name, str(wait), payload, held=True)
+                yield Unrendered(
+                    table.name, name, Cause.NO_RULE, str(wait), payload, Outcome.HELD
+                )
         except RecordError as error:
-            yield Unrendered(table.name, name or keyless(payload), str(error), payload)
+            yield Unrendered(
+                table.name, name or keyless(payload), Cause.RECORD, str(error), payload
+            )
 
 
-def parent_prefix(profile: Profile, table: Table, record: Mapping[str, Any]) -> str:
-    """What the identifiers of all entries of one record begin with; "" when they share nothing."""
+def parent_prefix(profile: Profile, table: Table, record: Mapping[str, t.Any]) -> str:
+    """Return the beginning that the identifiers of all entries of one record share, or ""."""
     parts = []
     for part in table.key:
         value = part(record)
@@ -124,8 +136,8 @@ def parent_prefix(profile: Profile, table: Table, record: Mapping[str, Any]) -> 
     return ":".join(encoded) + ":"
 
 
-def holds_entries(record: Mapping[str, Any], each: Sequence[str]) -> bool:
-    """Whether a record holds the lists that `each` names, all the way in; an empty one counts."""
+def holds_entries(record: Mapping[str, t.Any], each: Sequence[str]) -> bool:
+    """Tell whether a record holds the lists that `each` names at every level, even if empty."""
     if not each:
         return True
     entries = record.get(each[0])
@@ -134,30 +146,48 @@ def holds_entries(record: Mapping[str, Any], each: Sequence[str]) -> bool:
     )
 
 
-def keyless(payload: Mapping[str, Any]) -> str:
-    """What the ledger calls a record that has no identifier, apart from others like it."""
+def keyless(payload: Mapping[str, t.Any]) -> str:
+    """Return a name for a record without an identifier that tells it from others like it."""
     return f"(no key) {_digest(payload)}"
 
 
 def _entries(
-    record: Mapping[str, Any], each: tuple[str, ...]
-) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
-    """Each entry's names (its own before its parents') and the record cut down to that entry."""
+    record: Mapping[str, t.Any], each: Sequence[str]
+) -> Iterator[tuple[Mapping[str, t.Any], Mapping[str, t.Any]]]:
+    """Yield each entry's scope and the record cut down to that entry.
+
+    A scope holds the entry's own properties, those of the record around it as ``parent.X``, and
+    then those of every record further out.
+    """
     if not each:
         yield record, record
         return
+    for levels, parents, payload in _levels(record, each):
+        entry, *around = levels
+        yield ChainMap(entry, parents, *around), payload
+
+
+def _levels(
+    record: Mapping[str, t.Any], each: Sequence[str]
+) -> Iterator[tuple[list[t.Any], dict[str, t.Any], Mapping[str, t.Any]]]:
+    """Yield the records around each entry from the innermost out, its parent's names, the rest."""
     head, *rest = each
     entries = record.get(head) or []
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise RecordError(f"{head} is not a list of objects")
+    if rest:
+        for entry in entries:
+            for levels, parents, payload in _levels(entry, rest):
+                yield [*levels, record], parents, {**record, head: [payload]}
+        return
+    # Once for all entries: doing it for each makes a large batch quadratic.
+    parents = {parent_name(name): value for name, value in record.items()}
     for entry in entries:
-        for inner, payload in _entries(entry, tuple(rest)):
-            scopes: list[Any] = [inner, {PARENT: record}, record]
-            yield ChainMap(*scopes), {**record, head: [payload]}
+        yield [entry, record], parents, {**record, head: [entry]}
 
 
 def _identity(
-    source: str, table: Table, scope: Mapping[str, Any], record: Mapping[str, Any]
+    source: str, table: Table, scope: Mapping[str, t.Any], record: Mapping[str, t.Any]
 ) -> str:
     if not table.key:  # a stream without key properties: the record is its own key
         return identifier(source, table, [], [_digest(record)])
@@ -169,17 +199,17 @@ def _identity(
     return identifier(source, table, company, parts)
 
 
-def _empty(part: Any) -> bool:
+def _empty(part: t.Any) -> bool:
     return part is None or part is MISSING or not str(part).strip()
 
 
-def _digest(record: Mapping[str, Any]) -> str:
+def _digest(record: Mapping[str, t.Any]) -> str:
     text = json.dumps(record, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def _row(
-    profile: Profile, table: Table, scope: Mapping[str, Any], name: str, payload: Mapping[str, Any]
+    profile: Profile, table: Table, scope: Mapping[str, t.Any], name: str, payload: Mapping[str, t.Any]
 ) -> Row:
     values: dict[str, str] = {}
     references: dict[str, str] = {}
@@ -204,7 +234,7 @@ def _row(
     return Row(table.name, name, values, references, creatable, payload)
 
 
-def _value(column: Column, scope: Mapping[str, Any]) -> str | None:
+def _value(column: Column, scope: Mapping[str, t.Any]) -> str | None:
     assert column.value is not None  # noqa: S101 - a column is a reference or has a value
     value = column.value(scope)
     if value is MISSING:
@@ -220,8 +250,8 @@ def _value(column: Column, scope: Mapping[str, Any]) -> str | None:
     return render(value, column.type)
 
 
-def _reference(profile: Profile, column: Column, scope: Mapping[str, Any]) -> str | None:
-    """The identifier a reference points at; "" when it points nowhere, None when not sent."""
+def _reference(profile: Profile, column: Column, scope: Mapping[str, t.Any]) -> str | None:
+    """Return the identifier a reference points at; "" for none, None when it was not sent."""
     parts = [part(scope) for part in column.key]
     if any(part is MISSING for part in parts):
         return None

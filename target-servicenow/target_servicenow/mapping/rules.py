@@ -6,15 +6,15 @@ field, as each site has it. So a profile says it in rules, and a run counts how 
 
 from __future__ import annotations
 
+import typing as t
 from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, Any
 
 from target_servicenow.mapping.expression import MISSING, RecordError
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from target_servicenow.mapping.expression import Property
@@ -32,7 +32,7 @@ class Rule:
     code: Property
     name: Property | None
 
-    def fits(self, record: Mapping[str, Any]) -> bool:
+    def fits(self, record: Mapping[str, t.Any]) -> bool:
         """Whether the condition holds; it does not where the record lacks a property of it."""
         return self.when is None or self.when(record) not in (False, None, MISSING, "")
 
@@ -60,7 +60,7 @@ class RuleSet:
         for rule in self.rules:
             yield from (e for e in (rule.when, rule.code, rule.name) if e is not None)
 
-    def apply(self, record: Mapping[str, Any], *, count_as: str | None) -> dict[str, str]:
+    def apply(self, record: Mapping[str, t.Any], *, count_as: str | None) -> dict[str, str]:
         """The code and name for a record, both empty when no rule fits.
 
         Args:
@@ -117,8 +117,8 @@ SHOWN = 20
 
 
 def with_rules(
-    rules: Mapping[str, RuleSet], record: Mapping[str, Any], key: Sequence[Property]
-) -> Mapping[str, Any]:
+    rules: Mapping[str, RuleSet], record: Mapping[str, t.Any], key: Sequence[Property]
+) -> Mapping[str, t.Any]:
     """The record's names and those of the rules, each worked out when an expression asks for it.
 
     Args:
@@ -127,13 +127,13 @@ def with_rules(
         key: the key parts of the row that is made; where they name the rules themselves, other
             rows are about the record, and it is counted there.
     """
-    scopes: list[Any] = [_RuleNames(rules, record, key), record]
+    scopes: list[t.Any] = [_RuleNames(rules, record, key), record]
     return ChainMap(*scopes)
 
 
-class _RuleNames(Mapping[str, Any]):
+class _RuleNames(Mapping[str, t.Any]):
     def __init__(
-        self, rules: Mapping[str, RuleSet], record: Mapping[str, Any], key: Sequence[Property]
+        self, rules: Mapping[str, RuleSet], record: Mapping[str, t.Any], key: Sequence[Property]
     ) -> None:
         self._rules = rules
         self._record = record
@@ -157,7 +157,7 @@ class _RuleNames(Mapping[str, Any]):
         return name in self._rules
 
 
-def _text(value: Any) -> str:
+def _text(value: t.Any) -> str:
     if value in (None, MISSING):
         return ""
     if isinstance(value, dict | list):

@@ -6,16 +6,16 @@ ServiceNow takes and returns every value as a string: booleans ``true``/``false`
 
 from __future__ import annotations
 
+import datetime as dt
 import enum
 import json
-from datetime import datetime, timezone, UTC
+import typing as t
 from decimal import Decimal, InvalidOperation
-from typing import Any
 
 from target_servicenow.mapping.expression import RecordError
 
 
-class ColumnType(str, enum.Enum):
+class ColumnType(enum.StrEnum):
     """What ServiceNow wants in a column."""
 
     STRING = "string"
@@ -31,7 +31,7 @@ _TRUE = {"true", "yes", "y", "1"}
 _FALSE = {"false", "no", "n", "0"}
 
 
-def render(value: Any, column_type: ColumnType) -> str:
+def render(value: t.Any, column_type: ColumnType) -> str:
     """A value in ServiceNow's form; None is ``""``, which clears a column.
 
     Raises:
@@ -63,7 +63,7 @@ def same(left: str, right: str, column_type: ColumnType) -> bool:
     return False
 
 
-def _string(value: Any) -> str:
+def _string(value: t.Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Decimal):
@@ -74,21 +74,21 @@ def _string(value: Any) -> str:
     return str(value).rstrip()
 
 
-def _integer(value: Any) -> str:
+def _integer(value: t.Any) -> str:
     number = Decimal(str(value))
     if not number.is_finite() or number != number.to_integral_value():
         raise ValueError
     return f"{number.to_integral_value():f}"
 
 
-def _decimal(value: Any) -> str:
+def _decimal(value: t.Any) -> str:
     number = Decimal(str(value))
     if not number.is_finite():
         raise ValueError
     return f"{number:f}"
 
 
-def _boolean(value: Any) -> str:
+def _boolean(value: t.Any) -> str:
     text = str(value).strip().lower()
     if text in _TRUE:
         return "true"
@@ -97,23 +97,23 @@ def _boolean(value: Any) -> str:
     raise ValueError
 
 
-def _moment(value: Any) -> datetime:
+def _moment(value: t.Any) -> dt.datetime:
     text = str(value).strip()
-    moment = datetime.fromisoformat(f"{text[:-1]}+00:00" if text.endswith("Z") else text)
+    moment = dt.datetime.fromisoformat(f"{text[:-1]}+00:00" if text.endswith("Z") else text)
     if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return moment.astimezone(UTC)
+        moment = moment.replace(tzinfo=dt.UTC)
+    return moment.astimezone(dt.UTC)
 
 
-def _date(value: Any) -> str:
+def _date(value: t.Any) -> str:
     return _moment(value).date().isoformat()
 
 
-def _datetime(value: Any) -> str:
+def _datetime(value: t.Any) -> str:
     return _moment(value).replace(tzinfo=None).isoformat(sep=" ", timespec="seconds")
 
 
-def _currency(value: Any) -> str:
+def _currency(value: t.Any) -> str:
     code, _, amount = str(value).partition(";")
     return f"{code};{_decimal(amount)}"
 

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import typing as t
 from collections import Counter
-from typing import TYPE_CHECKING
 
 from target_servicenow.upsert import lookup
 from target_servicenow.upsert.plan import Decision, Outcome, natural_key
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
     from target_servicenow.api.session import Session
-    from target_servicenow.api.table import Found
+    from target_servicenow.api.table import StoredRow
     from target_servicenow.mapping.profile import Table
     from target_servicenow.mapping.render import Row
 
 
 def candidates(
     session: Session, table: Table, rows: Sequence[Row]
-) -> tuple[dict[str, list[Found]], list[Decision]]:
+) -> tuple[dict[str, list[StoredRow]], list[Decision]]:
     """The unclaimed rows that each row may adopt, by identifier, and the rows that must wait.
 
     Several records with one natural key may not claim the same row: which of them it belongs to
@@ -38,7 +38,7 @@ def candidates(
     names = {row.values.get(column, "").strip() for row in rows}
     wanted = sorted(name for name in names if natural_key(name) in claims)
     found = lookup.by_natural_key(session, table, wanted) if wanted else {}
-    mine: dict[str, list[Found]] = {}
+    mine: dict[str, list[StoredRow]] = {}
     contested: list[Decision] = []
     for row in rows:
         key = natural_key(row.values.get(column, ""))

@@ -5,12 +5,12 @@ They are never deleted here, but set to what the mapping's ``when_gone`` says.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import typing as t
 
 from target_servicenow.mapping.render import Row
 from target_servicenow.upsert import lookup
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from collections.abc import Set as AbstractSet
 

@@ -6,12 +6,12 @@ or nothing, with status 200. So the column is asked back and compared here.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import typing as t
 
 from target_servicenow.api import batch
 from target_servicenow.api.errors import Action, StopRun
 from target_servicenow.api.table import (
-    Found,
+    StoredRow,
     find_items,
     find_prefixed_items,
     found,
@@ -19,7 +19,7 @@ from target_servicenow.api.table import (
 )
 from target_servicenow.upsert.plan import natural_key
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from target_servicenow.api.session import Session
@@ -33,13 +33,13 @@ ATTEMPTS = 6
 
 def by_identifier(
     session: Session, table: Table, identifiers: Iterable[str]
-) -> dict[str, list[Found]]:
+) -> dict[str, list[StoredRow]]:
     """The rows that carry each identifier.
 
     Raises:
         StopRun: ServiceNow ignored the question, so its source column is misnamed or hidden.
     """
-    matches: dict[str, list[Found]] = {name: [] for name in identifiers}
+    matches: dict[str, list[StoredRow]] = {name: [] for name in identifiers}
     folded = {name.casefold() for name in matches}
     items = find_items(table.name, table.source_column, matches, table.fields)
     for row in _rows(session, table, items):
@@ -51,9 +51,9 @@ def by_identifier(
     return matches
 
 
-def by_natural_key(session: Session, table: Table, keys: Iterable[str]) -> dict[str, list[Found]]:
+def by_natural_key(session: Session, table: Table, keys: Iterable[str]) -> dict[str, list[StoredRow]]:
     """The rows with each natural key (as `natural_key` folds it) that carry no identifier yet."""
-    candidates: dict[str, list[Found]] = {}
+    candidates: dict[str, list[StoredRow]] = {}
     items = find_items(table.name, table.adopt_by or "", keys, table.fields)
     for row in _rows(session, table, items):
         if row.values.get(table.source_column) == "":
@@ -66,7 +66,7 @@ def by_natural_key(session: Session, table: Table, keys: Iterable[str]) -> dict[
 
 def by_prefix(
     session: Session, table: Table, prefixes: Sequence[str], fields: Sequence[str]
-) -> Iterator[tuple[str, Found]]:
+) -> Iterator[tuple[str, StoredRow]]:
     """The rows whose identifier begins with one of `prefixes`, each with its identifier.
 
     Raises:
@@ -90,7 +90,7 @@ def _ignored(table: Table) -> StopRun:
     )
 
 
-def _rows(session: Session, table: Table, items: Iterable[batch.Item]) -> Iterator[Found]:
+def _rows(session: Session, table: Table, items: Iterable[batch.Item]) -> Iterator[StoredRow]:
     pending = list(items)
     what = f"looking up {table.name}"
     failures = 0

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import enum
 import hashlib
+import typing as t
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from target_servicenow.mapping.types import same
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from target_servicenow.api.table import Found
+    from target_servicenow.api.table import StoredRow
     from target_servicenow.mapping.profile import Table
     from target_servicenow.mapping.render import Row
 
 
-class Outcome(str, enum.Enum):
+class Outcome(enum.StrEnum):
     """The fate of a row: the same words in the ledger, the log and the reports."""
 
     CREATED = "created"
@@ -54,7 +54,7 @@ class Decision:
 
 
 def decide(
-    table: Table, row: Row, matches: Sequence[Found], candidates: Sequence[Found]
+    table: Table, row: Row, matches: Sequence[StoredRow], candidates: Sequence[StoredRow]
 ) -> Decision:
     """Decide about a row whose references are resolved into its values.
 
@@ -94,7 +94,7 @@ def decide(
 
 
 def _update(
-    table: Table, row: Row, current: Found, outcome: Outcome, wanted: Mapping[str, str]
+    table: Table, row: Row, current: StoredRow, outcome: Outcome, wanted: Mapping[str, str]
 ) -> Decision:
     changes = difference(table, current.values, wanted)
     if not changes:
@@ -168,5 +168,5 @@ def own_sys_id(identifier: str) -> str:
     return hashlib.md5(identifier.encode(), usedforsecurity=False).hexdigest()
 
 
-def _sys_ids(rows: Sequence[Found]) -> str:
+def _sys_ids(rows: Sequence[StoredRow]) -> str:
     return ", ".join(row.sys_id for row in rows[:5])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import typing as t
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
-from target_servicenow.api.table import Found
+from target_servicenow.api.table import StoredRow
 from target_servicenow.upsert import lookup
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
     from target_servicenow.api.session import Session
@@ -36,10 +36,10 @@ class References:
         self._taken = {
             name: profile.taken(name) for table in profile.tables for name in table.references()
         }
-        self._known: dict[tuple[str, str], Found] = {}
-        self._planned: dict[tuple[str, str], Found] = {}
+        self._known: dict[tuple[str, str], StoredRow] = {}
+        self._planned: dict[tuple[str, str], StoredRow] = {}
 
-    def remember(self, table: str, identifier: str, row: Found, *, planned: bool = False) -> None:
+    def remember(self, table: str, identifier: str, row: StoredRow, *, planned: bool = False) -> None:
         """Keep a row's sys_id, and what others copy of it, for those that will point at it.
 
         Args:
@@ -53,7 +53,7 @@ class References:
         taken = {name: row.values.get(name, "") for name in self._taken[table]}
         if not planned and len(self._known) >= CACHE_SIZE:
             self._known.clear()
-        (self._planned if planned else self._known)[table, identifier] = Found(row.sys_id, taken)
+        (self._planned if planned else self._known)[table, identifier] = StoredRow(row.sys_id, taken)
 
     def resolve(
         self, session: Session, table: Table, rows: Sequence[Row], *, blank: bool
@@ -95,9 +95,9 @@ class References:
 
     def _look_up(
         self, session: Session, table: Table, rows: Sequence[Row]
-    ) -> dict[tuple[str, str], Found]:
+    ) -> dict[tuple[str, str], StoredRow]:
         targets = {column.name: column.reference or "" for column in table.columns}
-        known: dict[tuple[str, str], Found] = {}
+        known: dict[tuple[str, str], StoredRow] = {}
         wanted: dict[str, set[str]] = {}
         for row in rows:
             for name, target in row.references.items():
@@ -115,7 +115,7 @@ class References:
         return known
 
 
-def _value(column: Column, target: Found | None) -> str:
+def _value(column: Column, target: StoredRow | None) -> str:
     if target is None:
         return ""
     return target.values.get(column.take, "") if column.take else target.sys_id

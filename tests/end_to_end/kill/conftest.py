@@ -10,10 +10,10 @@ import subprocess
 import sys
 import threading
 import time
+import typing as t
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
@@ -21,7 +21,7 @@ from werkzeug.exceptions import ClientDisconnected
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from conftest import Pair
@@ -57,7 +57,7 @@ class Gateway:
         self.writes = 0
         self.lost = 0
 
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    def __call__(self, environ: dict[str, t.Any], start_response: t.Any) -> Iterable[bytes]:
         try:
             response = self._answer(Request(environ))
         except (ConnectionError, ClientDisconnected):  # the latter was killed as it spoke
@@ -112,7 +112,7 @@ class Gateway:
         if self._at(point):
             raise ConnectionError
 
-    def _faults(self, *rules: dict[str, Any]) -> None:
+    def _faults(self, *rules: dict[str, t.Any]) -> None:
         address = f"{self._upstream}/_sandbox/faults"
         requests.post(address, json={"rules": rules}, timeout=PATIENCE).raise_for_status()
 
@@ -149,7 +149,7 @@ class Pipe:
     tap: subprocess.Popen[str]
     target: subprocess.Popen[str]
     on_state: Callable[[], None]
-    states: list[dict[str, Any]] = field(default_factory=list)
+    states: list[dict[str, t.Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._reader = threading.Thread(target=self._read)
@@ -188,7 +188,7 @@ class Killable:
     gateway: Gateway
     compiled: Path
     """Where compiled modules are kept."""
-    state: dict[str, Any] | None = None
+    state: dict[str, t.Any] | None = None
     killed: list[str] = field(default_factory=list)
     """The points at which something was killed, one for each kill."""
 
@@ -250,7 +250,7 @@ class Killable:
             return int(number)
         return 0  # there is no ledger yet
 
-    def ledger(self, sql: str) -> list[tuple[Any, ...]]:
+    def ledger(self, sql: str) -> list[tuple[t.Any, ...]]:
         """Rows of the ledger."""
         with closing(sqlite3.connect(f"{self._path.as_uri()}?mode=ro", uri=True)) as ledger:
             return ledger.execute(sql).fetchall()
@@ -289,7 +289,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def killable(
-    sandbox: Any, tmp_path: Path, pair_class: type[Pair], compiled: Path
+    sandbox: t.Any, tmp_path: Path, pair_class: type[Pair], compiled: Path
 ) -> Iterator[Killable]:
     """An empty instance behind a gateway; state is given out with every page."""
     gateway = Gateway(sandbox.servicenow_url)

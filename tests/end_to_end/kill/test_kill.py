@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import os
 import random
+import typing as t
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any
 
 import pytest
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from conftest import Killable, Pair
@@ -112,7 +112,7 @@ def work(pair: Pair, chance: random.Random) -> str:
     account = chance.choice(pair.sage("GLAccounts"))["UnformattedAccount"]
     batches = [b for b in pair.sage("APInvoiceBatches") if b["BatchStatus"] == "Open"]
     root = "sage300/SAMINC"
-    orders: list[tuple[str, str, dict[str, Any] | None]] = [
+    orders: list[tuple[str, str, dict[str, t.Any] | None]] = [
         ("POST", f"{root}/APVendors/{vendor}/edit", {"City": word}),
         (
             "POST",
@@ -167,7 +167,7 @@ def check(killable: Killable) -> None:
         assert_accounted_for(killable, table, rows[table])
 
 
-def owed(pair: Pair) -> Iterator[tuple[str, dict[str, Any]]]:
+def owed(pair: Pair) -> Iterator[tuple[str, dict[str, t.Any]]]:
     """The invoices of batches that are not deleted."""
     states = {"Open": "open", "ReadyToPost": "ready_to_post", "Posted": "posted"}
     for batch in pair.sage("APInvoiceBatches"):
@@ -182,7 +182,7 @@ def owed(pair: Pair) -> Iterator[tuple[str, dict[str, Any]]]:
             )
 
 
-def owed_lines(pair: Pair) -> Iterator[tuple[str, dict[str, Any]]]:
+def owed_lines(pair: Pair) -> Iterator[tuple[str, dict[str, t.Any]]]:
     """The lines of those invoices."""
     for batch in pair.sage("APInvoiceBatches"):
         for entry in batch["Invoices"] if batch["BatchStatus"] != "Deleted" else ():
@@ -193,10 +193,10 @@ def owed_lines(pair: Pair) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def shown(
-    rows: dict[str, dict[str, str]], wanted: dict[str, dict[str, Any]]
-) -> dict[str, dict[str, Any]]:
+    rows: dict[str, dict[str, str]], wanted: dict[str, dict[str, t.Any]]
+) -> dict[str, dict[str, t.Any]]:
     """ServiceNow's rows cut down to the columns that are compared."""
-    columns: dict[str, Any] = next(iter(wanted.values()))
+    columns: dict[str, t.Any] = next(iter(wanted.values()))
     amounts = {name for name, value in columns.items() if isinstance(value, Decimal)}
     return {
         key: {name: Decimal(row[name]) if name in amounts else row[name] for name in columns}
@@ -210,25 +210,25 @@ def assert_accounted_for(killable: Killable, table: str, rows: dict[str, dict[st
     Each row was made or adopted once, before anything else; no write is missing, none is told that
     did not happen.
     """
-    history: dict[str, list[tuple[str, dict[str, Any], dict[str, Any]]]] = {}
-    for name, outcome, changes, swallowed in killable.ledger(
-        f"SELECT identifier, outcome, changes, swallowed FROM outcomes WHERE \"table\" = '{table}'"
+    history: dict[str, list[tuple[str, dict[str, t.Any], dict[str, t.Any]]]] = {}
+    for name, outcome, changes, altered in killable.ledger(
+        f"SELECT identifier, outcome, changes, altered FROM outcomes WHERE \"table\" = '{table}'"
         " AND outcome NOT IN ('held', 'rejected') ORDER BY number"
     ):
-        history.setdefault(name, []).append((outcome, json.loads(changes), json.loads(swallowed)))
+        history.setdefault(name, []).append((outcome, json.loads(changes), json.loads(altered)))
     assert history.keys() == rows.keys()
     for name, row in rows.items():
         first, *later = [outcome for outcome, _, _ in history[name]]
         assert first in {"created", "adopted"}, (name, first)
         assert set(later) <= {"updated"}, (name, later)
         values: dict[str, str] = {}
-        for outcome, changes, swallowed in history[name]:
+        for outcome, changes, altered in history[name]:
             for column, change in changes.items():
                 known = values.get(column, "" if first == "created" else change["old"])
                 if outcome == "updated":
                     assert alike(change["old"], known), (name, outcome, column, change, known)
                 values[column] = change["new"]
-            values.update({column: change["old"] for column, change in swallowed.items()})
+            values.update({column: change["old"] for column, change in altered.items()})
         wrong = {c: (v, row[c]) for c, v in values.items() if not alike(v, row[c])}
         assert not wrong, (name, wrong)
 

@@ -6,23 +6,23 @@ import base64
 import json
 import socket
 import threading
+import typing as t
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 import requests
+from target_servicenow.ledger.writer import LedgerWriter
+from target_servicenow.mapping.parse import load
+from target_servicenow.upsert.upserter import Policy, Upserter
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
 from target_servicenow.api.oauth import BasicAuth
 from target_servicenow.api.session import Connection, Session
-from target_servicenow.ledger.store import Ledger
 from target_servicenow.loader import Loader
-from target_servicenow.mapping.load import load
-from target_servicenow.upsert.apply import Policy, Upserter
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from conftest import Instance
@@ -34,34 +34,34 @@ JSON = "application/json;charset=UTF-8"
 class Call:
     """A Batch call on its way."""
 
-    content: dict[str, Any]
-    forward: Callable[[dict[str, Any]], dict[str, Any]]
+    content: dict[str, t.Any]
+    forward: Callable[[dict[str, t.Any]], dict[str, t.Any]]
     """Have the instance do a call; its answer."""
-    postponed: list[dict[str, Any]]
+    postponed: list[dict[str, t.Any]]
     """Calls that nobody answered and the instance has not done yet."""
 
     @property
-    def items(self) -> list[dict[str, Any]]:
+    def items(self) -> list[dict[str, t.Any]]:
         """The requests inside."""
         return self.content["rest_requests"]
 
-    def done(self, items: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+    def done(self, items: list[dict[str, t.Any]] | None = None) -> dict[str, t.Any]:
         """Have the instance do the call, or some of its items; its answer."""
         wanted = self.items if items is None else items
         return self.forward({**self.content, "rest_requests": wanted})
 
     @staticmethod
-    def drop() -> NoReturn:
+    def drop() -> t.NoReturn:
         """Break the connection without an answer."""
         raise DroppedError
 
     @staticmethod
-    def answer(content: Any, status: int = 200, **headers: str) -> Response:
+    def answer(content: t.Any, status: int = 200, **headers: str) -> Response:
         """Answer as ServiceNow does."""
         return as_json(content, status, **headers)
 
     @staticmethod
-    def failed(number: int, status: int, message: str, detail: str = "") -> dict[str, Any]:
+    def failed(number: int, status: int, message: str, detail: str = "") -> dict[str, t.Any]:
         """An item's answer that is an error."""
         error = {"error": {"message": message, "detail": detail}, "status": "failure"}
         body = base64.b64encode(json.dumps(error).encode()).decode()
@@ -80,21 +80,21 @@ class Faults:
 
     def __init__(self, upstream: str) -> None:
         self.url = ""
-        self.plan: dict[tuple[str, int], Callable[[Call], Response | dict[str, Any]]] = {}
+        self.plan: dict[tuple[str, int], Callable[[Call], Response | dict[str, t.Any]]] = {}
         self.seen = {"write": 0, "lookup": 0}
         self.sizes: list[int] = []
         """Items of each write call."""
         self.keeps_sys_ids = True
         """False: the instance chooses every sys_id itself."""
         self.closed: set[str] = set()
-        """Tables of which nothing may be read."""
+        """MappedTables of which nothing may be read."""
         self.asleep = False
         """True: every call is sent elsewhere, as by an instance that hibernates."""
-        self.postponed: list[dict[str, Any]] = []
+        self.postponed: list[dict[str, t.Any]] = []
         self._upstream = upstream
         self._lock = threading.Lock()
 
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    def __call__(self, environ: dict[str, t.Any], start_response: t.Any) -> Iterable[bytes]:
         request = Request(environ)
         try:
             response = self._answer(request)
@@ -128,18 +128,18 @@ class Faults:
                 self.sizes.append(len(content["rest_requests"]))
             fault = self.plan.get((kind, self.seen[kind]), Call.done)
 
-        def done(content: dict[str, Any]) -> dict[str, Any]:
+        def done(content: dict[str, t.Any]) -> dict[str, t.Any]:
             items = [self._closed(item) for item in content["rest_requests"]]
             if not self.keeps_sys_ids:
                 items = [without_sys_id(item) for item in items]
             body = json.dumps({**content, "rest_requests": items}).encode()
-            answer: dict[str, Any] = forward(body).json()
+            answer: dict[str, t.Any] = forward(body).json()
             return answer
 
         answer = fault(Call(content, done, self.postponed))
         return as_json(answer) if isinstance(answer, dict) else answer
 
-    def _closed(self, item: dict[str, Any]) -> dict[str, Any]:
+    def _closed(self, item: dict[str, t.Any]) -> dict[str, t.Any]:
         """A request that finds nothing, where nothing may be read."""
         path = item["url"].partition("?")[0]
         if path.rpartition("/")[2] not in self.closed:
@@ -147,13 +147,13 @@ class Faults:
         return {**item, "url": f"{path}?sysparm_query=sys_id=none"}
 
 
-def as_json(content: Any, status: int = 200, **headers: str) -> Response:
+def as_json(content: t.Any, status: int = 200, **headers: str) -> Response:
     """An answer as ServiceNow writes it."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return Response(json.dumps(content), status, headers=named, content_type=JSON)
 
 
-def without_sys_id(item: dict[str, Any]) -> dict[str, Any]:
+def without_sys_id(item: dict[str, t.Any]) -> dict[str, t.Any]:
     """An insert as an instance reads it that keeps the choice of sys_ids to itself."""
     if item["method"] != "POST":
         return item
@@ -193,7 +193,7 @@ class Load:
     on_wait: Callable[[], None] = lambda: None
 
     def __call__(
-        self, messages: Iterable[dict[str, Any]], *, workers: int = 1, retries: int = 3
+        self, messages: Iterable[dict[str, t.Any]], *, workers: int = 1, retries: int = 3
     ) -> None:
         """Load the records, as one run."""
         profile = load("default")
@@ -201,9 +201,9 @@ class Load:
         account = BasicAuth("integration", "sandbox")
         sessions = [Session(connection, account) for _ in range(workers)]
         upserter = Upserter(sessions, profile, {}, Policy(), sleep=self._sleep)
-        ledger = Ledger(self.instance.ledger)
+        ledger = LedgerWriter(self.instance.ledger)
         ledger.start(mode="apply", mapping="default")
-        records: dict[str, list[dict[str, Any]]] = {}
+        records: dict[str, list[dict[str, t.Any]]] = {}
         for message in messages:
             if message["type"] == "RECORD":
                 records.setdefault(message["stream"], []).append(message["record"])

@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+import typing as t
 
 import pytest
 
 from target_servicenow.api.errors import StopRun
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from conftest import Instance, Singer
 
 ROWS = 60
 
 
-def done_and_lost(call: Any) -> Any:
+def done_and_lost(call: t.Any) -> t.Any:
     call.done()
     call.drop()
 
 
-def lost(call: Any) -> Any:
+def lost(call: t.Any) -> t.Any:
     call.drop()
 
 
-def cut_off(faults: Any, through: Any, fault: Any, *messages: dict[str, Any], nth: int = 2) -> None:
+def cut_off(faults: t.Any, through: t.Any, fault: t.Any, *messages: dict[str, t.Any], nth: int = 2) -> None:
     """A run whose n-th write meets the fault, and after which nothing answers any more."""
 
-    def then_silence(call: Any) -> Any:
+    def then_silence(call: t.Any) -> t.Any:
         start = faults.seen["lookup"] + 1
         faults.plan |= {("lookup", n): lost for n in range(start, start + 100)}
         return fault(call)
@@ -47,7 +47,7 @@ def told(instance: Instance, run: int) -> list[tuple[str, str, str]]:
 
 
 def test_rows_created_as_a_run_was_cut_off_are_told_of(
-    faults: Any, through: Any, instance: Instance, singer: Singer
+    faults: t.Any, through: t.Any, instance: Instance, singer: Singer
 ) -> None:
     vendors = [singer.vendor(n) for n in range(ROWS)]
     cut_off(faults, through, done_and_lost, *vendors)
@@ -66,13 +66,13 @@ def test_rows_created_as_a_run_was_cut_off_are_told_of(
 
 
 def test_a_call_that_outlives_its_run_is_waited_for(
-    faults: Any, through: Any, instance: Instance, singer: Singer
+    faults: t.Any, through: t.Any, instance: Instance, singer: Singer
 ) -> None:
     """Where the instance chooses sys_ids, a look before that would make twins."""
     vendors = [singer.vendor(n) for n in range(ROWS)]
-    late: list[Any] = []
+    late: list[t.Any] = []
 
-    def postpone(call: Any) -> Any:
+    def postpone(call: t.Any) -> t.Any:
         late.append(call)
         call.drop()
 
@@ -102,11 +102,11 @@ def test_a_call_that_outlives_its_run_is_waited_for(
     ],
 )
 def test_a_change_is_told_of_if_it_was_made(
-    faults: Any,
-    through: Any,
+    faults: t.Any,
+    through: t.Any,
     instance: Instance,
     singer: Singer,
-    after: tuple[Any, str, list[Any]],
+    after: tuple[t.Any, str, list[t.Any]],
 ) -> None:
     """Delft before; the run that makes it Gouda is cut off; then Sage 300 says `city`."""
     fault, city, outcomes = after
@@ -127,7 +127,7 @@ def test_a_change_is_told_of_if_it_was_made(
 
 
 def test_a_plan_leaves_open_what_a_run_left_open(
-    faults: Any, through: Any, instance: Instance, singer: Singer
+    faults: t.Any, through: t.Any, instance: Instance, singer: Singer
 ) -> None:
     vendors = [singer.vendor(n) for n in range(ROWS)]
     cut_off(faults, through, done_and_lost, *vendors)

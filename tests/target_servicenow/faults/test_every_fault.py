@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, get_args
+import typing as t
 
 import pytest
 
 from sage300_servicenow_sandbox.faults import Fault
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from conftest import Instance, Singer
 
 ROWS = 12
 LOOKUP, WRITE = 3, 6
 """Which Batch call it is: two checks beforehand, two lookups, the first row, the others."""
 
-FAULTS: dict[str, dict[str, Any]] = {
+FAULTS: dict[str, dict[str, t.Any]] = {
     "delay": {"fault": "delay", "seconds": 0.1},
     "hang": {"fault": "hang", "seconds": 0.1},
     "hang after the commit": {"fault": "hang", "seconds": 0.1, "commit": True},
@@ -37,10 +37,10 @@ FAULTS: dict[str, dict[str, Any]] = {
 
 
 def test_every_kind_of_fault_is_here() -> None:
-    assert {fault["fault"] for fault in FAULTS.values()} == set(get_args(Fault))
+    assert {fault["fault"] for fault in FAULTS.values()} == set(t.get_args(Fault))
 
 
-def strike(instance: Instance, **rule: Any) -> None:
+def strike(instance: Instance, **rule: t.Any) -> None:
     instance.control("POST", "faults", {"rules": [{"side": "servicenow", **rule}]})
 
 
@@ -49,7 +49,7 @@ def struck(instance: Instance) -> int:
     return int(rule["struck"])
 
 
-def load(instance: Instance, singer: Singer, **settings: Any) -> None:
+def load(instance: Instance, singer: Singer, **settings: t.Any) -> None:
     """Load the vendors; every row is there once and recorded once."""
     vendors = [singer.vendor(n, City="Delft") for n in range(ROWS)]
     messages = [*singer.vendors(*vendors), singer.state(1)]

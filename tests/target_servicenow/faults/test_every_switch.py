@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import typing as t
 
 import pytest
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from conftest import Instance, Singer
 
 ATTEMPTS = "(attempts: 1); nothing is lost: run again when the instance answers"
@@ -16,7 +16,7 @@ CREDENTIALS = (
     "client_secret (or username and password), and that the integration user is active"
 )
 
-SENTENCES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+SENTENCES: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], str]] = {
     "asleep": (
         {"hibernating": True},
         {},

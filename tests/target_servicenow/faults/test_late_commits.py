@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import typing as t
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from conftest import Instance, Singer
 
 ROWS = 60
 
 
 def test_a_call_done_while_waiting_is_found(
-    faults: Any, through: Any, instance: Instance, singer: Singer
+    faults: t.Any, through: t.Any, instance: Instance, singer: Singer
 ) -> None:
     """Where the instance chooses sys_ids, the wait outlasts the time a call may run."""
-    late: list[Any] = []
+    late: list[t.Any] = []
 
-    def postpone(call: Any) -> Any:
+    def postpone(call: t.Any) -> t.Any:
         late.append(call)
         call.drop()
 
@@ -35,16 +35,16 @@ def test_a_call_done_while_waiting_is_found(
 
 
 def test_a_call_done_after_the_look_is_no_twin(
-    faults: Any, through: Any, instance: Instance, singer: Singer
+    faults: t.Any, through: t.Any, instance: Instance, singer: Singer
 ) -> None:
     """Where own sys_ids are kept, the instance itself refuses the second of two inserts."""
-    late: list[Any] = []
+    late: list[t.Any] = []
 
-    def postpone(call: Any) -> Any:
+    def postpone(call: t.Any) -> t.Any:
         late.append(call)
         call.drop()
 
-    def commit_first(call: Any) -> Any:
+    def commit_first(call: t.Any) -> t.Any:
         late.pop().done()
         return call.done()
 
@@ -56,11 +56,11 @@ def test_a_call_done_after_the_look_is_no_twin(
 
 
 def test_a_row_deleted_meanwhile_is_made_anew(
-    faults: Any, through: Any, instance: Instance, singer: Singer
+    faults: t.Any, through: t.Any, instance: Instance, singer: Singer
 ) -> None:
     through([singer.vendor("1", City="Delft")])
 
-    def delete_first(call: Any) -> Any:
+    def delete_first(call: t.Any) -> t.Any:
         [item] = call.items
         gone = {**item, "method": "DELETE", "url": item["url"].partition("?")[0]}
         call.done([gone])
@@ -74,11 +74,11 @@ def test_a_row_deleted_meanwhile_is_made_anew(
 
 
 def test_a_row_deleted_meanwhile_that_is_not_wanted_stays_gone(
-    faults: Any, through: Any, instance: Instance, singer: Singer
+    faults: t.Any, through: t.Any, instance: Instance, singer: Singer
 ) -> None:
     through([singer.batch(1, {}, {})])
 
-    def delete_first(call: Any) -> Any:
+    def delete_first(call: t.Any) -> t.Any:
         item = call.items[0]
         gone = {**item, "method": "DELETE", "url": item["url"].partition("?")[0]}
         call.done([gone])

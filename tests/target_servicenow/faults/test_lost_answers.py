@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+import typing as t
 
 import pytest
 from werkzeug.wrappers import Response
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from conftest import Instance, Singer
 
 ROWS = 24
@@ -16,41 +16,41 @@ CANCELLED = "Transaction cancelled: maximum execution time exceeded"
 JSON = "application/json"
 
 
-def lost_before(call: Any) -> Any:
+def lost_before(call: t.Any) -> t.Any:
     call.drop()
 
 
-def lost_after(call: Any) -> Any:
+def lost_after(call: t.Any) -> t.Any:
     call.done()
     call.drop()
 
 
-def failed_after(call: Any) -> Any:
+def failed_after(call: t.Any) -> t.Any:
     call.done()
     return call.answer({"error": {"message": CANCELLED, "detail": None}}, 500)
 
 
-def bad_gateway_before(_: Any) -> Any:
+def bad_gateway_before(_: t.Any) -> t.Any:
     return Response("<html>Bad gateway</html>", 502, content_type="text/html")
 
 
-def page_after(call: Any) -> Any:
+def page_after(call: t.Any) -> t.Any:
     call.done()
     return Response("<html>Your instance is hibernating</html>", content_type="text/html")
 
 
-def cut_after(call: Any) -> Any:
+def cut_after(call: t.Any) -> t.Any:
     text = json.dumps(call.done())
     return Response(text[: len(text) // 2], content_type=JSON)
 
 
-def half_unserviced(call: Any) -> Any:
+def half_unserviced(call: t.Any) -> t.Any:
     half = len(call.items) // 2
     answer = call.done(call.items[:half])
     return {**answer, "unserviced_requests": [item["id"] for item in call.items[half:]]}
 
 
-def unserviced_though_done(call: Any) -> Any:
+def unserviced_though_done(call: t.Any) -> t.Any:
     answer = call.done()
     half = len(call.items) // 2
     return {
@@ -60,12 +60,12 @@ def unserviced_though_done(call: Any) -> Any:
     }
 
 
-def some_missing(call: Any) -> Any:
+def some_missing(call: t.Any) -> t.Any:
     answer = call.done()
     return {**answer, "serviced_requests": answer["serviced_requests"][::2]}
 
 
-def cancelled_after(call: Any) -> Any:
+def cancelled_after(call: t.Any) -> t.Any:
     """The item in work is cut off though it was done, what follows is not begun."""
     half = len(call.items) // 2
     answer = call.done(call.items[: half + 1])
@@ -77,7 +77,7 @@ def cancelled_after(call: Any) -> Any:
     }
 
 
-def cancelled_before(call: Any) -> Any:
+def cancelled_before(call: t.Any) -> t.Any:
     """The same, and the item in work was not done."""
     half = len(call.items) // 2
     answer = call.done(call.items[:half])
@@ -89,24 +89,24 @@ def cancelled_before(call: Any) -> Any:
     }
 
 
-def unreadable_items(call: Any) -> Any:
+def unreadable_items(call: t.Any) -> t.Any:
     answer = call.done()
     broken = [{**item, "body": "bm8ganNvbg=="} for item in answer["serviced_requests"]]
     return {**answer, "serviced_requests": broken}
 
 
-def slow_down(call: Any) -> Any:
+def slow_down(call: t.Any) -> t.Any:
     return call.answer({"error": {"message": "Rate limit exceeded"}}, 429, Retry_After="7")
 
 
-def items_slow_down(call: Any) -> Any:
+def items_slow_down(call: t.Any) -> t.Any:
     half = len(call.items) // 2
     answer = call.done(call.items[:half])
     late = [call.failed(item["id"], 429, "Rate limit exceeded") for item in call.items[half:]]
     return {**answer, "serviced_requests": [*answer["serviced_requests"], *late]}
 
 
-def too_large(call: Any) -> Any:
+def too_large(call: t.Any) -> t.Any:
     detail = "Rejected large REST payload with content-length = 1 bytes. Max allowed: 0 bytes."
     error = {"message": "Exception while reading request", "detail": detail}
     return call.answer({"error": error, "status": "failure"}, 400)
@@ -131,7 +131,7 @@ FAULTS = [
 ]
 
 
-def named(fault: Any) -> str:
+def named(fault: t.Any) -> str:
     return fault.__name__
 
 
@@ -146,7 +146,7 @@ def each_once(instance: Instance, outcome: str, count: int = ROWS) -> dict[str, 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=named)
 def test_rows_created(
-    faults: Any, through: Any, instance: Instance, singer: Singer, fault: Any
+    faults: t.Any, through: t.Any, instance: Instance, singer: Singer, fault: t.Any
 ) -> None:
     faults.plan = {("write", 2): fault}
     through([singer.vendor(n) for n in range(ROWS)])
@@ -157,7 +157,7 @@ def test_rows_created(
 # Not where what is said to be undone was done: ServiceNow's word is all there is to go by here.
 @pytest.mark.parametrize("fault", [f for f in FAULTS if f is not unserviced_though_done], ids=named)
 def test_rows_created_where_the_instance_chooses_sys_ids(
-    faults: Any, through: Any, instance: Instance, singer: Singer, fault: Any
+    faults: t.Any, through: t.Any, instance: Instance, singer: Singer, fault: t.Any
 ) -> None:
     faults.keeps_sys_ids = False
     faults.plan = {("write", 2): fault}
@@ -167,7 +167,7 @@ def test_rows_created_where_the_instance_chooses_sys_ids(
 
 @pytest.mark.parametrize("fault", FAULTS, ids=named)
 def test_the_first_row_created(
-    faults: Any, through: Any, instance: Instance, singer: Singer, fault: Any
+    faults: t.Any, through: t.Any, instance: Instance, singer: Singer, fault: t.Any
 ) -> None:
     faults.plan = {("write", 1): fault}
     through([singer.vendor(n) for n in range(3)], retries=1)
@@ -178,7 +178,7 @@ def test_the_first_row_created(
 
 
 def test_a_row_left_out_alone_twice_is_too_large(
-    faults: Any, through: Any, instance: Instance, singer: Singer
+    faults: t.Any, through: t.Any, instance: Instance, singer: Singer
 ) -> None:
     """ServiceNow leaves an item out for its size as it does for want of time."""
     faults.plan = {("write", 1): half_unserviced, ("write", 2): half_unserviced}
@@ -189,7 +189,7 @@ def test_a_row_left_out_alone_twice_is_too_large(
 
 @pytest.mark.parametrize("fault", FAULTS, ids=named)
 def test_rows_changed(
-    faults: Any, through: Any, instance: Instance, singer: Singer, fault: Any
+    faults: t.Any, through: t.Any, instance: Instance, singer: Singer, fault: t.Any
 ) -> None:
     through([singer.vendor(n, City="Delft") for n in range(ROWS)])
     faults.plan = {("write", faults.seen["write"] + 1): fault}
@@ -200,7 +200,7 @@ def test_rows_changed(
 
 @pytest.mark.parametrize("fault", FAULTS, ids=named)
 def test_rows_adopted(
-    faults: Any, through: Any, instance: Instance, singer: Singer, fault: Any
+    faults: t.Any, through: t.Any, instance: Instance, singer: Singer, fault: t.Any
 ) -> None:
     for n in range(10):
         instance.type_in("proc_vendor", name=f"vendor {n}")
@@ -211,7 +211,7 @@ def test_rows_adopted(
 
 
 def test_lookups(
-    faults: Any, through: Any, instance: Instance, singer: Singer, subtests: pytest.Subtests
+    faults: t.Any, through: t.Any, instance: Instance, singer: Singer, subtests: pytest.Subtests
 ) -> None:
     vendors = [singer.vendor(n) for n in range(201)]
     through(vendors)
@@ -229,7 +229,7 @@ def test_lookups(
 
 
 def test_several_workers_under_many_faults(
-    faults: Any, through: Any, instance: Instance, singer: Singer
+    faults: t.Any, through: t.Any, instance: Instance, singer: Singer
 ) -> None:
     harms = [fault for fault in FAULTS if fault is not too_large]
     faults.plan = {("write", 2 + 2 * at): fault for at, fault in enumerate(harms)}

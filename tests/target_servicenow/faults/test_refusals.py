@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import typing as t
 
 import pytest
 
 from target_servicenow.api.errors import StopRun
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from conftest import Instance, Singer
 
 
-def test_retry_after_is_kept(faults: Any, through: Any, instance: Instance, singer: Singer) -> None:
-    def slow_down(call: Any) -> Any:
+def test_retry_after_is_kept(faults: t.Any, through: t.Any, instance: Instance, singer: Singer) -> None:
+    def slow_down(call: t.Any) -> t.Any:
         return call.answer({"error": {"message": "Rate limit"}}, 429, Retry_After="37")
 
     faults.plan = {("write", 2): slow_down, ("write", 3): slow_down}
@@ -22,8 +22,8 @@ def test_retry_after_is_kept(faults: Any, through: Any, instance: Instance, sing
     assert len(instance.rows("proc_vendor")) == 10
 
 
-def test_waiting_has_an_end(faults: Any, through: Any, instance: Instance, singer: Singer) -> None:
-    def busy(call: Any) -> Any:
+def test_waiting_has_an_end(faults: t.Any, through: t.Any, instance: Instance, singer: Singer) -> None:
+    def busy(call: t.Any) -> t.Any:
         return call.answer({"error": {"message": "Rate limit"}}, 429)
 
     faults.plan = {("write", n): busy for n in range(2, 20)}
@@ -40,9 +40,9 @@ def test_waiting_has_an_end(faults: Any, through: Any, instance: Instance, singe
 
 
 def test_an_instance_that_never_answers_ends_the_run(
-    faults: Any, through: Any, instance: Instance, singer: Singer
+    faults: t.Any, through: t.Any, instance: Instance, singer: Singer
 ) -> None:
-    def lost(call: Any) -> Any:
+    def lost(call: t.Any) -> t.Any:
         call.drop()
 
     faults.plan = {("write", n): lost for n in range(2, 50)}
@@ -55,8 +55,8 @@ def test_an_instance_that_never_answers_ends_the_run(
     assert instance.by_source("proc_vendor").keys() == {"0"}
 
 
-def test_a_401_inside_a_batch_renews_once(faults: Any, instance: Instance, singer: Singer) -> None:
-    def signed_out(call: Any) -> Any:
+def test_a_401_inside_a_batch_renews_once(faults: t.Any, instance: Instance, singer: Singer) -> None:
+    def signed_out(call: t.Any) -> t.Any:
         late = [call.failed(item["id"], 401, "User Not Authenticated") for item in call.items]
         return {"serviced_requests": late, "unserviced_requests": []}
 
@@ -67,8 +67,8 @@ def test_a_401_inside_a_batch_renews_once(faults: Any, instance: Instance, singe
     assert instance.counted()["token_calls"] == 2
 
 
-def test_a_401_renews_the_token_once(faults: Any, instance: Instance, singer: Singer) -> None:
-    def signed_out(call: Any) -> Any:
+def test_a_401_renews_the_token_once(faults: t.Any, instance: Instance, singer: Singer) -> None:
+    def signed_out(call: t.Any) -> t.Any:
         return call.answer({"error": {"message": "User Not Authenticated", "detail": "x"}}, 401)
 
     faults.plan = {("write", 2): signed_out}
@@ -93,9 +93,9 @@ def test_a_401_renews_the_token_once(faults: Any, instance: Instance, singer: Si
     ],
 )
 def test_a_batch_api_that_is_closed_gives_way_to_single_calls(
-    faults: Any, instance: Instance, singer: Singer, status: int, message: str
+    faults: t.Any, instance: Instance, singer: Singer, status: int, message: str
 ) -> None:
-    def closed(call: Any) -> Any:
+    def closed(call: t.Any) -> t.Any:
         return call.answer({"error": {"message": message}, "status": "failure"}, status)
 
     faults.plan = {(kind, n): closed for kind in ("lookup", "write") for n in range(1, 9)}
@@ -114,9 +114,9 @@ def test_a_batch_api_that_is_closed_gives_way_to_single_calls(
 
 
 def test_a_right_that_is_missing_stops_the_run(
-    faults: Any, instance: Instance, singer: Singer
+    faults: t.Any, instance: Instance, singer: Singer
 ) -> None:
-    def forbidden(call: Any) -> Any:
+    def forbidden(call: t.Any) -> t.Any:
         detail = "ACL Exception Insert Failed due to security constraints"
         refused = [call.failed(i["id"], 403, "Operation Failed", detail) for i in call.items]
         return {"serviced_requests": refused, "unserviced_requests": []}
@@ -136,7 +136,7 @@ def test_a_right_that_is_missing_stops_the_run(
 
 
 @pytest.mark.parametrize("method", ["oauth_client_credentials", "basic"])
-def test_a_sleeping_instance(faults: Any, instance: Instance, singer: Singer, method: str) -> None:
+def test_a_sleeping_instance(faults: t.Any, instance: Instance, singer: Singer, method: str) -> None:
     faults.asleep = True
     ended = instance.run(
         [*singer.vendors(singer.vendor("1")), singer.state(1)],
@@ -150,12 +150,12 @@ def test_a_sleeping_instance(faults: Any, instance: Instance, singer: Singer, me
     assert sentence.endswith(": check instance_url, and that the instance is awake")
 
 
-def closed_dictionary(column: str) -> dict[str, Any]:
+def closed_dictionary(column: str) -> dict[str, t.Any]:
     return {"tables": {"proc_vendor": {"source_column": column}}}
 
 
 def test_a_misspelt_source_column_is_seen_where_the_dictionary_is_closed(
-    faults: Any, instance: Instance, singer: Singer
+    faults: t.Any, instance: Instance, singer: Singer
 ) -> None:
     faults.closed = {"sys_dictionary", "sys_db_object"}
     messages = [*singer.vendors(*(singer.vendor(n) for n in range(60))), singer.state(1)]
@@ -177,7 +177,7 @@ def test_a_misspelt_source_column_is_seen_where_the_dictionary_is_closed(
 
 
 def test_a_source_column_too_short_is_seen_where_the_dictionary_is_closed(
-    faults: Any, instance: Instance, singer: Singer
+    faults: t.Any, instance: Instance, singer: Singer
 ) -> None:
     faults.closed = {"sys_dictionary", "sys_db_object"}
     messages = [*singer.vendors(*(singer.vendor(f"{n:050}") for n in range(60))), singer.state(1)]
@@ -192,12 +192,12 @@ def test_a_source_column_too_short_is_seen_where_the_dictionary_is_closed(
 
 
 def test_the_first_run_goes_on_where_the_dictionary_is_closed(
-    faults: Any, instance: Instance, singer: Singer
+    faults: t.Any, instance: Instance, singer: Singer
 ) -> None:
     faults.closed = {"sys_dictionary", "sys_db_object"}
     long = singer.vendor("1", City="x" * 61)
     ended = instance.run(singer.vendors(long, singer.vendor("2")), instance_url=faults.url)
     assert ended.code == 0
     assert instance.by_source("proc_vendor").keys() == {"1", "2"}
-    [swallowed] = instance.query("SELECT swallowed FROM outcomes WHERE identifier LIKE '%:1'")
-    assert f'"old": "{"x" * 60}"' in swallowed[0]
+    [altered] = instance.query("SELECT altered FROM outcomes WHERE identifier LIKE '%:1'")
+    assert f'"old": "{"x" * 60}"' in altered[0]

@@ -7,12 +7,12 @@ import os
 import signal
 import subprocess
 import sys
+import typing as t
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import pytest
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from conftest import Instance, Singer
 
 EXECUTABLE = Path(sys.executable).parent / "target-servicenow"
@@ -21,7 +21,7 @@ EXECUTABLE = Path(sys.executable).parent / "target-servicenow"
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM that a process may catch")
 @pytest.mark.parametrize("workers", [1, 3])
 def test_no_state_leaves_for_what_a_signal_cut_short(
-    faults: Any, instance: Instance, singer: Singer, workers: int
+    faults: t.Any, instance: Instance, singer: Singer, workers: int
 ) -> None:
     first = [*singer.vendors(singer.vendor("0")), singer.state({"n": 1})]
     rest = [*(singer.vendor(n) for n in range(1, 2000)), singer.state({"n": 2})]
@@ -36,7 +36,7 @@ def test_no_state_leaves_for_what_a_signal_cut_short(
         encoding="utf-8",
     )
 
-    def end_in_the_middle(call: Any) -> Any:
+    def end_in_the_middle(call: t.Any) -> t.Any:
         target.send_signal(signal.SIGTERM)
         return call.done()
 

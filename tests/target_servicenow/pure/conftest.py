@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+import typing as t
 
 import pytest
 
 
 @pytest.fixture
-def sound() -> dict[str, Any]:
+def sound() -> dict[str, t.Any]:
     """Two tables, one of which points at the other."""
     return {
         "source": "erp",

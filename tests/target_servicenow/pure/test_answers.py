@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone, UTC
-from typing import Any
+import datetime as dt
+import typing as t
 
 import pytest
 
@@ -13,7 +13,7 @@ from target_servicenow.api.session import instance_url, retry_after
 FAILED = "Operation Failed"
 
 
-def error(message: str, detail: str | None = None) -> dict[str, Any]:
+def error(message: str, detail: str | None = None) -> dict[str, t.Any]:
     return {"error": {"message": message, "detail": detail}, "status": "failure"}
 
 
@@ -49,7 +49,7 @@ def error(message: str, detail: str | None = None) -> dict[str, Any]:
         (503, None, Action.UNKNOWN),
     ],
 )
-def test_what_an_answer_means(status: int, body: Any, action: Action) -> None:
+def test_what_an_answer_means(status: int, body: t.Any, action: Action) -> None:
     verdict = judge(status, body, what="writing proc_vendor")
     assert verdict.action is action
     assert bool(verdict.sentence) is (action is not Action.OK)
@@ -78,11 +78,11 @@ def test_a_sentence_says_what_and_why() -> None:
         (None, ""),
     ],
 )
-def test_the_text_of_an_error(body: Any, text: str) -> None:
+def test_the_text_of_an_error(body: t.Any, text: str) -> None:
     assert error_text(body) == text
 
 
-NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC).timestamp()
+NOW = dt.datetime(2026, 11, 20, 10, 0, tzinfo=dt.UTC).timestamp()
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import typing as t
 from decimal import Decimal
-from typing import Any
 
 import pytest
+from target_servicenow.mapping.parse import load
 
-from target_servicenow.mapping.load import load
 from target_servicenow.mapping.render import Row, parent_prefix, render_record
 
 RULE = {
@@ -29,7 +29,7 @@ KEYS = {
 }
 
 
-def record(stream: str) -> dict[str, Any]:
+def record(stream: str) -> dict[str, t.Any]:
     """A record that holds every property the mapping reads, empty save the keys."""
     tables = PROFILE.of_stream(stream)
     names = set().union(*(e.names | e.parent_names for t in tables for _, e in t.expressions()))

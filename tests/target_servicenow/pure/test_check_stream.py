@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import typing as t
 
 import pytest
+from target_servicenow.mapping.parse import parse
 
 from target_servicenow.mapping.expression import MappingError
-from target_servicenow.mapping.load import parse
 from target_servicenow.mapping.profile import check_stream
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from target_servicenow.mapping.profile import Table
 
 BATCHES = {
@@ -30,11 +30,11 @@ BATCHES = {
 
 
 @pytest.fixture
-def invoice(sound: dict[str, Any]) -> Table:
+def invoice(sound: dict[str, t.Any]) -> Table:
     return parse(sound, "mine").table("invoice")
 
 
-def _without(name: str) -> dict[str, Any]:
+def _without(name: str) -> dict[str, t.Any]:
     outer = {k: v for k, v in BATCHES["properties"].items() if k not in {name, "Invoices"}}
     entry = BATCHES["properties"]["Invoices"]["items"]["properties"]
     inner = {k: v for k, v in entry.items() if k != name}

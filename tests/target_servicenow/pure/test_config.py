@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+import typing as t
 
 import certifi
 import pytest
@@ -18,7 +18,7 @@ from target_servicenow.config import (
 from target_servicenow.settings import SCHEMA
 from target_servicenow.target import TargetServiceNow
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from pathlib import Path
 
 GIVEN = {"instance_url": "dev1", "client_id": "c", "client_secret": "hush"}
@@ -35,7 +35,7 @@ def _no_credential_store(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def given(tmp_path: Path) -> dict[str, Any]:
+def given(tmp_path: Path) -> dict[str, t.Any]:
     return {**GIVEN, "ledger_path": str(tmp_path / "ledger.sqlite")}
 
 
@@ -145,21 +145,21 @@ def given(tmp_path: Path) -> dict[str, Any]:
         ({"ca_bundle": "no-such.pem"}, "Setting ca_bundle: there is no file no-such.pem"),
     ],
 )
-def test_a_wrong_setting(given: dict[str, Any], changes: dict[str, Any], sentence: str) -> None:
+def test_a_wrong_setting(given: dict[str, t.Any], changes: dict[str, t.Any], sentence: str) -> None:
     with pytest.raises(Exception, match=r"^(Setting|Mapping) ") as caught:
         TargetServiceNow(config={**given, **changes})
     assert str(caught.value) == sentence
     assert "hush" not in sentence
 
 
-def test_a_null_is_a_setting_left_out(given: dict[str, Any]) -> None:
+def test_a_null_is_a_setting_left_out(given: dict[str, t.Any]) -> None:
     nulls = dict.fromkeys(DEFAULTS.keys() - {"ledger_path"})
     target = TargetServiceNow(config={**given, **nulls})
     assert {name: target.config[name] for name in nulls} == {name: DEFAULTS[name] for name in nulls}
     target.finish("finished")
 
 
-def test_a_setting_left_out(given: dict[str, Any]) -> None:
+def test_a_setting_left_out(given: dict[str, t.Any]) -> None:
     del given["instance_url"]
     with pytest.raises(SettingError) as caught:
         TargetServiceNow(config=given)
@@ -173,7 +173,7 @@ def test_a_setting_left_out(given: dict[str, Any]) -> None:
     ("changes", "verify"),
     [({}, True), ({"verify_ssl": False}, False), ({"verify_ssl": False, "ca_bundle": "x"}, False)],
 )
-def test_the_connection(changes: dict[str, Any], *, verify: bool) -> None:
+def test_the_connection(changes: dict[str, t.Any], *, verify: bool) -> None:
     made = connection({**DEFAULTS, **GIVEN, **changes})
     assert made.instance_url == "https://dev1.service-now.com"
     assert (made.connect_timeout_seconds, made.read_timeout_seconds) == (10, 90)

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from target_servicenow.api.table import Found, find_items, found
+from target_servicenow.api.table import StoredRow, find_items, found
 
 FIELDS = ["correlation_id", "name"]
 
@@ -73,4 +73,4 @@ def test_a_found_row() -> None:
         "empty": "",
         "null": None,
     }
-    assert found(row) == Found("s1", {"name": "Acme", "vendor": "v1", "empty": "", "null": ""})
+    assert found(row) == StoredRow("s1", {"name": "Acme", "vendor": "v1", "empty": "", "null": ""})

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+import typing as t
 from contextlib import closing
-from typing import TYPE_CHECKING
 
 import pytest
 
 from target_servicenow.ledger.file import APPLICATION, FORMAT, LedgerError, claim, to_read, to_write
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from pathlib import Path
 
 

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import typing as t
 from copy import deepcopy
-from datetime import date
-from typing import TYPE_CHECKING, Any
+
+from target_servicenow.mapping.parse import parse
 
 from target_servicenow.mapping.expression import MappingError
-from target_servicenow.mapping.load import parse
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     import pytest
 
 JUNK = [
     *(None, True, 7, 1.5, "", "x(", "no such thing", [], {}, [[]], [None], [{}], {"a": 1}),
-    *({"a": {"b": []}}, {True: "x"}, date(2026, 1, 31), {"value": ["x"]}, {"reference": []}),
+    *({"a": {"b": []}}, {True: "x"}, dt.date(2026, 1, 31), {"value": ["x"]}, {"reference": []}),
 ]
 
 
-def places(data: Any) -> Iterator[tuple[Any, ...]]:
+def places(data: t.Any) -> Iterator[tuple[t.Any, ...]]:
     """Every place in a mapping's data, as the keys that lead to it."""
     inner = data.items() if isinstance(data, dict) else enumerate(data)
     for key, value in inner:
@@ -29,7 +30,7 @@ def places(data: Any) -> Iterator[tuple[Any, ...]]:
             yield from ((key, *rest) for rest in places(value))
 
 
-def refusal(data: Any) -> str:
+def refusal(data: t.Any) -> str:
     """What is said of a mapping; "" when it is sound."""
     try:
         parse(data, "mine")
@@ -39,7 +40,7 @@ def refusal(data: Any) -> str:
 
 
 def test_nothing_that_yaml_can_hold_is_a_traceback(
-    sound: dict[str, Any], subtests: pytest.Subtests
+    sound: dict[str, t.Any], subtests: pytest.Subtests
 ) -> None:
     whole = {**sound, "rules": {"center": [{"when": "A", "code": "B"}, {"otherwise": "none"}]}}
     whole["tables"]["vendor"].update(

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import typing as t
 
 import pytest
 import yaml
+from target_servicenow.mapping.parse import load, parse
 
 from target_servicenow.mapping.expression import MappingError
-from target_servicenow.mapping.load import load, parse
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from pathlib import Path
 
 TYPES = "string, integer, decimal, boolean, date, datetime, currency"
 
 
-def test_a_sound_mapping(sound: dict[str, Any]) -> None:
+def test_a_sound_mapping(sound: dict[str, t.Any]) -> None:
     profile = parse(sound, "mine")
     assert profile.source == "erp"
     assert [table.name for table in profile.tables] == ["vendor", "invoice"]
@@ -43,7 +43,7 @@ def test_the_shipped_mapping_fills_the_three_tables_and_what_belongs_to_them() -
         before.add(table.name)
 
 
-def test_a_table_taken_out_takes_what_points_at_it_along(sound: dict[str, Any]) -> None:
+def test_a_table_taken_out_takes_what_points_at_it_along(sound: dict[str, t.Any]) -> None:
     raw = sound
     raw["tables"]["vendor"] = None
     [invoice] = parse(raw, "mine").tables
@@ -277,7 +277,7 @@ def test_a_table_taken_out_takes_what_points_at_it_along(sound: dict[str, Any]) 
     ],
 )
 def test_a_slip(
-    tmp_path: Path, sound: dict[str, Any], overrides: dict[str, Any], sentence: str
+    tmp_path: Path, sound: dict[str, t.Any], overrides: dict[str, t.Any], sentence: str
 ) -> None:
     path = tmp_path / "mine"
     path.write_text(yaml.safe_dump(sound), encoding="utf-8")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from target_servicenow.mapping.parse import parse
+from target_servicenow.upsert.batch_size import BatchSize
 
-from target_servicenow.api.table import Found
-from target_servicenow.mapping.load import parse
+from target_servicenow.api.table import StoredRow
 from target_servicenow.mapping.render import Row
-from target_servicenow.upsert.pace import Pace
 from target_servicenow.upsert.plan import (
     Change,
     Decision,
@@ -46,8 +46,8 @@ def row(*, creatable: bool = True, **values: str) -> Row:
     return Row("vendor", NAME, {**VALUES, **values}, creatable=creatable)
 
 
-def found(sys_id: str = "s1", *, source: str = NAME, **values: str) -> Found:
-    return Found(sys_id, {**STORED, "correlation_id": source, **values})
+def found(sys_id: str = "s1", *, source: str = NAME, **values: str) -> StoredRow:
+    return StoredRow(sys_id, {**STORED, "correlation_id": source, **values})
 
 
 def test_nothing_there_is_created_without_its_empty_columns() -> None:
@@ -140,7 +140,7 @@ def test_natural_keys(left: str, right: str, *, equal: bool) -> None:
 
 
 def test_the_pace_grows_while_calls_are_quick() -> None:
-    pace = Pace()
+    pace = BatchSize()
     sizes = [pace.rows]
     for _ in range(5):
         pace.took(pace.rows, 1.0)
@@ -155,13 +155,13 @@ def test_the_pace_grows_while_calls_are_quick() -> None:
 def test_the_pace_grows_only_by_a_full_and_quick_call(
     rows: int, seconds: float, after: int
 ) -> None:
-    pace = Pace()
+    pace = BatchSize()
     pace.took(rows, seconds)
     assert pace.rows == after
 
 
 def test_the_pace_halves_down_to_one() -> None:
-    pace = Pace()
+    pace = BatchSize()
     sizes = []
     for _ in range(7):
         pace.cut_short()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import typing as t
 from decimal import Decimal
-from typing import Any
 
 import pytest
+from target_servicenow.mapping.parse import parse
 
-from target_servicenow.mapping.load import parse
 from target_servicenow.mapping.render import Row, Unrendered, render_record
 
 KEY = {"entity": "Vendor", "company": "Company", "key": ["Number"]}
@@ -39,13 +39,13 @@ FULL = {
 }
 
 
-def rows(record: dict[str, Any], *, drop: str = "", **changes: Any) -> list[Row | Unrendered]:
+def rows(record: dict[str, t.Any], *, drop: str = "", **changes: t.Any) -> list[Row | Unrendered]:
     profile = parse({"tables": {"vendor": {**VENDOR, **changes}, "account": ACCOUNT}}, "m")
     sent = {name: value for name, value in record.items() if name != drop}
     return list(render_record(profile, profile.table("vendor"), sent))
 
 
-def one(record: dict[str, Any], **options: Any) -> Row:
+def one(record: dict[str, t.Any], **options: t.Any) -> Row:
     [row] = rows(record, **options)
     assert isinstance(row, Row), row
     return row
@@ -163,7 +163,7 @@ def test_a_property_not_sent_leaves_its_column_alone(absent: str, column: str) -
         ({}, False),
     ],
 )
-def test_where_leaves_records_out(record: dict[str, Any], *, wanted: bool) -> None:
+def test_where_leaves_records_out(record: dict[str, t.Any], *, wanted: bool) -> None:
     base = {name: value for name, value in FULL.items() if name != "Kind"}
     assert bool(rows({**base, **record}, where="Kind == 'A'")) is wanted
 
@@ -180,7 +180,7 @@ BATCH = {
 }
 
 
-def exploded(record: dict[str, Any], **table: Any) -> list[Row | Unrendered]:
+def exploded(record: dict[str, t.Any], **table: t.Any) -> list[Row | Unrendered]:
     profile = parse({"tables": {"t": {"stream": "Batches", **table}}}, "m")
     return list(render_record(profile, profile.table("t"), record))
 

@@ -6,11 +6,11 @@ anything has been read or written.
 
 from __future__ import annotations
 
+import typing as t
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -26,7 +26,7 @@ from target_servicenow.mapping.profile import (
 from target_servicenow.mapping.rules import Rule, RuleSet
 from target_servicenow.mapping.types import ColumnType
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _PROFILES = resources.files("target_servicenow.mapping") / "profiles"
@@ -39,7 +39,7 @@ _COLUMN_FIELDS = {"value", "type", "choices", "reference", "key", "take", "curre
 _RULE_FIELDS = {"when", "code", "name"}
 
 
-def load(name: str, overrides: Mapping[str, Any] | None = None) -> Profile:
+def load(name: str, overrides: Mapping[str, t.Any] | None = None) -> Profile:
     """The profile of that name (``default``) or file, with overrides laid over it.
 
     Args:
@@ -64,14 +64,14 @@ def load(name: str, overrides: Mapping[str, Any] | None = None) -> Profile:
     return parse(_merged(raw, overrides or {}), name)
 
 
-def _without_nulls(data: Any) -> Any:
+def _without_nulls(data: t.Any) -> t.Any:
     """A null stands for nothing written at all, in a file as in overrides."""
     if not isinstance(data, dict):
         return data
     return {name: _without_nulls(value) for name, value in data.items() if value is not None}
 
 
-def parse(raw: Any, name: str) -> Profile:
+def parse(raw: t.Any, name: str) -> Profile:
     """Check a profile's data and compile it.
 
     Raises:
@@ -94,7 +94,7 @@ def parse(raw: Any, name: str) -> Profile:
         for table, data in raw["tables"].items()
     }
     _check_references(tables, taken_out, name)
-    order = TopologicalSorter({t.name: t.references() for t in tables.values()})
+    order = TopologicalSorter({table.name: table.references() for table in tables.values()})
     try:
         ordered = tuple(tables[table] for table in order.static_order() if table in tables)
     except CycleError as error:
@@ -104,10 +104,10 @@ def parse(raw: Any, name: str) -> Profile:
     return profile.without(taken_out)
 
 
-def _taken_out(raw: Any) -> set[str]:
+def _taken_out(raw: t.Any) -> set[str]:
     """The tables that an override sets to null; what points at them goes too."""
     tables = raw.get("tables") if isinstance(raw, dict) else None
-    return {t for t, data in tables.items() if data is None} if isinstance(tables, dict) else set()
+    return {name for name, data in tables.items() if data is None} if isinstance(tables, dict) else set()
 
 
 def _check_references(tables: Mapping[str, Table], taken_out: set[str], name: str) -> None:
@@ -127,7 +127,7 @@ def _check_references(tables: Mapping[str, Table], taken_out: set[str], name: st
                 )
 
 
-def _rules(title: str, data: Any, place: str) -> RuleSet:
+def _rules(title: str, data: t.Any, place: str) -> RuleSet:
     entries = _list(data)
     last = entries[-1] if entries else None
     hold = False
@@ -158,7 +158,7 @@ def _with_rules(table: Table, rules: Mapping[str, RuleSet]) -> Table:
     return replace(table, rules={title: rules[title] for title in rules if title in named})
 
 
-def _table(name: str, data: Any, place: str) -> Table:
+def _table(name: str, data: t.Any, place: str) -> Table:
     if not isinstance(data, dict):
         raise MappingError(f"{place}: it needs stream, identity and columns")
     _only_known(data, _TABLE_FIELDS, place)
@@ -209,7 +209,7 @@ def _table(name: str, data: Any, place: str) -> Table:
     )
 
 
-def _column(name: str, spec: Any, place: str) -> Column:
+def _column(name: str, spec: t.Any, place: str) -> Column:
     if not isinstance(spec, dict):
         return Column(name=name, value=_expression(str(spec), place))
     _only_known(spec, _COLUMN_FIELDS, place)
@@ -246,7 +246,7 @@ def _column(name: str, spec: Any, place: str) -> Column:
     )
 
 
-def _expression(text: Any, place: str) -> Expression | None:
+def _expression(text: t.Any, place: str) -> Expression | None:
     if text is None:
         return None
     try:
@@ -255,31 +255,31 @@ def _expression(text: Any, place: str) -> Expression | None:
         raise MappingError(f"{place}: {error}") from None
 
 
-def _expressions(texts: Any, place: str) -> tuple[Expression, ...]:
+def _expressions(texts: t.Any, place: str) -> tuple[Expression, ...]:
     compiled = tuple(_expression(text, place) for text in _list(texts))
     if None in compiled:
         raise MappingError(f"{place}: a part of its key is empty")
     return tuple(expression for expression in compiled if expression is not None)
 
 
-def _list(value: Any) -> list[Any]:
+def _list(value: t.Any) -> list[t.Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _only_text(names: Iterable[Any], place: str) -> None:
+def _only_text(names: Iterable[t.Any], place: str) -> None:
     """YAML reads a bare ``on``, ``no`` or ``2026`` as something else than text."""
     for name in names:
         if not isinstance(name, str):
             raise MappingError(f"{place}: the name {name!r} is not text: put it in quotes")
 
 
-def _only_known(data: Mapping[str, Any], known: set[str], place: str) -> None:
+def _only_known(data: Mapping[str, t.Any], known: set[str], place: str) -> None:
     for field in data:
         if field not in known:
             raise MappingError(f"{place}: {field!r} is none of {', '.join(sorted(known))}")
 
 
-def _merged(base: Any, over: Any) -> Any:
+def _merged(base: t.Any, over: t.Any) -> t.Any:
     if isinstance(base, dict) and isinstance(over, dict) and "reference" not in over:
         return {**base, **{name: _merged(base.get(name), value) for name, value in over.items()}}
     return over

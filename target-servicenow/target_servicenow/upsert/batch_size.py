@@ -10,7 +10,7 @@ GROW_UNDER_SECONDS = 15.0
 """Half of the 30 s that the Batch API gives a call before it cancels what is left."""
 
 
-class Pace:
+class BatchSize:
     """A number of rows that grows while calls are quick and halves when one was cut short."""
 
     def __init__(self) -> None:

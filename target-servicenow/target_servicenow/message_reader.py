@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
+import typing as t
 from decimal import Decimal
-from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 from singer_sdk.exceptions import InvalidInputLine
 from singer_sdk.singerlib.encoding import SimpleSingerReader
 from typing_extensions import override
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable
 
-_FAST: msgspec.json.Decoder[Any] = msgspec.json.Decoder(float_hook=Decimal)
+_FAST: msgspec.json.Decoder[t.Any] = msgspec.json.Decoder(float_hook=Decimal)
 _LENIENT = json.JSONDecoder(parse_float=Decimal)
 """Takes what no JSON has but other taps write: NaN, and halves of surrogate pairs."""
 
@@ -36,7 +36,7 @@ class Reader(SimpleSingerReader):
 
     @override
     def process_lines(
-        self, file_input: IO[str] | None, callbacks: dict[str, Callable[[dict[str, Any]], None]]
+        self, file_input: t.IO[str] | None, callbacks: dict[str, Callable[[dict[str, t.Any]], None]]
     ) -> Counter[str]:
         try:
             return super().process_lines(file_input, callbacks)
@@ -44,7 +44,7 @@ class Reader(SimpleSingerReader):
             raise InvalidInputLine(f"The input is not UTF-8 text: {_ADVICE}") from None
 
     @override
-    def deserialize_json(self, line: str) -> dict[str, Any]:
+    def deserialize_json(self, line: str) -> dict[str, t.Any]:
         self._line += 1
         try:
             try:
@@ -61,7 +61,7 @@ class Reader(SimpleSingerReader):
 
     @override
     def assert_line_requires(  # type: ignore[override]
-        self, line_dict: dict[str, Any], requires: set[str]
+        self, line_dict: dict[str, t.Any], requires: set[str]
     ) -> None:
         missing = sorted(requires.difference(line_dict))
         if missing:
@@ -70,7 +70,7 @@ class Reader(SimpleSingerReader):
             )
 
     @override
-    def _process_unknown_message(self, message_dict: dict[str, Any]) -> NoReturn:
+    def _process_unknown_message(self, message_dict: dict[str, t.Any]) -> t.NoReturn:
         raise InvalidInputLine(
             f"Line {self._line} of the input is of type {str(message_dict['type'])[:40]!r}, which "
             f"is none of Singer's: {_ADVICE}"

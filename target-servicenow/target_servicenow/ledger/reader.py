@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING, Any
+import typing as t
 
 import simplejson
 
 from target_servicenow.ledger import file
-from target_servicenow.ledger.store import FROM_LEDGER
+from target_servicenow.ledger.writer import FROM_LEDGER
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -34,7 +34,7 @@ class LedgerReader:
         """Close the file."""
         self._db.close()
 
-    def runs(self, limit: int) -> list[dict[str, Any]]:
+    def runs(self, limit: int) -> list[dict[str, t.Any]]:
         """The latest runs, newest first, each with its rows by table and outcome."""
         found = self._rows("SELECT * FROM runs ORDER BY run DESC LIMIT ?", limit)
         for run in found:
@@ -44,7 +44,7 @@ class LedgerReader:
                 table[count["outcome"]] = count["rows"]
         return found
 
-    def find(self, key: str) -> list[dict[str, Any]]:
+    def find(self, key: str) -> list[dict[str, t.Any]]:
         """The records whose source identifier is `key`, or ends with it (a vendor's number)."""
         escaped = key.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
         return self._rows(
@@ -54,7 +54,7 @@ class LedgerReader:
             f"%:{escaped}",
         )
 
-    def history(self, identifier: str) -> list[dict[str, Any]]:
+    def history(self, identifier: str) -> list[dict[str, t.Any]]:
         """What was done with one record, or planned (`mode`), oldest first."""
         found = self._rows(
             "SELECT outcomes.*, mode FROM outcomes JOIN runs USING (run) WHERE identifier = ?"
@@ -63,17 +63,17 @@ class LedgerReader:
         )
         for entry in found:
             entry["changes"] = simplejson.loads(entry["changes"])
-            entry["swallowed"] = simplejson.loads(entry["swallowed"])
+            entry["altered"] = simplejson.loads(entry["altered"])
         return found
 
-    def rejects(self) -> list[dict[str, Any]]:
+    def rejects(self) -> list[dict[str, t.Any]]:
         """The rows that wait for another try, with the reason, without their payload."""
         return self._rows(
             'SELECT "table", identifier, run, outcome, reason, stream FROM rejects'
             ' ORDER BY "table", identifier'
         )
 
-    def messages(self) -> Iterator[dict[str, Any]]:
+    def messages(self) -> Iterator[dict[str, t.Any]]:
         """Singer messages that bring what waits back through the pipe: schemas, then records."""
         for schema in self._rows(
             "SELECT * FROM schemas WHERE stream IN (SELECT stream FROM rejects) ORDER BY stream"
@@ -97,5 +97,5 @@ class LedgerReader:
                     },
                 }
 
-    def _rows(self, sql: str, *parameters: Any) -> list[dict[str, Any]]:
+    def _rows(self, sql: str, *parameters: t.Any) -> list[dict[str, t.Any]]:
         return [dict(row) for row in self._db.execute(sql, parameters)]

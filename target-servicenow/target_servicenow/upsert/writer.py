@@ -10,24 +10,24 @@ from __future__ import annotations
 import json
 import logging
 import time
+import typing as t
 from collections import defaultdict, deque
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from target_servicenow.api import batch
 from target_servicenow.api.errors import Action, StopRun, UnknownOutcomeError
-from target_servicenow.api.table import Found, create_item, found, update_item
+from target_servicenow.api.table import StoredRow, create_item, found, update_item
 from target_servicenow.mapping.types import same
 from target_servicenow.upsert import lookup
 from target_servicenow.upsert.plan import Change, Decision, Outcome, decide, own_sys_id
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Sequence
 
     from target_servicenow.api.session import Session
     from target_servicenow.mapping.profile import Table
-    from target_servicenow.upsert.pace import Pace
+    from target_servicenow.upsert.batch_size import BatchSize
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class Settled:
     """The HTTP status of the write; 0 when nothing was sent."""
     attempts: int = 0
     reason: str = ""
-    swallowed: dict[str, Change] = field(default_factory=dict)
+    altered: dict[str, Change] = field(default_factory=dict)
     """Columns that came back other than they were sent: sent as `new`, stored as `old`."""
 
 
@@ -73,7 +73,7 @@ class Writer:
         session: Session,
         table: Table,
         *,
-        pace: Pace,
+        pace: BatchSize,
         honoured: set[str],
         sending: Callable[[list[Decision]], None],
         settle: Callable[[list[Settled]], None],
@@ -200,7 +200,7 @@ class Writer:
 
     def _stored(self, entry: _Pending, answer: batch.ItemReply) -> Settled:
         decision = entry.decision
-        row = found(answer.result) if isinstance(answer.result, dict) else Found("", {})
+        row = found(answer.result) if isinstance(answer.result, dict) else StoredRow("", {})
         if not decision.sys_id:
             if row.sys_id == own_sys_id(decision.row.identifier):
                 self._honoured.add(self._table.name)
@@ -212,7 +212,7 @@ class Writer:
             sys_id=row.sys_id or decision.sys_id,
             status=answer.status,
             attempts=entry.attempts,
-            swallowed={
+            altered={
                 name: Change(old=row.values.get(name, ""), new=value)
                 for name, value in decision.values.items()
                 if not same(row.values.get(name, ""), value, self._table.type_of(name))
@@ -228,7 +228,7 @@ class Writer:
     def _check_identifiers(self, settled: list[Settled]) -> None:
         """A row whose identifier was not kept could not be found again, and would be made twice."""
         for one in settled:
-            change = one.swallowed.get(self._table.source_column)
+            change = one.altered.get(self._table.source_column)
             if change is not None:
                 raise StopRun(
                     f"ServiceNow does not keep {self._table.source_column} of {self._table.name} "

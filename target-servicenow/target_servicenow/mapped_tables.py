@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
+import typing as t
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
 
 from target_servicenow import preflight
 from target_servicenow.api.errors import StopRun
@@ -14,7 +14,7 @@ from target_servicenow.mapping.passthrough import passthrough
 from target_servicenow.mapping.profile import check_stream
 from target_servicenow.preflight import Level
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterable
 
     from target_servicenow.api.session import Session
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-class Tables:
+class MappedTables:
     """The tables of a run. The instance is asked about them once, when they are first wanted."""
 
     def __init__(self, mapping: Profile, session: Session, *, title: str, unmapped: str) -> None:
@@ -62,7 +62,7 @@ class Tables:
         return (*self.profile.tables, *self._passthrough.values())
 
     def of_stream(
-        self, stream: str, schema: dict[str, Any], key_properties: tuple[str, ...]
+        self, stream: str, schema: dict[str, t.Any], key_properties: tuple[str, ...]
     ) -> tuple[Table, ...]:
         """The tables a stream fills, by the mapping or by ``unmapped_streams``.
 

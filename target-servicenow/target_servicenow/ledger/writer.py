@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import sqlite3
 import threading
+import typing as t
 from collections import Counter
 from contextlib import contextmanager
-from datetime import datetime, timedelta, timezone, UTC
-from typing import TYPE_CHECKING, Any
 
 import simplejson
 
@@ -15,7 +15,7 @@ from target_servicenow.ledger import file
 from target_servicenow.ledger.entries import Entry, Reject, Sent, as_json, as_text, moment, now
 from target_servicenow.ledger.file import LedgerError
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from collections.abc import Set as AbstractSet
     from pathlib import Path
@@ -30,10 +30,10 @@ CREATE UNIQUE INDEX temp.records_key ON records ("table", identifier);
 CREATE TEMP TABLE rejects AS SELECT * FROM main.rejects;
 CREATE TEMP TABLE sending AS SELECT * FROM main.sending WHERE 0;
 """
-"""Tables that hide those of the same names for as long as the connection lasts."""
+"""MappedTables that hide those of the same names for as long as the connection lasts."""
 
 
-class Ledger:
+class LedgerWriter:
     """One run's view of the ledger. Safe to use from several threads."""
 
     def __init__(self, path: Path) -> None:
@@ -97,12 +97,12 @@ class Ledger:
     def prune(self, keep_days: int) -> int:
         """Delete what was done longer ago than so many days; returns how many entries went."""
         with self._writing():
-            before = datetime.now(UTC) - timedelta(days=keep_days)
+            before = dt.datetime.now(dt.UTC) - dt.timedelta(days=keep_days)
             cursor = self._db.execute("DELETE FROM outcomes WHERE at < ?", (as_text(before),))
         return cursor.rowcount
 
     def keep_schema(
-        self, stream: str, schema: Mapping[str, Any], key_properties: Iterable[str]
+        self, stream: str, schema: Mapping[str, t.Any], key_properties: Iterable[str]
     ) -> None:
         """Keep a stream's SCHEMA message, for giving its rejects out as Singer messages."""
         with self._writing():
@@ -195,11 +195,11 @@ class Ledger:
         at = now()
         self._db.executemany(
             'INSERT INTO outcomes (run, at, "table", identifier, sys_id, outcome, changes,'
-            " swallowed, status, attempts, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " altered, status, attempts, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 (
                     run, at, e.table, e.identifier, e.sys_id, e.outcome, as_json(e.changes),
-                    as_json(e.swallowed), e.status, e.attempts, e.reason,
+                    as_json(e.altered), e.status, e.attempts, e.reason,
                 )
                 for e in entries
             ],

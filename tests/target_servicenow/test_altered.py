@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+import typing as t
 
 import pytest
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from conftest import Instance, Singer
 
 VENDOR = "proc_vendor"
 
 
-def mapped(**columns: Any) -> dict[str, Any]:
+def mapped(**columns: t.Any) -> dict[str, t.Any]:
     return {"tables": {VENDOR: {"columns": columns}}}
 
 
-def swallowed(instance: Instance) -> dict[str, dict[str, dict[str, str]]]:
+def altered(instance: Instance) -> dict[str, dict[str, dict[str, str]]]:
     """By vendor, the columns that came back otherwise."""
     rows = instance.query(
-        "SELECT identifier, swallowed FROM outcomes WHERE run = (SELECT max(run) FROM runs)"
+        "SELECT identifier, altered FROM outcomes WHERE run = (SELECT max(run) FROM runs)"
     )
     return {name.rpartition(":")[2]: json.loads(text) for name, text in rows}
 
 
 GROUPS = {"table": VENDOR, "column": "vendor_group", "choices": {"big": "Big"}}
 NOWHERE = "0" * 32
-CASES: dict[str, tuple[dict[str, Any], dict[str, Any], str, dict[str, str]]] = {
+CASES: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], str, dict[str, str]]] = {
     "an unknown column": (
         {},
         mapped(u_absent="City"),
@@ -84,7 +84,7 @@ def test_what_is_swallowed_is_told_once_a_column(
     assert (ended.code, ended.states) == (0, [1])
     assert instance.counts(VENDOR) == {"created": 80}
     hit = range(80) if name == "gl_account" else range(70)
-    assert swallowed(instance) == {str(n): {name: change} if n in hit else {} for n in range(80)}
+    assert altered(instance) == {str(n): {name: change} if n in hit else {} for n in range(80)}
     told = [said for said in instance.said("WARNING") if "otherwise than sent" in said]
     assert told == [
         (
@@ -101,7 +101,7 @@ def test_over_long_text_is_told_where_the_dictionary_is_closed(
     instance.behave(access=[hidden])
     vendors = [singer.vendor(n, City="x" * (59 + n)) for n in range(4)]
     assert instance.run(singer.vendors(*vendors)).code == 0
-    assert swallowed(instance) == {
+    assert altered(instance) == {
         "0": {},
         "1": {},
         "2": {"city": {"old": "x" * 60, "new": "x" * 61}},

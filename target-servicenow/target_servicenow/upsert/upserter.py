@@ -5,15 +5,15 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import typing as t
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
 
-from target_servicenow.api.table import Found
+from target_servicenow.api.table import StoredRow
 from target_servicenow.upsert import adopt, lookup
 from target_servicenow.upsert.gone import leftovers
-from target_servicenow.upsert.pace import Pace
+from target_servicenow.upsert.batch_size import BatchSize
 from target_servicenow.upsert.plan import (
     Decision,
     Outcome,
@@ -24,9 +24,9 @@ from target_servicenow.upsert.plan import (
     truncated,
 )
 from target_servicenow.upsert.references import References
-from target_servicenow.upsert.write import Settled, Writer
+from target_servicenow.upsert.writer import Settled, Writer
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
@@ -44,11 +44,11 @@ class Policy:
 
     dry_run: bool = False
     """Decide everything, send nothing (mode plan)."""
-    on_missing_reference: Literal["hold", "blank", "reject"] = "hold"
-    on_long_text: Literal["reject", "truncate"] = "reject"
+    on_missing_reference: t.Literal["hold", "blank", "reject"] = "hold"
+    on_long_text: t.Literal["reject", "truncate"] = "reject"
 
 
-class Book(Protocol):
+class Recorder(t.Protocol):
     """What is kept of the rows of one table; may be called from any worker."""
 
     def decided(self, decisions: Sequence[Decision]) -> float:
@@ -92,13 +92,13 @@ class Upserter:
         self._policy = policy
         self._sleep = sleep
         self._references = References(profile)
-        self._paces: dict[str, Pace] = {}
+        self._paces: dict[str, BatchSize] = {}
         self._proven: set[str] = set()
-        """Tables seen to hold their source column."""
+        """MappedTables seen to hold their source column."""
         self._honoured: set[str] = set()
-        """Tables seen to take the sys_id a create names."""
+        """MappedTables seen to take the sys_id a create names."""
 
-    def upsert(self, table: Table, rows: Sequence[Row], book: Book) -> None:
+    def upsert(self, table: Table, rows: Sequence[Row], book: Recorder) -> None:
         """Settle every row; of rows with one identifier the last one counts.
 
         Args:
@@ -135,7 +135,7 @@ class Upserter:
             for one in done:
                 if one.sys_id:
                     row = one.decision.row
-                    found = Found(one.sys_id, row.values)
+                    found = StoredRow(one.sys_id, row.values)
                     planned = self._policy.dry_run and one.outcome is Outcome.CREATED
                     self._references.remember(table.name, row.identifier, found, planned=planned)
             if done:
@@ -206,7 +206,7 @@ class Upserter:
         settle: Callable[[list[Settled]], None],
     ) -> None:
         stop = threading.Event()
-        pace = self._paces.setdefault(table.name, Pace())
+        pace = self._paces.setdefault(table.name, BatchSize())
 
         def write(session: Session, share: Sequence[Decision]) -> None:
             try:

@@ -1,0 +1,10 @@
+"""The base of every failure that a user is told of in one sentence."""
+
+from __future__ import annotations
+
+
+class TargetError(Exception):
+    """An expected failure, reported to the user in one sentence; the text is that sentence.
+
+    Whoever runs the target can fix the cause or wait it out. Any other exception is a bug.
+    """

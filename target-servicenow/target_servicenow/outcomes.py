@@ -1,0 +1,39 @@
+"""The fates of a row and their causes: the same words in the ledger, the log and the reports."""
+
+from __future__ import annotations
+
+import enum
+
+
+class Outcome(enum.StrEnum):
+    """The fate of a row, in the order in which reports show them."""
+
+    CREATED = "created"
+    ADOPTED = "adopted"  # typed in by hand, found by its natural key, now carries our identifier
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    HELD = "held"  # waits for something else, such as the row it points at; retried by itself
+    REJECTED = "rejected"  # at fault itself; retried in the next run, counts against max_rejects
+
+
+WRITTEN = frozenset({Outcome.CREATED, Outcome.ADOPTED, Outcome.UPDATED})
+"""Outcomes that change a row in ServiceNow."""
+
+WAITING = frozenset({Outcome.HELD, Outcome.REJECTED})
+"""Outcomes that keep a row in the ledger for another try."""
+
+
+class Cause(enum.StrEnum):
+    """Why a row was held or rejected, or how an outcome came to be known; the reason says more."""
+
+    NONE = ""
+    SCHEMA = "schema"  # the record does not match the schema of its stream
+    RECORD = "record"  # the record does not fit the mapping: a type, a choice, an empty key
+    NO_RULE = "no_rule"  # no rule of the mapping fits the record
+    REFERENCE = "reference"  # the row it points at is not in ServiceNow
+    LENGTH = "length"  # a text is longer than its column
+    DUPLICATE = "duplicate"  # several rows carry its identifier
+    ADOPTION = "adoption"  # several rows, or several records, could be each other's
+    REFUSED = "refused"  # ServiceNow refused the row
+    TOO_LARGE = "too_large"  # ServiceNow cannot read a request with the row in it
+    LOST_ANSWER = "lost_answer"  # the answer to the write was lost; the row was found afterwards
