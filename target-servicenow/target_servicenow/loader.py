@@ -35,7 +35,11 @@ _MISFIT = "it does not fit its schema"
 
 
 class Loader:
-    """Renders, upserts and records."""
+    """Renders, upserts and records.
+
+    Attributes:
+        altered: Rows whose column ServiceNow stored otherwise than sent, by table and column.
+    """
 
     def __init__(
         self,
@@ -65,7 +69,6 @@ class Loader:
         self._announce = announce
         self._validating = validating
         self.altered: Counter[tuple[str, str]] = Counter()
-        """Rows whose column ServiceNow stored otherwise than sent, by table and column."""
 
     def load(
         self,

@@ -26,10 +26,10 @@ if t.TYPE_CHECKING:
 class Level(enum.Enum):
     """How much a finding matters."""
 
+    # The table cannot be written as mapped.
     FAULT = "fault"
-    """The table cannot be written as mapped."""
+    # Something would be left out or altered without a word from ServiceNow.
     WARNING = "warning"
-    """Something would be left out or altered without a word from ServiceNow."""
 
 
 @dataclass(frozen=True)

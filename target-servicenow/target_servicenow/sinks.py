@@ -20,7 +20,11 @@ if t.TYPE_CHECKING:
 
 
 class TableSink(BatchSink):
-    """All tables that one stream fills."""
+    """All tables that one stream fills.
+
+    Attributes:
+        version: The Singer version of the records collected.
+    """
 
     def __init__(
         self,
@@ -36,7 +40,6 @@ class TableSink(BatchSink):
             stream_name, schema, tuple(key_properties or ())
         )
         self.version: int | None = None
-        """The Singer version of the records collected."""
         self._check = self._compiled(schema) if self.config["validate_records"] else None
 
     def _compiled(self, schema: dict[str, t.Any]) -> Callable[[dict[str, t.Any]], t.Any]:

@@ -108,17 +108,24 @@ class Singer:
 
 @dataclass
 class Ended:
-    """How a run ended."""
+    """How a run ended.
+
+    Attributes:
+        sentences: What was logged as an error.
+    """
 
     code: int
     states: list[t.Any]
     sentences: list[str]
-    """What was logged as an error."""
 
 
 @dataclass
 class Instance:
-    """The sandbox's ServiceNow, seen past its APIs, and runs of the target against it."""
+    """The sandbox's ServiceNow, seen past its APIs, and runs of the target against it.
+
+    Attributes:
+        base: What is laid over the default mapping in every run, under the run's own overrides.
+    """
 
     sandbox: Sandbox
     folder: Path
@@ -126,7 +133,6 @@ class Instance:
     url: str = ""
     config: dict[str, t.Any] = field(default_factory=dict)
     base: dict[str, t.Any] = field(default_factory=lambda: PLAIN)
-    """What is laid over the default mapping in every run, under the run's own overrides."""
 
     def __post_init__(self) -> None:
         self.ledger = self.folder / "ledger.sqlite"

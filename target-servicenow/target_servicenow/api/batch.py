@@ -43,16 +43,19 @@ _HEADERS = [
 
 @dataclass(frozen=True)
 class Item:
-    """One request inside a Batch call."""
+    """One request inside a Batch call.
+
+    Attributes:
+        counted: Ask for the answer's headers too, for the number of rows that match.
+        what: What this item asks, in the user's words, where the whole call's would not tell.
+    """
 
     id: str
     method: str
     url: str
     body: dict[str, str] | None = None
     counted: bool = False
-    """Ask for the answer's headers too, for the number of rows that match."""
     what: str = ""
-    """What this item asks, in the user's words, where the whole call's would not tell."""
 
     def payload(self) -> dict[str, t.Any]:
         """The item as the Batch API takes it."""
@@ -70,25 +73,31 @@ class Item:
 
 @dataclass(frozen=True)
 class ItemReply:
-    """One item's answer."""
+    """One item's answer.
+
+    Attributes:
+        result: The ``result`` of its body; None when there is none.
+        total: Rows that match, those the user may not read included, where it was asked for.
+    """
 
     verdict: Verdict
     status: int
     result: t.Any
-    """The ``result`` of its body; None when there is none."""
     total: int | None = None
-    """Rows that match, those the user may not read included, where it was asked for."""
 
 
 @dataclass(frozen=True)
 class BatchReply:
-    """A Batch call's answer. Ids in neither `items` nor `unserviced` have an unknown effect."""
+    """A Batch call's answer. Ids in neither `items` nor `unserviced` have an unknown effect.
+
+    Attributes:
+        too_large: ServiceNow refused to read the call; nothing was done.
+    """
 
     items: dict[str, ItemReply]
     unserviced: frozenset[str]
     seconds: float
     too_large: bool = False
-    """ServiceNow refused to read the call; nothing was done."""
 
 
 def call(session: Session, items: Sequence[Item], *, what: str, repeatable: bool) -> BatchReply:

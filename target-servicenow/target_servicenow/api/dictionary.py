@@ -21,7 +21,11 @@ if t.TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ColumnDefinition:
-    """One column as the dictionary describes it."""
+    """One column as the dictionary describes it.
+
+    Attributes:
+        choices: The values it may take; empty when it takes any, or when the list cannot be read.
+    """
 
     type: str
     max_length: int
@@ -29,7 +33,6 @@ class ColumnDefinition:
     read_only: bool
     reference: str
     choices: frozenset[str] = frozenset()
-    """The values it may take; empty when it takes any, or when the list cannot be read."""
 
 
 Definitions = dict[str, dict[str, ColumnDefinition]]

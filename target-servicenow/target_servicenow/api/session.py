@@ -37,31 +37,37 @@ MAX_BACKOFF_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Connection:
-    """How to reach an instance; the fields are the settings of the same names."""
+    """How to reach an instance; the fields are the settings of the same names.
+
+    Attributes:
+        verify: False, True, or the path of a CA bundle.
+    """
 
     instance_url: str
     connect_timeout_seconds: float = 10
     read_timeout_seconds: float = 90
     max_retries: int = 5
     verify: bool | str = True
-    """False, True, or the path of a CA bundle."""
     sleep: Callable[[float], None] = field(default=time.sleep, compare=False)
 
 
 @dataclass(frozen=True)
 class Reply:
-    """One attempt's end: what it means, and the answer when there was one."""
+    """One attempt's end: what it means, and the answer when there was one.
+
+    Attributes:
+        status: 0 when no answer came.
+        body: The parsed JSON; None when the answer was none.
+        wait: Seconds the server asks to wait.
+        total: Rows the query matches by X-Total-Count, those the user may not read included.
+    """
 
     verdict: Verdict
     status: int = 0
-    """0 when no answer came."""
     body: t.Any = None
-    """The parsed JSON; None when the answer was none."""
     seconds: float = 0.0
     wait: float | None = None
-    """Seconds the server asks to wait."""
     total: int | None = None
-    """Rows the query matches by X-Total-Count, those the user may not read included."""
 
 
 def instance_url(setting: str) -> str:
@@ -93,6 +99,9 @@ class Session:
 
     ServiceNow runs the requests of one session one after another, so each worker has its own and
     cookies are not shared.
+
+    Attributes:
+        batch_refused: Whether the instance has refused the Batch API as such.
     """
 
     def __init__(self, connection: Connection, authenticator: Authenticator) -> None:
@@ -101,7 +110,6 @@ class Session:
         self._authenticator = authenticator
         self._stamp = ""
         self.batch_refused = False
-        """Whether the instance has refused the Batch API as such."""
 
     def renew(self) -> bool:
         """Drop the credentials of the last call. False when there are no others to be had."""

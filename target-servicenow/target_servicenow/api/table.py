@@ -33,11 +33,14 @@ MIN_PREFIX = 3
 
 @dataclass(frozen=True)
 class StoredRow:
-    """A row as it stands in ServiceNow."""
+    """A row as it stands in ServiceNow.
+
+    Attributes:
+        values: Every asked column the answer held, in ServiceNow's own string form.
+    """
 
     sys_id: str
     values: dict[str, str]
-    """Every asked column the answer held, in ServiceNow's own string form."""
 
 
 def find_items(

@@ -14,7 +14,13 @@ _TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 class Entry(t.NamedTuple):
-    """A row's fate in a run."""
+    """A row's fate in a run.
+
+    Attributes:
+        payload: Kept for rows held or rejected.
+        version: The Singer version the row came under, for finding what a complete read did not
+            bring.
+    """
 
     table: str
     identifier: str
@@ -27,9 +33,7 @@ class Entry(t.NamedTuple):
     reason: str = ""
     stream: str = ""
     payload: Mapping[str, t.Any] | None = None
-    """Kept for rows held or rejected."""
     version: int | None = None
-    """The Singer version the row came under, for finding what a complete read did not bring."""
 
 
 class Reject(t.NamedTuple):

@@ -24,20 +24,24 @@ MIN_SOURCE_LENGTH = 40
 
 @dataclass(frozen=True)
 class Column:
-    """One column: a value of a type, or a reference to a row of another mapped table."""
+    """One column: a value of a type, or a reference to a row of another mapped table.
+
+    Attributes:
+        choices: From the source's word to ServiceNow's; a word that is not here is the record's
+            fault.
+        reference: The table a reference points into.
+        key: The key parts of the row a reference points at.
+        take: The column of that row to copy, instead of pointing at the row.
+    """
 
     name: str
     value: Property | None = None
     type: ColumnType = ColumnType.STRING
     choices: Mapping[str, str] | None = None
-    """From the source's word to ServiceNow's; a word that is not here is the record's fault."""
     currency: Property | None = None
     reference: str | None = None
-    """The table a reference points into."""
     key: tuple[Property, ...] = ()
-    """The key parts of the row a reference points at."""
     take: str | None = None
-    """The column of that row to copy, instead of pointing at the row."""
 
     @cached_property
     def plain(self) -> str | None:
@@ -53,7 +57,17 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """How one stream fills one table."""
+    """How one stream fills one table.
+
+    Attributes:
+        key: Empty: the whole record is the identity (a stream without key properties).
+        each: Lists to explode, from the outermost in: a row for each entry of the innermost.
+        source: The first part of its source identifiers; None for the profile's.
+        optional: Left out, with a word in the log, on an instance that has no such table.
+        when_gone: What a row is set to when its record is no longer in Sage 300; rows are never
+            deleted.
+        rules: The rules its expressions name.
+    """
 
     name: str
     stream: str
@@ -61,22 +75,16 @@ class Table:
     entity: str
     company: Property | None
     key: tuple[Property, ...]
-    """Empty: the whole record is the identity (a stream without key properties)."""
     each: tuple[str, ...] = ()
-    """Lists to explode, from the outermost in: a row for each entry of the innermost."""
     where: Property | None = None
     create_when: Property | None = None
     source_column: str = DEFAULT_SOURCE_COLUMN
     source_length: int = DEFAULT_SOURCE_LENGTH
     adopt_by: str | None = None
     source: str | None = None
-    """The first part of its source identifiers; None for the profile's."""
     optional: bool = False
-    """Left out, with a word in the log, on an instance that has no such table."""
     when_gone: Mapping[str, str] = field(default_factory=dict)
-    """What a row is set to when its record is no longer in Sage 300; rows are never deleted."""
     rules: Mapping[str, RuleSet] = field(default_factory=dict)
-    """The rules its expressions name."""
 
     @property
     def fields(self) -> list[str]:
@@ -112,10 +120,13 @@ class Table:
 
 @dataclass(frozen=True)
 class Profile:
-    """All tables of a mapping, those pointed at before those that point."""
+    """All tables of a mapping, those pointed at before those that point.
+
+    Attributes:
+        source: The first part of every source identifier, such as ``sage300``.
+    """
 
     source: str
-    """The first part of every source identifier, such as ``sage300``."""
     tables: tuple[Table, ...]
     rules: Mapping[str, RuleSet] = field(default_factory=dict)
 

@@ -39,16 +39,20 @@ class Rule:
 
 @dataclass
 class RuleSet:
-    """Rules in order, and how often each came first in this run, or could have."""
+    """Rules in order, and how often each came first in this run, or could have.
+
+    Attributes:
+        hold: Whether a record that no rule fits waits, instead of getting no code.
+        unmapped: Names of records that no rule fitted, each once though a record may be tried
+            again.
+    """
 
     title: str
     rules: tuple[Rule, ...]
     hold: bool
-    """Whether a record that no rule fits waits, instead of getting no code."""
     first: list[int] = field(init=False)
     fitting: list[int] = field(init=False)
     unmapped: dict[str, None] = field(init=False, default_factory=dict)
-    """Names of records that no rule fitted, each once though a record may be tried again."""
 
     def __post_init__(self) -> None:
         """Count from zero."""

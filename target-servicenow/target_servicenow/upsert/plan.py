@@ -21,14 +21,14 @@ class Outcome(enum.StrEnum):
     """The fate of a row: the same words in the ledger, the log and the reports."""
 
     CREATED = "created"
+    # A row typed in by hand was found by its natural key and now carries our identifier.
     ADOPTED = "adopted"
-    """A row typed in by hand was found by its natural key and now carries our identifier."""
     UPDATED = "updated"
     UNCHANGED = "unchanged"
+    # Waits for something else, such as the row it points at; tried again by itself.
     HELD = "held"
-    """Waits for something else, such as the row it points at; tried again by itself."""
+    # At fault itself; tried again in the next run, and counted against max_rejects.
     REJECTED = "rejected"
-    """At fault itself; tried again in the next run, and counted against max_rejects."""
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,16 @@ class Change:
 
 @dataclass(frozen=True)
 class Decision:
-    """What is to become of a row: written when CREATED, ADOPTED or UPDATED, else only recorded."""
+    """What is to become of a row: written when CREATED, ADOPTED or UPDATED, else only recorded.
+
+    Attributes:
+        outcome: None: the row is not wanted in ServiceNow (``create_when``), and leaves no trace.
+        values: What to send.
+    """
 
     row: Row
     outcome: Outcome | None
-    """None: the row is not wanted in ServiceNow (``create_when``), and leaves no trace."""
     values: dict[str, str] = field(default_factory=dict)
-    """What to send."""
     sys_id: str = ""
     changes: dict[str, Change] = field(default_factory=dict)
     reason: str = ""

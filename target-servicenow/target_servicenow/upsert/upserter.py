@@ -40,10 +40,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Policy:
-    """The settings that decide about rows."""
+    """The settings that decide about rows.
+
+    Attributes:
+        dry_run: Decide everything, send nothing (mode plan).
+    """
 
     dry_run: bool = False
-    """Decide everything, send nothing (mode plan)."""
     on_missing_reference: t.Literal["hold", "blank", "reject"] = "hold"
     on_long_text: t.Literal["reject", "truncate"] = "reject"
 
@@ -93,10 +96,10 @@ class Upserter:
         self._sleep = sleep
         self._references = References(profile)
         self._paces: dict[str, BatchSize] = {}
+        # MappedTables seen to hold their source column.
         self._proven: set[str] = set()
-        """MappedTables seen to hold their source column."""
+        # MappedTables seen to take the sys_id a create names.
         self._honoured: set[str] = set()
-        """MappedTables seen to take the sys_id a create names."""
 
     def upsert(self, table: Table, rows: Sequence[Row], book: Recorder) -> None:
         """Settle every row; of rows with one identifier the last one counts.

@@ -42,17 +42,20 @@ TOO_LARGE = "the row is too large for the instance"
 
 @dataclass(frozen=True)
 class Settled:
-    """What has become of a row, for the ledger."""
+    """What has become of a row, for the ledger.
+
+    Attributes:
+        status: The HTTP status of the write; 0 when nothing was sent.
+        altered: Columns that came back other than they were sent: sent as `new`, stored as `old`.
+    """
 
     decision: Decision
     outcome: Outcome
     sys_id: str = ""
     status: int = 0
-    """The HTTP status of the write; 0 when nothing was sent."""
     attempts: int = 0
     reason: str = ""
     altered: dict[str, Change] = field(default_factory=dict)
-    """Columns that came back other than they were sent: sent as `new`, stored as `old`."""
 
 
 @dataclass
@@ -60,9 +63,7 @@ class _Pending:
     decision: Decision
     attempts: int = 0
     left_out: int = 0
-    """Times it was unserviced though it was alone in its call."""
     refusal: str = ""
-    """ServiceNow's words when it said the row is there already, or is gone."""
 
 
 class Writer:

@@ -182,15 +182,18 @@ class Pipe:
 
 @dataclass
 class Killable:
-    """A pair whose pipe can be killed, with the state that Meltano would keep."""
+    """A pair whose pipe can be killed, with the state that Meltano would keep.
+
+    Attributes:
+        compiled: Where compiled modules are kept.
+        killed: The points at which something was killed, one for each kill.
+    """
 
     pair: Pair
     gateway: Gateway
     compiled: Path
-    """Where compiled modules are kept."""
     state: dict[str, t.Any] | None = None
     killed: list[str] = field(default_factory=list)
-    """The points at which something was killed, one for each kill."""
 
     def run(
         self,

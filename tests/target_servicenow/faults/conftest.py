@@ -32,13 +32,16 @@ JSON = "application/json;charset=UTF-8"
 
 @dataclass
 class Call:
-    """A Batch call on its way."""
+    """A Batch call on its way.
+
+    Attributes:
+        forward: Have the instance do a call; its answer.
+        postponed: Calls that nobody answered and the instance has not done yet.
+    """
 
     content: dict[str, t.Any]
     forward: Callable[[dict[str, t.Any]], dict[str, t.Any]]
-    """Have the instance do a call; its answer."""
     postponed: list[dict[str, t.Any]]
-    """Calls that nobody answered and the instance has not done yet."""
 
     @property
     def items(self) -> list[dict[str, t.Any]]:
@@ -76,6 +79,12 @@ class Faults:
     """Forwards everything; a fault planned for the n-th call of a kind takes that call over.
 
     Kinds: ``write`` is a Batch call with a POST or PATCH in it, ``lookup`` any other.
+
+    Attributes:
+        sizes: Items of each write call.
+        keeps_sys_ids: False: the instance chooses every sys_id itself.
+        closed: MappedTables of which nothing may be read.
+        asleep: True: every call is sent elsewhere, as by an instance that hibernates.
     """
 
     def __init__(self, upstream: str) -> None:
@@ -83,13 +92,9 @@ class Faults:
         self.plan: dict[tuple[str, int], Callable[[Call], Response | dict[str, t.Any]]] = {}
         self.seen = {"write": 0, "lookup": 0}
         self.sizes: list[int] = []
-        """Items of each write call."""
         self.keeps_sys_ids = True
-        """False: the instance chooses every sys_id itself."""
         self.closed: set[str] = set()
-        """MappedTables of which nothing may be read."""
         self.asleep = False
-        """True: every call is sent elsewhere, as by an instance that hibernates."""
         self.postponed: list[dict[str, t.Any]] = []
         self._upstream = upstream
         self._lock = threading.Lock()
