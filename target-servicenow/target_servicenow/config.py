@@ -1,4 +1,4 @@
-"""The settings as a user gave them: read, checked, and what is wrong said in one sentence."""
+"""The settings as a user gave them: read, checked and frozen, what is wrong in one sentence."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ import json
 import re
 import ssl
 import typing as t
+from dataclasses import dataclass, fields
 from pathlib import Path
 
-from target_servicenow.api.session import Connection, instance_url
+from singer_sdk.plugin_base import JSONSchemaValidator
+
+from target_servicenow.api.session import Connection
+from target_servicenow.errors import TargetError
 from target_servicenow.settings import SCHEMA
 
 if t.TYPE_CHECKING:
@@ -16,44 +20,122 @@ if t.TYPE_CHECKING:
 
     from jsonschema import ValidationError
 
-
-class SettingError(Exception):
-    """A setting is wrong. The message is one sentence that names it and says what to do."""
+PLUGIN = "target-servicenow"
 
 
-def sentence(error: ValidationError, plugin: str) -> str:
-    """What a setting's schema violation says to a person.
+class SettingError(TargetError):
+    """A setting is missing or wrong; the sentence names it and never repeats its value."""
 
-    Args:
-        error: as jsonschema found it.
-        plugin: the plugin's name, for the environment variable.
+
+@dataclass(frozen=True)
+class Config:
+    """The settings, checked; each means what its description in `SCHEMA` says.
+
+    Attributes:
+        instance_url: The full URL, without a slash at its end.
     """
+
+    instance_url: str
+    auth_method: str
+    client_id: str | None
+    client_secret: str | None
+    username: str | None
+    password: str | None
+    mapping: str
+    mapping_overrides: Mapping[str, t.Any]
+    unmapped_streams: str
+    mode: str
+    validate_records: bool
+    batch_size_rows: int
+    workers: int
+    checkpoint_seconds: int
+    on_missing_reference: t.Literal["hold", "blank", "reject"]
+    on_long_text: t.Literal["reject", "truncate"]
+    max_rejects: int | None
+    max_inactive_percent: int
+    ledger_path: Path
+    ledger_keep_days: int
+    connect_timeout_seconds: int
+    read_timeout_seconds: int
+    max_retries: int
+    verify_ssl: bool
+    ca_bundle: Path | None
+
+    @property
+    def connection(self) -> Connection:
+        """How to reach the instance."""
+        return Connection(
+            instance_url=self.instance_url,
+            connect_timeout_seconds=self.connect_timeout_seconds,
+            read_timeout_seconds=self.read_timeout_seconds,
+            max_retries=self.max_retries,
+            verify=str(self.ca_bundle) if self.verify_ssl and self.ca_bundle else self.verify_ssl,
+        )
+
+
+def read(raw: Mapping[str, t.Any]) -> Config:
+    """Check settings and freeze them.
+
+    Raises:
+        SettingError: The first setting that is missing or wrong.
+    """
+    given = {name: value for name, value in raw.items() if value is not None}
+    errors = sorted(
+        JSONSchemaValidator(SCHEMA).iter_errors(given),  # fills the defaults in, too
+        key=lambda error: (error.validator != "required", str(error.path)),
+    )
+    if errors:
+        raise SettingError(sentence(errors[0]))
+    values = {field.name: given.get(field.name) for field in fields(Config)}
+    bundle = given.get("ca_bundle")
+    return Config(
+        **values
+        | {
+            "instance_url": _instance_url(given["instance_url"]),
+            "mapping_overrides": given.get("mapping_overrides") or {},
+            "ledger_path": Path(given["ledger_path"]),
+            "ca_bundle": _certificates(Path(bundle)) if bundle else None,
+        }
+    )
+
+
+def sentence(error: ValidationError) -> str:
+    """Word a violation of the schema; jsonschema's own text would show the value."""
     if error.validator == "required":
-        name = str(error.message).split("'")[1]
+        name = next(name for name in error.validator_value if name not in error.instance)
         return (
-            f"Setting {name} is missing: give it in the configuration or as "
-            f"{_variable(plugin, name)}"
+            f"The setting {name} is missing: give it in the configuration file or as the "
+            f"environment variable {variable(name)}"
         )
     name = str(error.path[0]) if error.path else "configuration"
-    if error.validator == "enum":
-        allowed = ", ".join(str(value) for value in error.validator_value)
-        return f"Setting {name} is {error.instance!r}: it can be {allowed}"
-    if error.validator == "minimum":
-        return f"Setting {name} is {error.instance}: it must be at least {error.validator_value}"
-    if error.validator == "maximum":
-        return f"Setting {name} is {error.instance}: it can be at most {error.validator_value}"
-    if error.validator == "type":
-        wanted = error.validator_value
-        kinds = " or ".join(wanted) if isinstance(wanted, list) else wanted
-        return f"Setting {name} must be of type {kinds}"
-    return f"Setting {name}: {error.message}"
+    match error.validator:
+        case "enum":
+            return f"The setting {name} must be one of {', '.join(map(str, error.validator_value))}"
+        case "minimum":
+            return f"The setting {name} must be {error.validator_value} or more"
+        case "maximum":
+            return f"The setting {name} must be {error.validator_value} or less"
+    return f"The setting {name} must be {_kind(name)}"
+
+
+_KINDS = {
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "string": "text",
+    "object": "an object",
+}
+
+
+def _kind(name: str) -> str:
+    definition = SCHEMA["properties"].get(name, {})
+    return next((words for kind, words in _KINDS.items() if kind in definition["type"]), "text")
 
 
 def read_files(paths: Sequence[str]) -> dict[str, t.Any]:
-    """The settings of JSON files, those of later files over those of earlier ones.
+    """Return the settings of JSON files; a later file overrides an earlier one.
 
     Raises:
-        SettingError: a file cannot be read, or does not hold settings.
+        SettingError: A file cannot be read, or does not hold settings.
     """
     config: dict[str, t.Any] = {}
     for path in paths:
@@ -61,36 +143,41 @@ def read_files(paths: Sequence[str]) -> dict[str, t.Any]:
             settings = json.loads(Path(path).read_text(encoding="utf-8"))
         except OSError:
             raise SettingError(
-                f"Configuration {path} cannot be read: name a JSON file with the settings"
+                f"Configuration file {path} cannot be read: name a JSON file with the settings"
             ) from None
         except ValueError:
             settings = None
         if not isinstance(settings, dict):
             raise SettingError(
-                f"Configuration {path} is not a JSON object: write the settings into it as "
+                f"Configuration file {path} is not a JSON object: write the settings into it as "
                 '{"instance_url": "...", ...}'
             )
         config.update(settings)
     return config
 
 
-def misread_variable(environment: Mapping[str, str], plugin: str) -> str:
-    """What to say of the first environment variable that cannot be read as its setting; "" if none.
+def check_environment(environment: Mapping[str, str]) -> None:
+    """Check that the environment variables can be read as their settings.
 
-    Args:
-        environment: variables by name.
-        plugin: the plugin's name, which their names begin with.
+    Raises:
+        SettingError: The first one that cannot.
     """
     for name, definition in SCHEMA["properties"].items():
-        variable = _variable(plugin, name)
-        text = environment.get(variable)
+        text = environment.get(variable(name))
         if text is None:
             continue
-        if "integer" in definition["type"] and not re.fullmatch(r"\s*[+-]?\d+\s*", text):
-            return f"Setting {name}: the variable {variable} must be a whole number"
-        if "object" in definition["type"] and not _is_json(text):
-            return f"Setting {name}: the variable {variable} must be a JSON object"
-    return ""
+        wrong = ("integer" in definition["type"] and not re.fullmatch(r"\s*[+-]?\d+\s*", text)) or (
+            "object" in definition["type"] and not _is_json(text)
+        )
+        if wrong:
+            raise SettingError(
+                f"The setting {name} must be {_kind(name)} (environment variable {variable(name)})"
+            )
+
+
+def variable(name: str) -> str:
+    """Return the environment variable of a setting."""
+    return f"{PLUGIN}_{name}".upper().replace("-", "_")
 
 
 def _is_json(text: str) -> bool:
@@ -101,73 +188,22 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def _variable(plugin: str, name: str) -> str:
-    return f"{plugin}_{name}".upper().replace("-", "_")
-
-
-def connection(config: Mapping[str, t.Any]) -> Connection:
-    """How to reach the instance.
-
-    Raises:
-        SettingError: ca_bundle holds no certificates, or instance_url is no web address.
-    """
-    url = instance_url(config["instance_url"])
+def _instance_url(setting: str) -> str:
+    text = setting.strip().rstrip("/")
+    url = text if "://" in text else f"https://{text}.service-now.com"
     if not re.match(r"https?://[^./\s]\S*$", url):
         raise SettingError(
-            f"Setting instance_url is {config['instance_url']!r}: give the instance's full URL, or "
-            "just its name"
+            "The setting instance_url must be the instance's full URL, such as "
+            "https://dev12345.service-now.com, or just its name, such as dev12345"
         )
-    verify: bool | str = config["verify_ssl"]
-    if verify and config.get("ca_bundle"):
-        bundle = Path(config["ca_bundle"])
-        if not bundle.is_file():
-            raise SettingError(f"Setting ca_bundle: there is no file {bundle}")
-        try:
-            ssl.create_default_context(cafile=bundle)
-        except OSError:  # ssl.SSLError is one too
-            raise SettingError(
-                f"Setting ca_bundle: {bundle} holds no certificates that can be read: give a PEM "
-                "file"
-            ) from None
-        verify = str(bundle)
-    return Connection(
-        instance_url=url,
-        connect_timeout_seconds=config["connect_timeout_seconds"],
-        read_timeout_seconds=config["read_timeout_seconds"],
-        max_retries=config["max_retries"],
-        verify=verify,
-    )
+    return url
 
 
-def credentials(config: Mapping[str, t.Any]) -> tuple[str, str]:
-    """The client ID and secret, or the user name and password.
-
-    Raises:
-        SettingError: one is missing, and the credential store does not hold it either.
-    """
-    oauth = config["auth_method"] == "oauth_client_credentials"
-    name, secret = ("client_id", "client_secret") if oauth else ("username", "password")
-    user = config.get(name)
-    if not user:
-        raise SettingError(
-            f"Setting {name} is missing: auth_method {config['auth_method']} needs it"
-        )
-    value = config.get(secret) or _stored(instance_url(config["instance_url"]), user)
-    if not value:
-        raise SettingError(
-            f"Setting {secret} is missing: give it, or keep it in the credential store under "
-            f"{instance_url(config['instance_url'])} (with the keyring extra installed)"
-        )
-    return user, value
-
-
-def _stored(service: str, user: str) -> str | None:
+def _certificates(bundle: Path) -> Path:
     try:
-        import keyring  # noqa: PLC0415 - an extra
-        from keyring.errors import KeyringError  # noqa: PLC0415
-    except ImportError:
-        return None
-    try:
-        return keyring.get_password(service, user)
-    except KeyringError:
-        return None
+        ssl.create_default_context(cafile=bundle)
+    except OSError:  # ssl.SSLError is one
+        raise SettingError(
+            f"The setting ca_bundle names {bundle}, which is not a PEM file of certificates"
+        ) from None
+    return bundle

@@ -1,4 +1,4 @@
-"""From the records of a stream to settled rows in the ledger."""
+"""From records of a stream to settled rows in the ledger."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ import typing as t
 from collections import Counter
 from itertools import chain
 
-from target_servicenow.api.errors import StopRun
-from target_servicenow.ledger.entries import Entry
-from target_servicenow.ledger.writer import FROM_LEDGER
+from target_servicenow.api.errors import StopRunError
+from target_servicenow.ledger.entries import FROM_LEDGER, Entry
 from target_servicenow.mapping.render import (
     Row,
     Unrendered,
@@ -18,9 +17,9 @@ from target_servicenow.mapping.render import (
     parent_prefix,
     render_record,
 )
+from target_servicenow.outcomes import Cause, Outcome
 from target_servicenow.recorder import LedgerRecorder
 from target_servicenow.upsert.gone import gone
-from target_servicenow.upsert.plan import Outcome
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -30,8 +29,6 @@ if t.TYPE_CHECKING:
     from target_servicenow.upsert.upserter import Upserter
 
 logger = logging.getLogger(__name__)
-
-_MISFIT = "it does not fit its schema"
 
 
 class Loader:
@@ -54,13 +51,13 @@ class Loader:
         """Prepare.
 
         Args:
-            profile: the mapping.
-            upserter: brings rows into ServiceNow.
-            ledger: with its run started.
-            max_rejects: more rejected rows than this stop the run; None for any number.
-            announce: log what is changed, row by row, old and new (mode plan).
-            validating: records are held against their schema, so one that did not fit it waits
-                for its next version instead of being tried again.
+            profile: The mapping.
+            upserter: Brings rows into ServiceNow.
+            ledger: The ledger, its run started.
+            max_rejects: More rejected rows than this stop the run; None for any number.
+            announce: Log every change, row by row, old and new (mode plan).
+            validating: Records are validated against their schema, so one that did not match it
+                waits for its next version instead of being retried.
         """
         self._profile = profile
         self._upserter = upserter
@@ -77,24 +74,26 @@ class Loader:
         *,
         version: int | None = None,
     ) -> None:
-        """Settle the rows that the records of one stream want in its tables.
+        """Settle the rows that the records of one stream have in its tables.
 
         Args:
-            tables: all tables of the stream, those pointed at first.
-            records: any number; of two versions of one record the last one counts.
-            version: the Singer version the records came under, if any.
+            tables: All tables of the stream, each after those it points into.
+            records: Any number; of two versions of one record the last one counts.
+            version: The Singer version the records came under, if any.
 
         Raises:
-            StopRun: the run cannot go on, or too many rows were rejected.
+            StopRunError: The run cannot go on, or too many rows were rejected.
         """
         records = list(records)
-        # What comes from the ledger holds only the entries that waited there.
+        # A record from the ledger holds only the entries that waited there.
         partial = [bool(record.pop(FROM_LEDGER, False)) for record in records]
         for table in tables:
             if table.each:
                 self._load_entries(table, records, partial, version)
             else:
-                rows = (row for r in records for row in render_record(self._profile, table, r))
+                rows = (
+                    row for record in records for row in render_record(self._profile, table, record)
+                )
                 self._load(table, rows, version)
 
     def _load_entries(
@@ -104,7 +103,7 @@ class Loader:
         partial: Sequence[bool],
         version: int | None,
     ) -> None:
-        """Settle the rows of records that hold several, and those they no longer hold."""
+        """Settle the rows of records that hold several, and of entries they no longer hold."""
         latest: dict[str, Mapping[str, t.Any]] = {}
         for number, record in enumerate(records):
             prefix = "" if partial[number] else parent_prefix(self._profile, table, record)
@@ -134,24 +133,27 @@ class Loader:
         *,
         version: int | None = None,
     ) -> None:
-        """Record that none of a record's rows is made, since it does not fit its schema."""
-        reason = f"{_MISFIT}: {misfit}"
+        """Record that a record has no rows, since it does not match its schema."""
+        reason = f"it does not match its schema: {misfit}"
         record = {name: record[name] for name in record if name != FROM_LEDGER}
         for table in tables:
             rows = render_record(self._profile, table, record)
-            unfit = [Unrendered(table.name, row.identifier, reason, row.payload) for row in rows]
+            unfit = [
+                Unrendered(table.name, row.identifier, Cause.SCHEMA, reason, row.payload)
+                for row in rows
+            ]
             if not unfit:
                 name = parent_prefix(self._profile, table, record) or keyless(record)
-                unfit = [Unrendered(table.name, name, reason, record)]
+                unfit = [Unrendered(table.name, name, Cause.SCHEMA, reason, record)]
             self._load(table, unfit, version)
 
     def deactivate(self, table: Table, version: int, max_percent: int) -> None:
         """Set to ``when_gone`` what a complete read under `version` did not bring.
 
-        Only companies the read brought anything of are looked at.
+        Companies of which the read brought nothing are left alone.
 
         Raises:
-            StopRun: more than `max_percent` of the rows would be, which looks like a fault.
+            StopRunError: More than `max_percent` of the rows would be set, which looks like a fault.
         """
         seen, unseen = self._ledger.seen_and_unseen(table.name, version)
         leaving = self._upserter.differing(table, gone(table, unseen))
@@ -159,7 +161,7 @@ class Loader:
             return
         percent = 100 * len(leaving) / (seen + len(leaving))
         if percent > max_percent:
-            raise StopRun(
+            raise StopRunError(
                 f"{len(leaving)} of {seen + len(leaving)} rows of {table.name} ({percent:.0f} %) "
                 f"were not in the complete read, more than max_inactive_percent ({max_percent}), "
                 "so none was changed: if they are really gone, raise the setting and run again"
@@ -167,22 +169,21 @@ class Loader:
         self._load(table, leaving, None)
 
     def retry(self, tables: Sequence[Table]) -> None:
-        """Try again what was held in this run, and what earlier runs held or rejected.
+        """Retry what was held in this run, and what earlier runs held or rejected.
 
         Args:
-            tables: those in which rows wait, those pointed at first.
+            tables: The tables in which rows wait, each after those it points into.
         """
         waiting = self._ledger.pending()
         by_name = {table.name: table for table in tables}
         again = [
             reject
             for reject in waiting
-            if reject.table in by_name
-            and not (self._validating and reject.reason.startswith(_MISFIT))
+            if reject.table in by_name and not (self._validating and reject.cause == Cause.SCHEMA)
         ]
         if not again:
             return
-        logger.info("Trying %d held or rejected rows again", len(again))
+        logger.info("Retrying %d held or rejected rows", len(again))
         self._ledger.uncount(again)
         beside = [
             table
@@ -197,7 +198,11 @@ class Loader:
             ]
             self._load(
                 table,
-                (row for p in payloads for row in render_record(self._profile, table, p)),
+                (
+                    row
+                    for payload in payloads
+                    for row in render_record(self._profile, table, payload)
+                ),
                 None,
             )
 
@@ -210,15 +215,13 @@ class Loader:
             if isinstance(row, Row):
                 rows.append(row)
             else:
-                outcome = Outcome.HELD if row.held else Outcome.REJECTED
-                logger.warning(
-                    "%s %s %s: %s", table.name, row.identifier, outcome.value, row.reason
-                )
+                logger.warning("%s %s %s: %s", table.name, row.identifier, row.outcome, row.reason)
                 unfit.append(
                     Entry(
                         table.name,
                         row.identifier,
-                        outcome.value,
+                        row.outcome,
+                        cause=row.cause,
                         reason=row.reason,
                         stream=table.stream,
                         payload=row.payload,
@@ -229,23 +232,25 @@ class Loader:
             self._ledger.record(unfit)
 
         if rows:
-            book = LedgerRecorder(
+            recorder = LedgerRecorder(
                 table, self._ledger, version, altered=self.altered, announce=self._announce
             )
-            self._upserter.upsert(table, rows, book)
+            self._upserter.upsert(table, rows, recorder)
         self._guard()
 
     def _guard(self) -> None:
-        rejected = sum(fates.get("rejected", 0) for fates in self._ledger.counts().values())
+        counts = self._ledger.counts().values()
+        rejected = sum(fates.get(Outcome.REJECTED, 0) for fates in counts)
         if self._max_rejects is not None and rejected > self._max_rejects:
-            raise StopRun(
+            raise StopRunError(
                 f"{rejected} rows were rejected, more than max_rejects ({self._max_rejects}): "
-                "their reasons are in the ledger; mend them or raise max_rejects, and run again"
+                "see the reasons with target-servicenow ledger rejects, correct the records or raise "
+                "max_rejects, and run again"
             )
 
 
 def _feeds(table: Table, other: Table) -> bool:
-    """Whether the records of `other` also make the rows of `table` that its own point at."""
+    """Tell whether the records of `other` also have the rows in `table` that it points at."""
     return table.name in other.references() and (table.stream, table.each) == (
         other.stream,
         other.each,

@@ -1,4 +1,4 @@
-"""The mapping held against the instance: which tables a stream fills, and whether it can."""
+"""The mapping compared with the instance: the tables a stream fills, and whether they exist."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import cached_property
 
 from target_servicenow import preflight
-from target_servicenow.api.errors import StopRun
+from target_servicenow.api.errors import StopRunError
 from target_servicenow.mapping.expression import MappingError
 from target_servicenow.mapping.passthrough import passthrough
 from target_servicenow.mapping.profile import check_stream
@@ -25,16 +25,16 @@ logger = logging.getLogger(__name__)
 
 
 class MappedTables:
-    """The tables of a run. The instance is asked about them once, when they are first wanted."""
+    """The tables of a run. The instance is queried about them once, when they are first needed."""
 
     def __init__(self, mapping: Profile, session: Session, *, title: str, unmapped: str) -> None:
-        """Ask nothing yet.
+        """Query nothing yet.
 
         Args:
-            mapping: as it was loaded.
-            session: to ask the instance with.
-            title: what the user calls the mapping.
-            unmapped: the setting ``unmapped_streams``.
+            mapping: The mapping as it was loaded.
+            session: The session to query the instance with.
+            title: The user's name for the mapping.
+            unmapped: The setting ``unmapped_streams``.
         """
         self._mapping = mapping
         self._session = session
@@ -51,23 +51,23 @@ class MappedTables:
 
     @cached_property
     def profile(self) -> Profile:
-        """The mapping less the optional tables that the instance does not have."""
-        absent = [fault for fault in self.report.faults() if fault.table in self._optional]
-        for fault in absent:
-            logger.info("%s is optional and left out: %s", fault.table, fault.sentence)
-        return self._mapping.without({fault.table for fault in absent})
+        """The mapping without the optional tables that the instance does not have."""
+        absent = [error for error in self.report.errors() if error.table in self._optional]
+        for error in absent:
+            logger.info("%s is optional and skipped: %s", error.table, error.sentence)
+        return self._mapping.without({error.table for error in absent})
 
     def all(self) -> tuple[Table, ...]:
-        """Every table that can be written, those pointed at first."""
+        """Return every table that can be written, each after those it points into."""
         return (*self.profile.tables, *self._passthrough.values())
 
     def of_stream(
         self, stream: str, schema: dict[str, t.Any], key_properties: tuple[str, ...]
     ) -> tuple[Table, ...]:
-        """The tables a stream fills, by the mapping or by ``unmapped_streams``.
+        """Return the tables a stream fills, by the mapping or by ``unmapped_streams``.
 
         Raises:
-            MappingError: nothing maps the stream, or it lacks what the mapping needs.
+            MappingError: Nothing maps the stream, or it lacks what the mapping needs.
         """
         tables = self.profile.of_stream(stream)
         for table in tables:
@@ -75,7 +75,7 @@ class MappedTables:
         if tables:
             return tables
         if self._unmapped == "skip":
-            logger.info("Stream %s is not mapped: left out", stream)
+            logger.info("Stream %s is not mapped: skipped", stream)
             return ()
         if self._unmapped == "fail":
             mapped = ", ".join(sorted({table.stream for table in self.profile.tables}))
@@ -86,40 +86,41 @@ class MappedTables:
         return (self._add(passthrough(stream, schema, key_properties)),)
 
     def _add(self, table: Table) -> Table:
-        """Take in a table that no mapping names, anew when its stream's schema changes."""
+        """Add a table that no mapping names; it is replaced when its stream's schema changes."""
         self._passthrough[table.stream] = table
         self._checked.discard(table.name)
         report = preflight.inspect(self._session, [table])
-        others = [one for one in self.report.findings if one.table != table.name]
+        others = [finding for finding in self.report.findings if finding.table != table.name]
         self.report.findings[:] = [*others, *report.findings]
         self.report.definitions.update(report.definitions)
         return table
 
     def prepare(self, tables: Iterable[Table]) -> None:
-        """Say once what was found of tables, and of those they point at.
+        """Log once what was found of tables and of those they point at.
 
         Raises:
-            StopRun: one of them cannot be written.
+            StopRunError: One of them cannot be written.
         """
         tables = list(tables)
         names = {table.name for table in tables}
         names |= {name for table in tables for name in table.references()}
         for finding in self.report.findings:
             if finding.table in names - self._checked:
-                if finding.level is Level.FAULT:
-                    raise StopRun(finding.sentence)
-                logger.warning("%s", finding.sentence)
+                if finding.level is Level.ERROR:
+                    raise StopRunError(finding.sentence)
+                if finding.level is Level.WARNING:
+                    logger.warning("%s", finding.sentence)
         self._checked |= names
 
     def findings(self) -> list[Finding]:
-        """What was found, for a checklist: an optional table that is not there is no fault."""
+        """Return what was found, for ``--test``: a missing optional table is not an error."""
         return [
             replace(
                 finding,
                 level=Level.WARNING,
-                sentence=f"{finding.table} is optional and left out: {finding.sentence}",
+                sentence=f"{finding.table} is optional and skipped: {finding.sentence}",
             )
-            if finding.level is Level.FAULT and finding.table in self._optional
+            if finding.level is Level.ERROR and finding.table in self._optional
             else finding
             for finding in self.report.findings
         ]

@@ -1,77 +1,193 @@
-"""Reading Singer messages, one a line; a line that is none ends the run with one sentence."""
+"""Reading Singer messages, one a line. Every message is checked here, where its line is known.
+
+Shapes are those of the Singer specification. A fault ends the run with one sentence that names the
+line and never repeats it, since it may hold secrets.
+"""
 
 from __future__ import annotations
 
 import json
 import typing as t
+from collections import Counter
 from decimal import Decimal
 
 import msgspec
-from singer_sdk.exceptions import InvalidInputLine
 from singer_sdk.singerlib.encoding import SimpleSingerReader
 from typing_extensions import override
 
+from target_servicenow.errors import TargetError
+
 if t.TYPE_CHECKING:
-    from collections import Counter
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 _FAST: msgspec.json.Decoder[t.Any] = msgspec.json.Decoder(float_hook=Decimal)
 _LENIENT = json.JSONDecoder(parse_float=Decimal)
-"""Takes what no JSON has but other taps write: NaN, and halves of surrogate pairs."""
+"""Takes what is not JSON but other taps write: NaN, and halves of surrogate pairs."""
 
 _ADVICE = "check that what is piped in is a Singer tap's output"
 
 
-class Reader(SimpleSingerReader):
-    """Reads messages; its sentences name the line and never repeat it, since it may hold secrets.
+class InputError(TargetError):
+    """The input holds something that is not a Singer message, or not one that can be used."""
 
-    Raises:
-        InvalidInputLine: a line is no Singer message.
-    """
 
-    def __init__(self) -> None:
-        """Start before the first line."""
-        super().__init__()
-        self._line = 0
+class MessageReader(SimpleSingerReader):
+    """Reads messages and hands each to the callback of its type."""
 
     @override
     def process_lines(
-        self, file_input: t.IO[str] | None, callbacks: dict[str, Callable[[dict[str, t.Any]], None]]
+        self,
+        file_input: t.IO[str] | None,
+        callbacks: dict[str, Callable[[dict[str, t.Any]], None]],
     ) -> Counter[str]:
+        """Process every line; return how many messages of each type there were.
+
+        Raises:
+            InputError: A line is not a Singer message, or its record cannot be used.
+        """
+        counter: Counter[str] = Counter()
+        number = 0
         try:
-            return super().process_lines(file_input, callbacks)
+            for number, line in enumerate(file_input or self.default_input, start=1):
+                message = self.deserialize_json(line)
+                callbacks[message["type"]](message)
+                counter[message["type"]] += 1
         except UnicodeDecodeError:
-            raise InvalidInputLine(f"The input is not UTF-8 text: {_ADVICE}") from None
+            raise InputError(
+                f"The input is not UTF-8 text after line {number}: {_ADVICE}"
+            ) from None
+        except InputError as fault:
+            raise InputError(f"Line {number} of the input {fault}: {_ADVICE}") from None
+        return counter
 
     @override
     def deserialize_json(self, line: str) -> dict[str, t.Any]:
-        self._line += 1
+        """Return a line's message, checked.
+
+        Raises:
+            InputError: It is not a Singer message; the text is a clause about the line.
+        """
         try:
             try:
                 message = _FAST.decode(line)
             except ValueError:
                 message = _LENIENT.decode(line)
+            check(message)
         except (ValueError, RecursionError):
-            raise InvalidInputLine(
-                f"Line {self._line} of the input is not JSON: {_ADVICE}"
-            ) from None
-        if not isinstance(message, dict):
-            raise InvalidInputLine(f"Line {self._line} of the input is no JSON object: {_ADVICE}")
-        return message
+            raise InputError("is not JSON") from None
+        return t.cast("dict[str, t.Any]", message)
 
-    @override
-    def assert_line_requires(  # type: ignore[override]
-        self, line_dict: dict[str, t.Any], requires: set[str]
-    ) -> None:
-        missing = sorted(requires.difference(line_dict))
-        if missing:
-            raise InvalidInputLine(
-                f"Line {self._line} of the input lacks {' and '.join(missing)}: {_ADVICE}"
-            )
 
-    @override
-    def _process_unknown_message(self, message_dict: dict[str, t.Any]) -> t.NoReturn:
-        raise InvalidInputLine(
-            f"Line {self._line} of the input is of type {str(message_dict['type'])[:40]!r}, which "
-            f"is none of Singer's: {_ADVICE}"
+def check(message: object) -> None:
+    """Check the shape of a message.
+
+    Raises:
+        InputError: It is not a Singer message; the text is a clause about its line.
+    """
+    if not isinstance(message, dict):
+        raise InputError("is not a JSON object")
+    kind = message.get("type")
+    if kind is None:
+        raise InputError("lacks type")
+    checks = _CHECKS.get(kind) if isinstance(kind, str) else None
+    if checks is None:
+        raise InputError(f"is of type {str(kind)[:40]!r}, which is not one of Singer's")
+    missing = [
+        name for name, (required, _, _) in checks.items() if required and name not in message
+    ]
+    if missing:
+        raise InputError(f"lacks {' and '.join(missing)}")
+    for name, (required, fits, words) in checks.items():
+        value = message.get(name)
+        if (required or value is not None) and not fits(value):
+            raise InputError(f"has {name} that is not {words}")
+    if kind == "SCHEMA" and (fault := schema_fault(message["schema"])):
+        raise InputError(f"has a schema whose {fault}")
+    if kind == "BATCH":
+        raise InputError(
+            f"is a BATCH message of stream {message['stream']}, which this target does not take "
+            "(switch batch_config off in the tap)"
         )
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _is_object(value: object) -> bool:
+    return isinstance(value, dict)
+
+
+def _is_schema(value: object) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("properties"), dict)
+
+
+def _is_names(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_state(value: object) -> bool:
+    return value is None or isinstance(value, dict)
+
+
+_Check: t.TypeAlias = "tuple[bool, Callable[[object], bool], str]"
+"""Whether the field is required, what its value must fulfil, and that in words."""
+
+_STREAM: _Check = (True, _is_name, "the name of a stream")
+_CHECKS: t.Final[Mapping[str, Mapping[str, _Check]]] = {
+    "SCHEMA": {
+        "stream": _STREAM,
+        "schema": (True, _is_schema, "an object with the object properties"),
+        "key_properties": (False, _is_names, "a list of names"),
+    },
+    "RECORD": {
+        "stream": _STREAM,
+        "record": (True, _is_object, "an object"),
+        "version": (False, _is_whole, "a whole number"),
+    },
+    "STATE": {"value": (True, _is_state, "an object")},
+    "ACTIVATE_VERSION": {
+        "stream": _STREAM,
+        "version": (True, _is_whole, "a whole number"),
+    },
+    "BATCH": {"stream": _STREAM},
+}
+
+
+def schema_fault(schema: object, place: str = "") -> str:
+    """Return what is wrong with a JSON Schema, as a clause that names the place, or "".
+
+    Only what a target reads is checked: types, formats, properties and items.
+    """
+    if isinstance(schema, bool):  # JSON Schema's own for anything, and for nothing
+        return ""
+    if not isinstance(schema, dict):
+        return f"{place or 'root'} is not an object"
+    kind, form = schema.get("type", "object"), schema.get("format")
+    if not isinstance(kind, str) and not (_is_names(kind) and kind):
+        return f"{_at(place, 'type')} is neither a name nor a list of names"
+    if form is not None and not isinstance(form, str):
+        return f"{_at(place, 'format')} is not text"
+    inner: dict[str, object] = {}
+    properties = schema.get("properties")
+    if properties is not None:
+        if not isinstance(properties, dict):
+            return f"{_at(place, 'properties')} is not an object"
+        inner = {_at(place, name): value for name, value in properties.items()}
+    if schema.get("items") is not None:
+        inner[_at(place, "items")] = schema["items"]
+    for word in ("anyOf", "oneOf", "allOf"):
+        options = schema.get(word)
+        if options is not None:
+            if not isinstance(options, list) or not options:
+                return f"{_at(place, word)} is not a list of schemas"
+            inner |= {f"{_at(place, word)}[{at}]": option for at, option in enumerate(options)}
+    return next((fault for at, one in inner.items() if (fault := schema_fault(one, at))), "")
+
+
+def _at(place: str, name: str) -> str:
+    return f"{place}.{name}" if place else name

@@ -1,14 +1,17 @@
-"""What upserting does to the rows of one table, told to the ledger and to the log."""
+"""Recording what becomes of the rows of one table, in the ledger and in the log."""
 
 from __future__ import annotations
 
 import logging
 import time
 import typing as t
-from dataclasses import asdict
+
+from typing_extensions import override
 
 from target_servicenow.ledger.entries import Entry
-from target_servicenow.upsert.plan import Decision, Outcome, was_written
+from target_servicenow.outcomes import WAITING, WRITTEN, Cause, Outcome
+from target_servicenow.upsert.plan import Decision, was_written
+from target_servicenow.upsert.upserter import Recorder
 from target_servicenow.upsert.writer import COMMIT_SECONDS
 
 if t.TYPE_CHECKING:
@@ -21,12 +24,9 @@ if t.TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_KEPT = {Outcome.HELD, Outcome.REJECTED}
-_CHANGED = {Outcome.CREATED, Outcome.ADOPTED, Outcome.UPDATED}
 
-
-class LedgerRecorder:
-    """The book of an `Upserter` for rows of one table."""
+class LedgerRecorder(Recorder):
+    """Records the rows of one table in the ledger."""
 
     def __init__(
         self,
@@ -40,11 +40,11 @@ class LedgerRecorder:
         """Prepare.
 
         Args:
-            table: the rows' table.
-            ledger: with its run started.
-            version: the Singer version the rows came under, if any.
-            altered: counts rows whose column was stored otherwise than sent.
-            announce: log what is changed, row by row, old and new (mode plan).
+            table: The table of the rows.
+            ledger: The ledger, its run started.
+            version: The Singer version the rows came under, if any.
+            altered: Counts rows whose column was stored otherwise than sent.
+            announce: Log every change, row by row, old and new (mode plan).
         """
         self._table = table
         self._ledger = ledger
@@ -52,11 +52,12 @@ class LedgerRecorder:
         self._altered = altered
         self._announce = announce
 
+    @override
     def decided(self, decisions: Sequence[Decision]) -> float:
         """Find out what became of rows that an earlier run was sending when it was cut off.
 
         Returns:
-            Seconds to wait before looking again for those that may still be on their way.
+            Seconds to wait before looking again for those that may still be under way.
         """
         sent = self._ledger.unfinished(self._table.name)
         known: list[Entry] = []
@@ -64,7 +65,7 @@ class LedgerRecorder:
         for decision in decisions if sent else ():
             name = decision.row.identifier
             if name not in sent or decision.outcome is Outcome.REJECTED:
-                continue  # a row that is there twice says nothing
+                continue  # a row that exists twice proves nothing
             run, at, outcome, changes = sent[name]
             entry = Entry(self._table.name, name, "")
             left = COMMIT_SECONDS - (time.time() - at.timestamp())
@@ -75,6 +76,7 @@ class LedgerRecorder:
                         sys_id=decision.sys_id,
                         changes=changes,
                         attempts=1,
+                        cause=Cause.LOST_ANSWER,
                         reason=f"written in run {run}, whose end was not recorded",
                     )
                 )
@@ -86,56 +88,60 @@ class LedgerRecorder:
             self._ledger.close_unfinished(known, sent)
         return wait
 
+    @override
     def sending(self, decisions: Sequence[Decision]) -> None:
         """Note rows before they are sent."""
         self._ledger.sending(
             Entry(
                 self._table.name,
                 decision.row.identifier,
-                (decision.outcome or Outcome.UNCHANGED).value,
-                changes={name: asdict(change) for name, change in decision.changes.items()},
+                decision.outcome or Outcome.UNCHANGED,
+                changes=decision.changes,
             )
             for decision in decisions
         )
 
+    @override
     def settled(self, settled: Sequence[Settled]) -> None:
-        """Record what has become of rows."""
-        self._ledger.record([self._entry(one) for one in settled])
-        for one in settled:
-            self._altered.update((self._table.name, name) for name in one.altered)
-            if self._announce and one.outcome in _CHANGED:
-                logger.info("%s", self._announcement(one))
-            if one.outcome in _KEPT:
+        """Record the fate of rows."""
+        self._ledger.record([self._entry(fate) for fate in settled])
+        for fate in settled:
+            self._altered.update((self._table.name, name) for name in fate.altered)
+            if self._announce and fate.outcome in WRITTEN:
+                logger.info("%s", self._announcement(fate))
+            if fate.outcome in WAITING:
                 logger.warning(
                     "%s %s %s: %s",
                     self._table.name,
-                    one.decision.row.identifier,
-                    one.outcome.value,
-                    one.reason,
+                    fate.decision.row.identifier,
+                    fate.outcome,
+                    fate.reason,
                 )
 
     def _announcement(self, settled: Settled) -> str:
         name = f"{self._table.name} {settled.decision.row.identifier}"
         if settled.outcome is Outcome.CREATED:
             return f"{name} would be created"
-        changes = settled.decision.changes.items()
-        told = ", ".join(f"{column} {change.old!r} -> {change.new!r}" for column, change in changes)
-        return f"{name} would be {settled.outcome.value}: {told}"
+        changes = ", ".join(
+            f"{column} {change.old!r} -> {change.new!r}"
+            for column, change in settled.decision.changes.items()
+        )
+        return f"{name} would be {settled.outcome}: {changes}"
 
     def _entry(self, settled: Settled) -> Entry:
         row = settled.decision.row
-        changes = settled.decision.changes
         return Entry(
             table=self._table.name,
             identifier=row.identifier,
-            outcome=settled.outcome.value,
+            outcome=settled.outcome,
             sys_id=settled.sys_id,
-            changes={name: asdict(change) for name, change in changes.items()},
-            altered={name: asdict(change) for name, change in settled.altered.items()},
+            changes=settled.decision.changes,
+            altered=settled.altered,
             status=settled.status,
             attempts=settled.attempts,
+            cause=settled.cause,
             reason=settled.reason,
             stream=self._table.stream,
-            payload=(row.payload or None) if settled.outcome in _KEPT else None,
+            payload=(row.payload or None) if settled.outcome in WAITING else None,
             version=self._version,
         )

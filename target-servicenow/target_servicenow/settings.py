@@ -60,13 +60,13 @@ SCHEMA: dict[str, t.Any] = th.PropertiesList(
         th.StringType(nullable=False),
         default="default",
         title="Mapping",
-        description="The mapping profile: default, or the path of a YAML file of your own.",
+        description="The mapping profile: default, or the path of your own YAML file.",
     ),
     th.Property(
         "mapping_overrides",
         th.ObjectType(additional_properties=True),
         title="Mapping overrides",
-        description="Laid over the mapping, in its own shape; a null takes out what stands there: "
+        description="Merged into the mapping, in its own shape; a null removes what it names: "
         '{"tables": {"proc_vendor": {"source_column": "u_sage", "columns": {"fax": null}}}}.',
     ),
     th.Property(
@@ -75,8 +75,8 @@ SCHEMA: dict[str, t.Any] = th.PropertiesList(
         default="fail",
         allowed_values=["fail", "skip", "passthrough"],
         title="Unmapped streams",
-        description="What to do with a stream that the mapping does not name: stop the run, leave "
-        "it out, or write it to the table of its own name, property by property.",
+        description="What to do with a stream that the mapping does not name: fail the run, skip "
+        "the stream, or write it to the table of its own name, property by property.",
     ),
     th.Property(
         "mode",
@@ -84,16 +84,16 @@ SCHEMA: dict[str, t.Any] = th.PropertiesList(
         default="apply",
         allowed_values=["apply", "plan"],
         title="Mode",
-        description="Write to ServiceNow, or only say what would be written: plan sends no write, "
-        "gives out no state, and keeps old and new values in the ledger.",
+        description="Write to ServiceNow, or only report what would be written: plan sends no write, "
+        "emits no state, and keeps old and new values in the ledger.",
     ),
     th.Property(
         "validate_records",
         th.BooleanType(nullable=False),
         default=False,
         title="Validate records",
-        description="Whether each record is held against its whole schema first, and rejected if "
-        "it does not fit. What is mapped is checked in any case.",
+        description="Validate each record against its whole schema first, and reject it if it "
+        "does not match. What is mapped is checked in any case.",
     ),
     th.Property(
         "batch_size_rows",
@@ -107,7 +107,7 @@ SCHEMA: dict[str, t.Any] = th.PropertiesList(
         th.IntegerType(nullable=False, minimum=1, maximum=4),
         default=2,
         title="Workers",
-        description="Sessions that write side by side. ServiceNow runs about four integration "
+        description="Sessions that write in parallel. ServiceNow runs about four integration "
         "requests at once for all its clients together.",
     ),
     th.Property(
@@ -115,30 +115,30 @@ SCHEMA: dict[str, t.Any] = th.PropertiesList(
         th.IntegerType(nullable=False, minimum=0),
         default=30,
         title="Checkpoint interval",
-        description="Seconds after which what was collected is written and state is given out.",
+        description="Seconds after which what was collected is written and state is emitted.",
     ),
     th.Property(
         "on_missing_reference",
         th.StringType(nullable=False),
         default="hold",
         allowed_values=["hold", "blank", "reject"],
-        title="On a missing reference",
-        description="When a row points at one that ServiceNow does not hold: keep it back and try "
-        "again by itself, write it with the reference empty, or reject it.",
+        title="Missing references",
+        description="When a row points at one that ServiceNow does not have: hold it and retry it "
+        "by itself, write it with the reference empty, or reject it.",
     ),
     th.Property(
         "on_long_text",
         th.StringType(nullable=False),
         default="reject",
         allowed_values=["reject", "truncate"],
-        title="On a text that is too long",
+        title="Long texts",
         description="When a text is longer than its column, by ServiceNow's dictionary: reject "
         "the row, or cut the text.",
     ),
     th.Property(
         "max_rejects",
         th.IntegerType(minimum=0),
-        title="Rejects allowed",
+        title="Maximum rejects",
         description="More rejected rows than this fail the run. Left empty, any number is only "
         "recorded.",
     ),
@@ -146,37 +146,37 @@ SCHEMA: dict[str, t.Any] = th.PropertiesList(
         "max_inactive_percent",
         th.IntegerType(nullable=False, minimum=0, maximum=100),
         default=10,
-        title="Inactive allowed",
+        title="Maximum inactive",
         description="After a complete read (ACTIVATE_VERSION), rows that it did not bring are set "
-        "inactive. If they are more than this share of a table's rows, the run stops instead.",
+        "inactive. If they are more than this percentage of a table's rows, the run stops instead.",
     ),
     th.Property(
         "ledger_path",
         th.StringType(nullable=False),
         default="target-servicenow.ledger.sqlite",
         title="Ledger",
-        description="The SQLite file that keeps what was done with every record.",
+        description="The SQLite file that records what was done with every record.",
     ),
     th.Property(
         "ledger_keep_days",
         th.IntegerType(nullable=False, minimum=0),
         default=0,
-        title="Days kept in the ledger",
-        description="Older entries are deleted when a run starts, and the log says how many. "
+        title="Ledger retention",
+        description="Days after which entries are deleted when a run starts; the log says how many. "
         "0 keeps all.",
     ),
     th.Property(
         "connect_timeout_seconds",
         th.IntegerType(nullable=False, minimum=1),
         default=10,
-        title="Connect time-out",
+        title="Connect timeout",
         description="Seconds to wait for a connection.",
     ),
     th.Property(
         "read_timeout_seconds",
         th.IntegerType(nullable=False, minimum=1),
         default=90,
-        title="Read time-out",
+        title="Read timeout",
         description="Seconds to wait for an answer.",
     ),
     th.Property(
@@ -184,19 +184,19 @@ SCHEMA: dict[str, t.Any] = th.PropertiesList(
         th.IntegerType(nullable=False, minimum=0),
         default=5,
         title="Retries",
-        description="Times a request is sent again when ServiceNow is busy or does not answer.",
+        description="Times a request is repeated when ServiceNow is busy or does not answer.",
     ),
     th.Property(
         "verify_ssl",
         th.BooleanType(nullable=False),
         default=True,
         title="Verify TLS",
-        description="Whether the instance's certificate must be trusted.",
+        description="Verify the instance's certificate.",
     ),
     th.Property(
         "ca_bundle",
         th.StringType,
         title="CA bundle",
-        description="A PEM file of the authorities to trust instead of the usual ones.",
+        description="PEM file of the authorities to trust instead of the usual ones.",
     ),
 ).to_dict()

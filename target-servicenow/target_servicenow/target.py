@@ -7,32 +7,32 @@ import sys
 import time
 import typing as t
 from functools import cached_property
-from pathlib import Path
 
 import simplejson
-from singer_sdk.exceptions import RecordsWithoutSchemaException
 from singer_sdk.helpers.capabilities import PluginCapabilities
 from typing_extensions import override
 
-from target_servicenow import config as configuration
 from target_servicenow import settings
 from target_servicenow.api.oauth import BasicAuth
 from target_servicenow.api.session import Session, client_credentials
 from target_servicenow.command_line import CommandLineTarget
+from target_servicenow.credentials import credentials
 from target_servicenow.ledger.writer import LedgerWriter
 from target_servicenow.loader import Loader
-from target_servicenow.mapping import parse as mapping
-from target_servicenow.sinks import TableSink
 from target_servicenow.mapped_tables import MappedTables
+from target_servicenow.mapping import parse as mapping
+from target_servicenow.message_reader import InputError
+from target_servicenow.outcomes import Outcome
+from target_servicenow.sinks import TableSink
 from target_servicenow.upsert.upserter import Policy, Upserter
-from target_servicenow.upsert.plan import Outcome
 
 if t.TYPE_CHECKING:
-    from types import FrameType
-
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
 
+    from target_servicenow.api.oauth import Authenticator
+    from target_servicenow.mapping.profile import Table
     from target_servicenow.preflight import Finding
+    from target_servicenow.sdk import Message
 
 
 class TargetServiceNow(CommandLineTarget):
@@ -48,44 +48,48 @@ class TargetServiceNow(CommandLineTarget):
     ]
     default_sink_class = TableSink
 
-    # State leaves at checkpoints, and they alone decide when everything is drained.
-    _MAX_RECORD_AGE_IN_MINUTES = float("inf")
-
     @override
     def __init__(self, **options: t.Any) -> None:
         """Read the settings and the mapping; nothing is connected yet.
 
         Raises:
-            SettingError: a setting is missing or wrong.
-            MappingError: the mapping is not there or not sound.
-            LedgerError: the ledger cannot be opened.
+            SettingError: A setting is missing or wrong.
+            MappingError: The mapping does not exist or is not valid.
+            LedgerError: The ledger cannot be opened.
         """
         super().__init__(**options)
-        self.max_parallelism = 1  # tables drain in the order they point at each other
-        self._mapping = mapping.parse(
-            self.config["mapping"], self.config.get("mapping_overrides") or {}
-        )
-        self._planning = self.config["mode"] == "plan"
+        self.max_parallelism = 1  # tables drain in the order in which they point at each other
+        self._mapping = mapping.load(self.values.mapping, self.values.mapping_overrides)
+        self._planning = self.values.mode == "plan"
         self._versions: dict[str, int | None] = {}
-        self._last_checkpoint = time.monotonic()
-        self._started = time.monotonic()
+        self._started = self._last_checkpoint = time.monotonic()
         self._sessions = self._open_sessions()
-        self.tables = MappedTables(
+        self._tables = MappedTables(
             self._mapping,
             self._sessions[0],
-            title=self.config["mapping"],
-            unmapped=self.config["unmapped_streams"],
+            title=self.values.mapping,
+            unmapped=self.values.unmapped_streams,
         )
-        self._ledger = LedgerWriter(Path(self.config["ledger_path"]))
+        self._ledger = LedgerWriter(self.values.ledger_path)
+
+    def _open_sessions(self) -> list[Session]:
+        connection = self.values.connection
+        user, secret = credentials(self.values)
+        authenticator: Authenticator
+        if self.values.auth_method == "basic":
+            authenticator = BasicAuth(user, secret)
+        else:
+            authenticator = client_credentials(connection, client_id=user, client_secret=secret)
+        return [Session(connection, authenticator) for _ in range(self.values.workers)]
 
     def _begin(self) -> None:
         """Open the run in the ledger, once."""
         if self._ledger.run:
             return
-        self._ledger.start(mode=self.config["mode"], mapping=self.config["mapping"])
-        if days := self.config["ledger_keep_days"]:
+        self._ledger.start(mode=self.values.mode, mapping=self.values.mapping)
+        if days := self.values.ledger_keep_days:
             self.logger.info(
-                "%d entries older than %d days are deleted from the ledger (ledger_keep_days)",
+                "%d entries older than %d days were deleted from the ledger (ledger_keep_days)",
                 self._ledger.prune(days),
                 days,
             )
@@ -95,127 +99,127 @@ class TargetServiceNow(CommandLineTarget):
         """What brings records into ServiceNow."""
         policy = Policy(
             dry_run=self._planning,
-            on_missing_reference=self.config["on_missing_reference"],
-            on_long_text=self.config["on_long_text"],
+            on_missing_reference=self.values.on_missing_reference,
+            on_long_text=self.values.on_long_text,
         )
         return Loader(
-            self.tables.profile,
-            Upserter(self._sessions, self.tables.profile, self.tables.report.definitions, policy),
+            self._tables.profile,
+            Upserter(self._sessions, self._tables.profile, self._tables.report.definitions, policy),
             self._ledger,
-            max_rejects=self.config.get("max_rejects"),
+            max_rejects=self.values.max_rejects,
             announce=self._planning,
-            validating=self.config["validate_records"],
+            validating=self.values.validate_records,
         )
-
-    def _open_sessions(self) -> list[Session]:
-        connection = configuration.connection(self.config)
-        user, secret = configuration.credentials(self.config)
-        if self.config["auth_method"] == "basic":
-            authenticator: t.Any = BasicAuth(user, secret)
-        else:
-            authenticator = client_credentials(connection, client_id=user, client_secret=secret)
-        return [Session(connection, authenticator) for _ in range(self.config["workers"])]
 
     @override
     def check(self) -> list[Finding]:
-        return self.tables.findings()
+        return self._tables.findings()
 
-    # Singer messages
+    # What a sink needs
 
-    def _sinks_of(self, message: dict[str, t.Any]) -> list[TableSink]:
-        """The sinks that a message's stream goes to: several, or others, under stream_maps."""
-        maps = self.mapper.stream_maps.get(message.get("stream", ""), ())
-        sinks = (self._sinks_active.get(one.stream_alias) for one in maps)
-        return [sink for sink in sinks if isinstance(sink, TableSink)]
+    def tables_of(
+        self, stream: str, schema: dict[str, t.Any], key_properties: tuple[str, ...]
+    ) -> tuple[Table, ...]:
+        """Return the tables that a stream fills.
+
+        Raises:
+            MappingError: Nothing maps the stream, or it lacks what the mapping needs.
+        """
+        return self._tables.of_stream(stream, schema, key_properties)
 
     def drain_before(self, sink: TableSink) -> None:
         """Settle the records that rows of this sink may point at."""
         wanted = {name for table in sink.tables for name in table.references()}
-        for other in list(self._sinks_active.values()):
+        for other in list(self.active_sinks.values()):
             names = {table.name for table in other.tables} if isinstance(other, TableSink) else ()
             if other is not sink and wanted.intersection(names):
                 self.drain_one(other)
 
+    # Singer messages
+
+    def _sinks_of(self, message: Message) -> list[TableSink]:
+        """Return the sinks of a message's stream: several, or others, under stream_maps."""
+        maps = self.mapper.stream_maps.get(message["stream"], ())
+        sinks = (self.active_sinks.get(stream_map.stream_alias) for stream_map in maps)
+        return [sink for sink in sinks if isinstance(sink, TableSink)]
+
     @override
-    def _process_schema_message(self, message_dict: dict[str, t.Any]) -> None:
+    def process_schema(self, message: Message) -> None:
         """Settle what came under the old schema, then check the tables under the new one."""
         self._begin()
-        stream = message_dict.get("stream", "")
+        stream = message["stream"]
         known = self.mapper.stream_maps.get(stream)
-        if known and known[0].raw_schema != message_dict.get("schema"):
-            for sink in self._sinks_of(message_dict):
+        if known and known[0].raw_schema != message["schema"]:
+            for sink in self._sinks_of(message):
                 self.drain_one(sink)
-        super()._process_schema_message(message_dict)
+        super().process_schema(message)
         self._versions.pop(stream, None)
-        for sink in self._sinks_of(message_dict):
+        for sink in self._sinks_of(message):
             self._ledger.keep_schema(sink.stream_name, sink.original_schema, sink.key_properties)
-            self.tables.prepare(sink.tables)
+            self._tables.prepare(sink.tables)
 
     @override
-    def _assert_sink_exists(self, stream_name: str) -> None:
+    def check_stream_known(self, stream_name: str) -> None:
         if not self.sink_exists(stream_name):
-            raise RecordsWithoutSchemaException(
-                f"A RECORD of stream {stream_name} came before its SCHEMA: check that what is "
-                "piped in is a Singer tap's output"
-            )
+            raise InputError(f"is a RECORD of stream {stream_name} before any SCHEMA of it")
 
     @override
-    def _process_record_message(self, message_dict: dict[str, t.Any]) -> None:
+    def process_record(self, message: Message) -> None:
         """Collect a record; those of another version are settled first."""
-        stream, version = message_dict.get("stream", ""), message_dict.get("version")
+        stream, version = message["stream"], message.get("version")
         if self._versions.get(stream) != version:
-            for sink in self._sinks_of(message_dict):
+            for sink in self._sinks_of(message):
                 self.drain_one(sink)
                 sink.version = version
             self._versions[stream] = version
-        super()._process_record_message(message_dict)
+        super().process_record(message)
 
     @override
-    def _process_activate_version_message(self, message_dict: dict[str, t.Any]) -> None:
-        """A complete read has ended: set inactive what it did not bring.
+    def process_activate_version(self, message: Message) -> None:
+        """Set inactive what a complete read, which has ended now, did not bring.
 
         Raises:
-            StopRun: that would be more than ``max_inactive_percent``.
+            StopRunError: That would be more than ``max_inactive_percent``.
         """
-        for sink in self._sinks_of(message_dict):
+        for sink in self._sinks_of(message):
             self.drain_one(sink)
             for table in sink.tables:
                 if table.when_gone and not table.each:
                     self.loader.deactivate(
-                        table, message_dict["version"], self.config["max_inactive_percent"]
+                        table, message["version"], self.values.max_inactive_percent
                     )
 
     @override
-    def _process_state_message(self, message_dict: dict[str, t.Any]) -> None:
-        """Take state, and every ``checkpoint_seconds`` give it out for settled records."""
-        super()._process_state_message(message_dict)
-        if time.monotonic() - self._last_checkpoint >= self.config["checkpoint_seconds"]:
+    def process_state(self, message: Message) -> None:
+        """Keep the state, and every ``checkpoint_seconds`` emit it for settled records."""
+        super().process_state(message)
+        if time.monotonic() - self._last_checkpoint >= self.values.checkpoint_seconds:
             self.drain_all()
             self._last_checkpoint = time.monotonic()
 
     @override
     def process_endofpipe(self) -> None:
-        """Settle the rest, give what was held another try, and say what was done."""
+        """Settle the rest, retry what was held, and log what was done."""
         self._begin()
         super().process_endofpipe()
         waiting = {reject.table for reject in self._ledger.pending()}
-        mapped = self.tables.all() if waiting else ()
+        mapped = self._tables.all() if waiting else ()
         if tables := [table for table in mapped if table.name in waiting]:
-            self.tables.prepare(tables)
+            self._tables.prepare(tables)
             self.loader.retry(tables)
-        self._summarise()
+        self._summarize()
         self.finish("finished")
 
     @override
-    def _write_state_message(self, state: dict[str, t.Any]) -> None:
-        """Give state out; a plan gives none, or a schedule would go on past unwritten rows."""
+    def emit_state(self, state: Message) -> None:
+        """Write state to stdout; a plan emits none, or a schedule would skip unwritten rows."""
         if not self._planning:
             sys.stdout.write(simplejson.dumps(state, use_decimal=True) + "\n")
             sys.stdout.flush()
 
-    def _summarise(self) -> None:
+    def _summarize(self) -> None:
         for table, counts in self._ledger.counts().items():
-            words = (f"{counts.get(o.value, 0)} {o.value}" for o in Outcome)
+            words = (f"{counts.get(outcome, 0)} {outcome}" for outcome in Outcome)
             self.logger.info("%s: %s", table, ", ".join(words))
         for rules in self._mapping.rules.values():
             for remark in rules.remarks():
@@ -223,7 +227,7 @@ class TargetServiceNow(CommandLineTarget):
         altered = self.loader.altered if "loader" in self.__dict__ else {}
         for (table, column), rows in sorted(altered.items()):
             self.logger.warning(
-                "ServiceNow stored %s.%s otherwise than sent in %d rows; the ledger says how",
+                "ServiceNow altered %s.%s in %d rows; the ledger has what was sent and stored",
                 table,
                 column,
                 rows,
@@ -234,7 +238,7 @@ class TargetServiceNow(CommandLineTarget):
             self._ledger.run,
             self._calls(),
             time.monotonic() - self._started,
-            self.config["ledger_path"],
+            self.values.ledger_path,
         )
 
     def _calls(self) -> int:
@@ -248,13 +252,13 @@ class TargetServiceNow(CommandLineTarget):
         self._ledger.close()
 
     @override
-    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
-        """End at once with the last state given out: draining from here could advance it.
+    def end_by_signal(self, signal_number: int) -> None:
+        """End at once with the last state emitted: draining from here could advance it.
 
         Raises:
-            SystemExit: 128 + the signal's number.
+            SystemExit: 128 + the signal's number, as shells count.
         """
-        raise SystemExit(128 + signum)
+        raise SystemExit(128 + signal_number)
 
 
 logging.captureWarnings(capture=True)

@@ -1,6 +1,6 @@
 """ServiceNow's Batch API: several requests in one call, each committed on its own.
 
-Facts: each item's body travels as Base64; the call's own status is 200 even when every item
+Facts: the body of an item travels as Base64; the call's own status is 200 even when every item
 failed; items not reached within the instance's time limit (30 s by default) come back as
 ``unserviced_requests``, and the one that was cut off has an unknown effect.
 """
@@ -8,6 +8,7 @@ failed; items not reached within the instance's time limit (30 s by default) com
 from __future__ import annotations
 
 import base64
+import binascii
 import json
 import logging
 import time
@@ -16,13 +17,14 @@ from dataclasses import dataclass
 
 from target_servicenow.api.errors import (
     Action,
-    Refused,
-    StopRun,
+    RefusedError,
+    StopRunError,
     UnknownOutcomeError,
     Verdict,
     error_text,
     judge,
 )
+from target_servicenow.api.session import read_json
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +35,9 @@ logger = logging.getLogger(__name__)
 
 PATH = "/api/now/v1/batch"
 MAX_BODY_BYTES = 8_000_000
-"""Kept under the instance's default limit of 10 MB (glide.rest.max_content_length)."""
+"""Below the instance's default limit of 10 MB (glide.rest.max_content_length)."""
+ITEM_OVERHEAD_BYTES = 400
+"""What an item takes besides its body: address, headers, JSON."""
 
 _HEADERS = [
     {"name": "Accept", "value": "application/json"},
@@ -46,19 +50,25 @@ class Item:
     """One request inside a Batch call.
 
     Attributes:
+        body: JSON, encoded.
         counted: Ask for the answer's headers too, for the number of rows that match.
-        what: What this item asks, in the user's words, where the whole call's would not tell.
+        what: What this item requests, in the user's words, where the whole call's would not tell.
     """
 
     id: str
     method: str
     url: str
-    body: dict[str, str] | None = None
+    body: bytes | None = None
     counted: bool = False
     what: str = ""
 
+    @property
+    def size(self) -> int:
+        """The bytes it takes inside a Batch call, roughly: Base64 makes four of three."""
+        return len(self.body or b"") * 4 // 3 + ITEM_OVERHEAD_BYTES
+
     def payload(self) -> dict[str, t.Any]:
-        """The item as the Batch API takes it."""
+        """Return the item as the Batch API takes it."""
         item: dict[str, t.Any] = {
             "id": self.id,
             "method": self.method,
@@ -67,7 +77,7 @@ class Item:
             "exclude_response_headers": not self.counted,
         }
         if self.body is not None:
-            item["body"] = base64.b64encode(json.dumps(self.body).encode()).decode()
+            item["body"] = base64.b64encode(self.body).decode()
         return item
 
 
@@ -77,7 +87,7 @@ class ItemReply:
 
     Attributes:
         result: The ``result`` of its body; None when there is none.
-        total: Rows that match, those the user may not read included, where it was asked for.
+        total: Rows that match, those the user may not read included, where it was requested.
     """
 
     verdict: Verdict
@@ -88,7 +98,7 @@ class ItemReply:
 
 @dataclass(frozen=True)
 class BatchReply:
-    """A Batch call's answer. Ids in neither `items` nor `unserviced` have an unknown effect.
+    """A Batch call's answer; an item in neither `items` nor `unserviced` has an unknown effect.
 
     Attributes:
         too_large: ServiceNow refused to read the call; nothing was done.
@@ -104,42 +114,40 @@ def call(session: Session, items: Sequence[Item], *, what: str, repeatable: bool
     """Send the items in one call, or one by one where the Batch API is refused.
 
     Raises:
-        StopRun: as `Session.call`.
-        UnknownOutcomeError: not repeatable, and any of the items may have been done.
+        StopRunError: As `Session.call`.
+        UnknownOutcomeError: Not repeatable, and any of the items may have been done.
     """
     if session.batch_refused:
         return _one_by_one(session, items, what=what, repeatable=repeatable)
+    body = {
+        "batch_request_id": items[0].id,
+        "rest_requests": [item.payload() for item in items],
+    }
     try:
         reply = session.call(
-            "POST",
-            PATH,
-            what=what,
-            json={
-                "batch_request_id": items[0].id,
-                "rest_requests": [item.payload() for item in items],
-            },
-            repeatable=repeatable,
+            "POST", PATH, what=what, body=json.dumps(body).encode(), repeatable=repeatable
         )
-    except Refused as refusal:
-        logger.warning("%s: going on with a call for each row", refusal)
+    except RefusedError as refusal:
+        logger.warning("%s: sending one request for each row instead", refusal)
         session.batch_refused = True
         return _one_by_one(session, items, what=what, repeatable=repeatable)
     if reply.verdict.action is Action.SPLIT:
         return BatchReply({}, frozenset(), reply.seconds, too_large=True)
     if reply.verdict.action is not Action.OK:
         text = error_text(reply.body) or f"HTTP {reply.status}"
-        raise StopRun(
-            f"ServiceNow refuses the whole Batch call for {what} ({text}): check instance_url, and "
+        raise StopRunError(
+            f"ServiceNow refused the whole Batch call for {what} ({text}): check instance_url, and "
             "that the Batch API is active there"
         )
-    body = reply.body if isinstance(reply.body, dict) else {}
-    asked = {item.id: item.what or what for item in items}
+    answer = reply.body if isinstance(reply.body, dict) else {}
+    words = {item.id: item.what or what for item in items}
+    replies = {}
+    for serviced in answer.get("serviced_requests") or ():
+        name = str(serviced.get("id"))
+        replies[name] = _item_reply(serviced, words.get(name, what))
     return BatchReply(
-        items={
-            str(answer.get("id")): _item_reply(answer, asked.get(str(answer.get("id")), what))
-            for answer in body.get("serviced_requests") or ()
-        },
-        unserviced=frozenset(str(name) for name in body.get("unserviced_requests") or ()),
+        items=replies,
+        unserviced=frozenset(str(name) for name in answer.get("unserviced_requests") or ()),
         seconds=reply.seconds,
     )
 
@@ -147,7 +155,7 @@ def call(session: Session, items: Sequence[Item], *, what: str, repeatable: bool
 def _one_by_one(
     session: Session, items: Sequence[Item], *, what: str, repeatable: bool
 ) -> BatchReply:
-    """The same answer as a Batch call would give, from a call for each item."""
+    """Return the answer that a Batch call would give, from a call for each item."""
     answers: dict[str, ItemReply] = {}
     waiting = [item.id for item in items]
     started = time.monotonic()
@@ -158,26 +166,26 @@ def _one_by_one(
                 item.method,
                 item.url,
                 what=item.what or what,
-                json=item.body,
+                body=item.body,
                 repeatable=repeatable,
             )
-        except Refused as refusal:
+        except RefusedError as refusal:
             answers[item.id] = ItemReply(Verdict(Action.STOP, str(refusal)), 403, None)
         except UnknownOutcomeError:
-            break  # this one's effect is unknown, the rest has not been sent
+            break  # the effect of this one is unknown, the rest was not sent
         else:
-            result = reply.body.get("result") if isinstance(reply.body, dict) else None
-            answers[item.id] = ItemReply(reply.verdict, reply.status, result, reply.total)
+            answers[item.id] = ItemReply(
+                reply.verdict, reply.status, _result_of(reply.body), reply.total
+            )
     return BatchReply(answers, frozenset(waiting), time.monotonic() - started)
 
 
 def _item_reply(answer: dict[str, t.Any], what: str) -> ItemReply:
     status = int(answer.get("status_code") or 0)
     try:
-        body = json.loads(base64.b64decode(answer.get("body") or ""))
-    except ValueError:  # binascii.Error is one too
+        body = read_json(base64.b64decode(answer.get("body") or ""))
+    except binascii.Error:
         body = None
-    result = body.get("result") if isinstance(body, dict) else None
     total = next(
         (
             header.get("value", "")
@@ -187,5 +195,12 @@ def _item_reply(answer: dict[str, t.Any], what: str) -> ItemReply:
         "",
     )
     return ItemReply(
-        judge(status, body, what=what), status, result, int(total) if total.isdigit() else None
+        judge(status, body, what=what),
+        status,
+        _result_of(body),
+        int(total) if total.isdigit() else None,
     )
+
+
+def _result_of(body: t.Any) -> t.Any:
+    return body.get("result") if isinstance(body, dict) else None

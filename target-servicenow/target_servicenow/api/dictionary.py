@@ -1,7 +1,7 @@
-"""ServiceNow's dictionary: which columns a table has, how long, which are mandatory, which choices.
+"""ServiceNow's dictionary: the columns of a table, their types, lengths and choices.
 
-An account below administrator may get an empty answer here (rows it may not read are left out
-without a word), so "nothing" means "not readable", never "no columns".
+An account below administrator may get an empty answer here (rows it may not read are omitted
+silently), so "nothing" means "not readable", never "no columns".
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote, urlencode
 
 from target_servicenow.api import batch
-from target_servicenow.api.table import found
+from target_servicenow.api.table import read_row
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -24,7 +24,9 @@ class ColumnDefinition:
     """One column as the dictionary describes it.
 
     Attributes:
-        choices: The values it may take; empty when it takes any, or when the list cannot be read.
+        max_length: In characters; 0 when it is not known.
+        reference: The table it points into, or "".
+        choices: The values it accepts; empty when it accepts any, or the list cannot be read.
     """
 
     type: str
@@ -46,7 +48,7 @@ _COLUMN_FIELDS = (
 
 @dataclass
 class _Raw:
-    """What the system tables say, by table name."""
+    """The content of the system tables, by table name."""
 
     columns: dict[str, list[Mapping[str, str]]] = field(default_factory=dict)
     parents: dict[str, str] = field(default_factory=dict)
@@ -54,12 +56,12 @@ class _Raw:
 
 
 def read(session: Session, tables: Iterable[str]) -> Definitions:
-    """The columns of each table, those it inherits included; tables that cannot be read are absent.
+    """Return the columns of each table, inherited ones included; unreadable tables are absent.
 
-    One call for the tables, and one for each level of tables that they extend.
+    It takes one call for the tables, and one for each level of tables that they extend.
 
     Raises:
-        StopRun: as `Session.call`.
+        StopRunError: As `Session.call`.
     """
     tables = list(tables)
     raw = _Raw()
@@ -90,7 +92,7 @@ def _read_level(session: Session, tables: list[str], raw: _Raw) -> None:
     for item in items:
         answer = reply.items.get(item.id)
         result = answer.result if answer is not None and isinstance(answer.result, list) else []
-        rows[item.id] = [found(row).values for row in result]
+        rows[item.id] = [read_row(row).values for row in result]
     for row in rows[_DICTIONARY]:
         if row.get("element"):
             raw.columns.setdefault(row.get("name", ""), []).append(row)
@@ -114,7 +116,7 @@ def _item(table: str, query: str, fields: tuple[str, ...]) -> batch.Item:
 
 
 def _ancestry(table: str, parents: Mapping[str, str]) -> list[str]:
-    """The table and those it extends, nearest first."""
+    """Return the table and those it extends, nearest first."""
     line = [table]
     while (parent := parents.get(line[-1], "")) and parent not in line:
         line.append(parent)

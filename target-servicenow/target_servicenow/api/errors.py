@@ -1,7 +1,7 @@
-"""What an answer of ServiceNow means: a table from status and error text to what to do about it.
+"""The meaning of ServiceNow's answers: a table from status and error text to an action. Pure.
 
-Statuses and texts are those of ServiceNow's REST documentation and of recorded answers; the body
-is always ``{"error": {"message", "detail"}, "status": "failure"}`` when it is JSON at all.
+Statuses and texts are those of ServiceNow's REST documentation and of recorded answers; an error
+body is ``{"error": {"message", "detail"}, "status": "failure"}`` when it is JSON at all.
 """
 
 from __future__ import annotations
@@ -11,17 +11,19 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-
-class StopRun(Exception):  # noqa: N818 - it is how a run ends, not only an error
-    """The run cannot go on. The message is one sentence for the user: what, and what to do."""
+from target_servicenow.errors import TargetError
 
 
-class Refused(StopRun):
-    """ServiceNow answered, and will not do this: a table that is not there, a right that is not."""
+class StopRunError(TargetError):
+    """The run cannot go on; the sentence says why and what to do."""
+
+
+class RefusedError(StopRunError):
+    """ServiceNow answered with a refusal, such as of a missing table or a missing right."""
 
 
 class UnknownOutcomeError(Exception):
-    """A write was sent and its effect is not known: look before sending anything again."""
+    """A write was sent and its effect is unknown: look it up before sending anything again."""
 
 
 class Action(enum.Enum):
@@ -31,25 +33,25 @@ class Action(enum.Enum):
     RENEW = "renew the credentials once, then send again"
     WAIT = "nothing was done; wait and send again"
     SPLIT = "nothing was done; send less at once"
-    GONE = "the row is not there (any more): look it up"
-    TAKEN = "the row is there already: look it up"
-    ROW = "this row's own fault; the next one may pass"
-    UNKNOWN = "it may have been done: look before sending again"
+    GONE = "the row does not exist (any more): look it up"
+    TAKEN = "the row exists already: look it up"
+    ROW = "the fault of this row; the next one may pass"
+    UNKNOWN = "it may have been done: look it up before sending again"
     STOP = "the same for every row: stop the run"
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What an answer means, with the sentence the user reads when it ends a row or the run."""
+    """The meaning of an answer, with the sentence the user reads when it ends a row or the run."""
 
     action: Action
     sentence: str = ""
 
 
 @dataclass(frozen=True)
-class _Rule:
-    status: int | None
-    text: str  # a regular expression searched in "message detail"; "" matches all
+class _Case:
+    status: int
+    text: str  # a regular expression searched in "message: detail"; "" matches all
     action: Action
     sentence: str
 
@@ -58,31 +60,31 @@ _PERMISSION = (
     "ServiceNow refuses {what} ({text}): give the integration user the role or access rule it needs"
 )
 
-_RULES = (
-    _Rule(400, r"Invalid table", Action.STOP,
-          "ServiceNow fails on {what} ({text}): correct the table's name in the "
+_CASES = (
+    _Case(400, r"Invalid table", Action.STOP,
+          "ServiceNow failed at {what} ({text}): correct the table's name in the "
           "mapping, or install the application it belongs to"),
-    _Rule(400, r"Rejected large REST payload|Exception while reading request", Action.SPLIT,
-          "ServiceNow finds the request for {what} too large ({text})"),
-    _Rule(400, r"does not represent any resource", Action.STOP,
+    _Case(400, r"Rejected large REST payload|Exception while reading request", Action.SPLIT,
+          "The request for {what} is too large for ServiceNow ({text})"),
+    _Case(400, r"does not represent any resource", Action.STOP,
           "ServiceNow does not know the address of {what} ({text}): check instance_url"),
-    _Rule(401, "", Action.RENEW,
+    _Case(401, "", Action.RENEW,
           "ServiceNow does not accept the credentials for {what}: check client_id and "
           "client_secret (or username and password), and that the integration user is active"),
-    _Rule(403, r"Error during insert of", Action.TAKEN,
-          "ServiceNow does not insert the row (another may stand in its place): {text}"),
-    _Rule(403, r"Data Policy Exception|aborted by Business Rule|Error during update of",
-          Action.ROW, "ServiceNow refuses the row: {text}"),
-    _Rule(403, "", Action.STOP, _PERMISSION),
-    _Rule(404, r"No Record found|Record doesn't exist", Action.GONE,
+    _Case(403, r"Error during insert of", Action.TAKEN,
+          "ServiceNow did not insert the row (another may have its unique value): {text}"),
+    _Case(403, r"Data Policy Exception|aborted by Business Rule|Error during update of",
+          Action.ROW, "ServiceNow refused the row: {text}"),
+    _Case(403, "", Action.STOP, _PERMISSION),
+    _Case(404, r"No Record found|Record doesn't exist", Action.GONE,
           "ServiceNow has no such row: {text}"),
-    _Rule(404, "", Action.STOP,
+    _Case(404, "", Action.STOP,
           "ServiceNow does not know the address of {what} ({text}): check instance_url"),
-    _Rule(405, "", Action.STOP, "ServiceNow does not allow {what} ({text})"),
-    _Rule(413, "", Action.SPLIT, "ServiceNow finds the request for {what} too large"),
-    _Rule(414, "", Action.SPLIT, "ServiceNow finds the address for {what} too long"),
-    _Rule(429, "", Action.WAIT, "ServiceNow asks to slow down on {what} ({text})"),
-    _Rule(500, r"maximum execution time", Action.UNKNOWN,
+    _Case(405, "", Action.STOP, "ServiceNow does not allow {what} ({text})"),
+    _Case(413, "", Action.SPLIT, "The request for {what} is too large for ServiceNow"),
+    _Case(414, "", Action.SPLIT, "The address for {what} is too long for ServiceNow"),
+    _Case(429, "", Action.WAIT, "ServiceNow limits the rate of {what} ({text})"),
+    _Case(500, r"maximum execution time", Action.UNKNOWN,
           "ServiceNow cancelled {what}: it took too long"),
 )  # fmt: skip
 
@@ -92,7 +94,7 @@ _SUCCESS = range(200, 300)
 
 
 def error_text(body: t.Any) -> str:
-    """``message: detail`` of an error body, at most 300 characters; "" when it has none."""
+    """Return ``message: detail`` of an error body, at most 300 characters, or ""."""
     error = body.get("error") if isinstance(body, dict) else None
     if isinstance(error, str):  # the OAuth form
         error = {"message": error, "detail": body.get("error_description")}
@@ -103,12 +105,12 @@ def error_text(body: t.Any) -> str:
 
 
 def judge(status: int, body: t.Any, *, what: str) -> Verdict:
-    """Say what an answer means.
+    """Return the meaning of an answer.
 
     Args:
-        status: the HTTP status, of a whole call or of one item inside a Batch call.
-        body: the parsed JSON, or None when the body is not JSON (a login page, a proxy's page).
-        what: what was asked, in the user's words, for the sentence.
+        status: The HTTP status of a whole call, or of one item inside a Batch call.
+        body: The parsed JSON, or None when the body is not JSON (a login page, a proxy's page).
+        what: What was requested, in the user's words, for the sentence.
     """
     text = error_text(body) or f"HTTP {status}"
     if status in _SUCCESS:
@@ -123,9 +125,9 @@ def judge(status: int, body: t.Any, *, what: str) -> Verdict:
             f"ServiceNow redirects {what} instead of answering: check instance_url, and that the "
             "instance is awake",
         )
-    for rule in _RULES:
-        if rule.status == status and re.search(rule.text, text):
-            return Verdict(rule.action, rule.sentence.format(what=what, text=text))
+    for case in _CASES:
+        if case.status == status and re.search(case.text, text):
+            return Verdict(case.action, case.sentence.format(what=what, text=text))
     if status in CLIENT_ERRORS:
-        return Verdict(Action.ROW, f"ServiceNow refuses the row: {text}")
-    return Verdict(Action.UNKNOWN, f"ServiceNow failed on {what} ({text})")
+        return Verdict(Action.ROW, f"ServiceNow refused the row: {text}")
+    return Verdict(Action.UNKNOWN, f"ServiceNow failed at {what} ({text})")

@@ -1,4 +1,4 @@
-"""Who we are to ServiceNow: OAuth 2.0 client credentials, or Basic. Shared by all workers."""
+"""Authentication: OAuth 2.0 client credentials, or Basic. Shared by all workers."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import time
 import typing as t
 
 import requests
+from typing_extensions import override
 
-from target_servicenow.api.errors import StopRun, error_text
+from target_servicenow.api.errors import StopRunError, error_text
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,41 +17,43 @@ if t.TYPE_CHECKING:
     from requests import PreparedRequest
 
 RENEWAL_MARGIN_SECONDS = 60
-"""A token is renewed this long before it runs out, so none runs out on its way."""
+"""A token is renewed this long before it expires, so that none expires in transit."""
 
 
 class Authenticator(t.Protocol):
-    """Puts credentials on a request, and renews them when ServiceNow stops taking them."""
+    """Puts credentials on a request, and renews them when ServiceNow no longer accepts them."""
 
     def apply(self, request: PreparedRequest) -> str:
-        """Add the Authorization header; return a stamp that tells which credentials it holds."""
+        """Add the Authorization header; return a stamp that identifies the credentials."""
 
     def renew(self, stamp: str) -> bool:
-        """Drop the credentials of `stamp`. False when there are no others to be had."""
+        """Drop the credentials of `stamp`; return whether there can be others."""
 
 
-class BasicAuth:
+class BasicAuth(Authenticator):
     """A service account's user name and password, on every request."""
 
     def __init__(self, username: str, password: str) -> None:
         """Keep the account."""
         self._auth = requests.auth.HTTPBasicAuth(username.encode(), password.encode())
 
+    @override
     def apply(self, request: PreparedRequest) -> str:
         """Add the header."""
         self._auth(request)
         return "basic"
 
-    def renew(self, stamp: str) -> bool:  # noqa: ARG002
-        """There is nothing to renew: a 401 to Basic is final."""
+    @override
+    def renew(self, stamp: str) -> bool:
+        """Return False: a 401 to Basic is final."""
         return False
 
 
-class ClientCredentials:
+class ClientCredentials(Authenticator):
     """An OAuth 2.0 token by client credentials, renewed ahead of time and once on a 401.
 
-    ServiceNow hands out the same token, with less time left, while it is alive; its lifetime is
-    what ``expires_in`` says in each answer.
+    ServiceNow issues the same token, with less time left, while it is valid; its lifetime is the
+    ``expires_in`` of each answer.
     """
 
     def __init__(
@@ -64,11 +67,11 @@ class ClientCredentials:
         """Keep the client.
 
         Args:
-            fetch: posts a form to ``/oauth_token.do`` and returns status and parsed JSON (None
-                when it is none); raises StopRun when the instance cannot be reached.
-            client_id: of the OAuth application in ServiceNow.
-            client_secret: of the same.
-            clock: seconds, only ever increasing.
+            fetch: Posts a form to ``/oauth_token.do`` and returns status and parsed JSON (None
+                when it is not JSON); raises StopRunError when the instance cannot be reached.
+            client_id: The client ID of the OAuth application in ServiceNow.
+            client_secret: Its client secret.
+            clock: Monotonic seconds.
         """
         self._fetch = fetch
         self._form = {
@@ -81,14 +84,16 @@ class ClientCredentials:
         self._token = ""
         self._renew_at = 0.0
 
+    @override
     def apply(self, request: PreparedRequest) -> str:
-        """Add the bearer token, fetched first when there is none or it is about to run out."""
+        """Add the bearer token, fetched first when there is none or it is about to expire."""
         with self._lock:
             if not self._token or self._clock() >= self._renew_at:
                 self._fetch_token()
             request.headers["Authorization"] = f"Bearer {self._token}"
             return self._token
 
+    @override
     def renew(self, stamp: str) -> bool:
         """Forget the token unless another worker has already renewed it."""
         with self._lock:
@@ -104,26 +109,26 @@ class ClientCredentials:
             margin = min(RENEWAL_MARGIN_SECONDS, lifetime / 2)
             self._renew_at = self._clock() + lifetime - margin
         if not self._token:
-            raise StopRun(_refusal(status, body))
+            raise StopRunError(_refusal(status, body))
 
 
 def _refusal(status: int, body: object) -> str:
     code = body.get("error") if isinstance(body, dict) else None
     text = error_text(body) or f"HTTP {status}"
     if code == "server_error":
-        # Recorded from an instance where the property is absent: a switch, not a failure.
+        # Recorded from an instance without the property: a switch, not a failure.
         return (
             "ServiceNow has the client credentials grant switched off: an administrator must set "
             "the property glide.oauth.inbound.client.credential.grant_type.enabled to true"
         )
     if code == "unauthorized_client":
         return (
-            "ServiceNow knows the OAuth client but not whom it acts for: set the OAuth Application "
-            f"User on its registry record ({text})"
+            "ServiceNow knows the OAuth client but not the user it acts for: set the OAuth "
+            f"Application User on its registry record ({text})"
         )
     if isinstance(body, dict):
-        return f"ServiceNow gives no token: check client_id and client_secret ({text})"
+        return f"ServiceNow issued no token: check client_id and client_secret ({text})"
     return (
-        f"ServiceNow's token address answers {text} with no JSON: check instance_url, and that the "
-        "instance is awake"
+        f"ServiceNow's token endpoint answered {text} without JSON: check instance_url, and that "
+        "the instance is awake"
     )

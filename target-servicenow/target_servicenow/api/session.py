@@ -1,21 +1,24 @@
-"""One worker's connection to ServiceNow: time-outs, credentials, waiting and trying again."""
+"""One worker's connection to ServiceNow: timeouts, credentials, waiting and retrying."""
 
 from __future__ import annotations
 
+import json
 import logging
 import random
 import time
 import typing as t
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 
+import msgspec
 import requests
+from urllib3.exceptions import InvalidHeader
+from urllib3.util import Retry
 
 from target_servicenow.api.errors import (
     CLIENT_ERRORS,
     Action,
-    Refused,
-    StopRun,
+    RefusedError,
+    StopRunError,
     UnknownOutcomeError,
     Verdict,
     judge,
@@ -34,6 +37,8 @@ MAX_WAIT_SECONDS = 3600.0
 
 MAX_BACKOFF_SECONDS = 60.0
 
+_DECODER: t.Final[msgspec.json.Decoder[t.Any]] = msgspec.json.Decoder()
+
 
 @dataclass(frozen=True)
 class Connection:
@@ -41,6 +46,7 @@ class Connection:
 
     Attributes:
         verify: False, True, or the path of a CA bundle.
+        sleep: Waits so many seconds.
     """
 
     instance_url: str
@@ -53,7 +59,7 @@ class Connection:
 
 @dataclass(frozen=True)
 class Reply:
-    """One attempt's end: what it means, and the answer when there was one.
+    """The end of one attempt: its meaning, and the answer when there was one.
 
     Attributes:
         status: 0 when no answer came.
@@ -70,28 +76,26 @@ class Reply:
     total: int | None = None
 
 
-def instance_url(setting: str) -> str:
-    """The full URL from ``instance_url``, which may be just the instance's name.
-
-    >>> instance_url("dev12345")
-    'https://dev12345.service-now.com'
-    """
-    text = setting.strip().rstrip("/")
-    return text if "://" in text else f"https://{text}.service-now.com"
-
-
-def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds to wait by a Retry-After header (RFC 9110 10.2.3), as seconds or an HTTP date."""
-    text = headers.get("Retry-After", "").strip()
-    if not text:
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds a Retry-After header (RFC 9110, 10.2.3) asks to wait, None without one."""
+    text = headers.get("Retry-After")
+    if text is None:
         return None
-    if text.isdigit():
-        return min(float(text), MAX_WAIT_SECONDS)
     try:
-        moment = parsedate_to_datetime(text).timestamp()
-    except ValueError:
+        return min(Retry().parse_retry_after(text), MAX_WAIT_SECONDS)
+    except (InvalidHeader, ValueError, OverflowError):
         return None
-    return min(max(moment - now, 0.0), MAX_WAIT_SECONDS)
+
+
+def read_json(content: bytes) -> t.Any:
+    """Return what a JSON text holds, None when it is not JSON."""
+    try:
+        return _DECODER.decode(content)
+    except ValueError:  # half of a surrogate pair, as text cut to a length can hold
+        try:
+            return json.loads(content)
+        except ValueError:
+            return None
 
 
 class Session:
@@ -112,35 +116,41 @@ class Session:
         self.batch_refused = False
 
     def renew(self) -> bool:
-        """Drop the credentials of the last call. False when there are no others to be had."""
+        """Drop the credentials of the last call; return whether there can be others."""
         return self._authenticator.renew(self._stamp)
 
     @property
     def calls(self) -> int:
-        """Requests sent, retries included, token calls apart."""
+        """The requests sent, retries included and token requests not."""
         return self._wire.sent
 
     def call(
-        self, method: str, path: str, *, what: str, json: t.Any = None, repeatable: bool = True
+        self,
+        method: str,
+        path: str,
+        *,
+        what: str,
+        body: bytes | None = None,
+        repeatable: bool = True,
     ) -> Reply:
         """Send one request and return its answer, whose verdict is OK, SPLIT, GONE, TAKEN or ROW.
 
         Args:
-            method: GET or POST.
-            path: from the instance's root, with its query, already percent-encoded.
-            what: what is asked, in the user's words.
-            json: the body.
-            repeatable: whether sending it twice does no harm. If not, the first attempt whose
-                effect is not known raises instead of being repeated.
+            method: GET, POST or PATCH.
+            path: The path from the instance's root with its query, percent-encoded.
+            what: What is requested, in the user's words.
+            body: JSON, encoded.
+            repeatable: Whether sending it twice does no harm. If not, the first attempt whose
+                effect is unknown raises instead of being repeated.
 
         Raises:
-            Refused: ServiceNow answered that it will not do this.
-            StopRun: the configuration or the connection is at fault.
-            UnknownOutcomeError: not repeatable, and it may have been done.
+            RefusedError: ServiceNow answered with a refusal.
+            StopRunError: The configuration or the connection is at fault.
+            UnknownOutcomeError: Not repeatable, and it may have been done.
         """
 
         def attempt() -> Reply:
-            request = self._wire.request(method, path, json=json)
+            request = self._wire.request(method, path, data=body)
             self._stamp = self._authenticator.apply(request)
             return self._wire.send(request, what)
 
@@ -148,16 +158,16 @@ class Session:
         if reply.verdict.action is Action.RENEW and self.renew():
             reply = self._wire.until_answered(attempt, repeatable=repeatable)
         if reply.verdict.action is Action.STOP and reply.status in CLIENT_ERRORS:
-            raise Refused(reply.verdict.sentence)
+            raise RefusedError(reply.verdict.sentence)
         if reply.verdict.action in {Action.RENEW, Action.STOP}:
-            raise StopRun(reply.verdict.sentence)
+            raise StopRunError(reply.verdict.sentence)
         return reply
 
 
 def client_credentials(
     connection: Connection, *, client_id: str, client_secret: str
 ) -> ClientCredentials:
-    """An authenticator that asks this instance for its tokens."""
+    """Return an authenticator that gets its tokens from this instance."""
     wire = _Wire(connection)
 
     def fetch(form: dict[str, str]) -> tuple[int, t.Any]:
@@ -171,15 +181,15 @@ def client_credentials(
             return wire.send(request, "the token")
 
         reply = wire.until_answered(attempt, repeatable=True)
-        if not reply.status:  # no answer, and none to be hoped for
-            raise StopRun(reply.verdict.sentence)
+        if not reply.status:  # no answer, and a retry would bring none
+            raise StopRunError(reply.verdict.sentence)
         return reply.status, reply.body
 
     return ClientCredentials(fetch=fetch, client_id=client_id, client_secret=client_secret)
 
 
 class _Wire:
-    """Physical requests, and the waiting between them."""
+    """Physical requests and the waits between them."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -194,11 +204,11 @@ class _Wire:
         return self._http.prepare_request(requests.Request(method, url, **options))
 
     def send(self, request: requests.PreparedRequest, what: str) -> Reply:
-        """One physical request."""
+        """Send one physical request."""
         self.sent += 1
         started = time.monotonic()
         options = self._http.merge_environment_settings(request.url, {}, None, None, None)
-        # An environment variable must not silently replace what the settings say about TLS.
+        # An environment variable must not silently override the settings about TLS.
         options["verify"] = self._connection.verify
         try:
             response = self._http.send(
@@ -212,14 +222,15 @@ class _Wire:
             )
         except requests.exceptions.RequestException as error:
             return Reply(_transport_verdict(error, self._connection.instance_url, what))
-        body = _json(response)
+        is_json = "json" in response.headers.get("Content-Type", "")
+        body = read_json(response.content) if is_json else None
         total = response.headers.get("X-Total-Count", "")
         return Reply(
             verdict=judge(response.status_code, body, what=what),
             status=response.status_code,
             body=body,
             seconds=time.monotonic() - started,
-            wait=retry_after(response.headers, time.time()),
+            wait=retry_after(response.headers),
             total=int(total) if total.isdigit() else None,
         )
 
@@ -227,8 +238,8 @@ class _Wire:
         """Attempt until the verdict is neither WAIT nor UNKNOWN.
 
         Raises:
-            StopRun: it stayed so for max_retries repetitions.
-            UnknownOutcomeError: not repeatable, and it may have been done.
+            StopRunError: It stayed so for max_retries repetitions.
+            UnknownOutcomeError: Not repeatable, and it may have been done.
         """
         for number in range(self._connection.max_retries + 1):
             reply = attempt()
@@ -238,7 +249,7 @@ class _Wire:
                 return reply
             if number < self._connection.max_retries:
                 self._pause(number, reply)
-        raise StopRun(
+        raise StopRunError(
             f"{reply.verdict.sentence} (attempts: {self._connection.max_retries + 1}); nothing is "
             "lost: run again when the instance answers"
         )
@@ -252,25 +263,15 @@ class _Wire:
         self._connection.sleep(wait)
 
 
-def _json(response: requests.Response) -> t.Any:
-    if "json" not in response.headers.get("Content-Type", ""):
-        return None
-    try:
-        return response.json()
-    except ValueError:
-        return None
-
-
 def _transport_verdict(
     error: requests.exceptions.RequestException, place: str, what: str
 ) -> Verdict:
-    """A refused connection did nothing; a lost or late answer may have done everything."""
+    """Return what a failed call means: a refused connection did nothing, a lost answer may have."""
     text = str(error)
     if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY" not in text:
         return Verdict(
             Action.STOP,
-            f"{place} does not speak TLS as it should: check instance_url, its https:// and its "
-            "port",
+            f"The TLS handshake with {place} failed: check instance_url, its https:// and its port",
         )
     if isinstance(error, requests.exceptions.SSLError):
         return Verdict(
@@ -281,12 +282,12 @@ def _transport_verdict(
     if isinstance(error, requests.exceptions.InvalidURL) or "Failed to resolve" in text:
         return Verdict(
             Action.STOP,
-            f"There is no host at {place}: check instance_url (the full URL, or the instance's "
-            "name) and the network",
+            f"The host of {place} cannot be found: check instance_url (the full URL, or the "
+            "instance's name) and the network",
         )
     if isinstance(error, requests.exceptions.ConnectTimeout) or "Failed to establish" in text:
         return Verdict(
             Action.WAIT,
             f"ServiceNow cannot be reached at {place}: check instance_url and the network",
         )
-    return Verdict(Action.UNKNOWN, f"The answer of ServiceNow to {what} did not arrive")
+    return Verdict(Action.UNKNOWN, f"ServiceNow's answer to {what} did not arrive")

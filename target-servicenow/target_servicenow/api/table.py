@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from urllib.parse import quote, urlencode
 
 from target_servicenow.api.batch import Item
@@ -15,20 +17,20 @@ MAX_KEYS = 200
 """Keys in one ``IN``: 245 were measured to fit a URL, 250 were refused with 414."""
 
 MAX_URL_BYTES = 7_600
-"""Under the 8,192 bytes that a whole URL may have. Whether the limit holds for addresses inside a
+"""Below the 8,192 bytes that a whole URL may have. Whether the limit holds for addresses inside a
 Batch call is not published, so it is kept there too."""
 
 UNSEARCHABLE = "^,@"
-"""Encoded queries have no escape for these."""
+"""Encoded queries cannot escape these."""
 
 MAX_ROWS = 10_000
 """Rows of one page: ServiceNow's own default."""
 
 MAX_PREFIXES = 60
-"""Beginnings asked for in one query, as a chain of conditions."""
+"""Prefixes in one query, as a chain of conditions."""
 
 MIN_PREFIX = 3
-"""A shorter beginning would match too much of a table; such a key is not looked for."""
+"""A shorter prefix would match too much of a table; such a key is not looked up."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class StoredRow:
     """A row as it stands in ServiceNow.
 
     Attributes:
-        values: Every asked column the answer held, in ServiceNow's own string form.
+        values: Every requested column that the answer held, in ServiceNow's own string form.
     """
 
     sys_id: str
@@ -46,9 +48,9 @@ class StoredRow:
 def find_items(
     table: str, column: str, keys: Iterable[str], fields: Sequence[str]
 ) -> Iterator[Item]:
-    """Requests that find the rows whose `column` is one of `keys`.
+    """Yield requests that find the rows whose `column` is one of `keys`.
 
-    Keys with characters that an ``IN`` cannot hold are asked for one by one, by the part before
+    Keys with characters that an ``IN`` cannot hold are looked up one by one, by the part before
     the character; the caller compares exactly.
     """
     budget = MAX_URL_BYTES - len(_find_url(table, "", fields))
@@ -59,7 +61,7 @@ def find_items(
 def find_prefixed_items(
     table: str, column: str, prefixes: Sequence[str], fields: Sequence[str]
 ) -> Iterator[Item]:
-    """Requests that find the rows whose `column` begins with one of `prefixes`."""
+    """Yield requests that find the rows whose `column` begins with one of `prefixes`."""
     longest = max((len(quote(prefix, safe="")) for prefix in prefixes), default=0)
     budget = MAX_URL_BYTES - len(_find_url(table, "^ORDERBYsys_id", fields))
     each = longest + len(quote(f"^OR{column}STARTSWITH", safe=""))
@@ -72,7 +74,7 @@ def find_prefixed_items(
 
 
 def next_page(item: Item, rows: int) -> Item | None:
-    """The request for the rows after those `item` gave; None when a page of `rows` was the last."""
+    """Return the request for the rows after those of `item`, None when `rows` were the last."""
     if rows < MAX_ROWS:
         return None
     address, _, offset = item.url.partition(_OFFSET)
@@ -113,20 +115,22 @@ def _queries(column: str, keys: Iterable[str], *, budget: int) -> Iterator[str]:
         yield f"{column}IN{','.join(chunk)}^ORDERBYsys_id"
 
 
-def create_item(number: str, table: str, values: dict[str, str], fields: Sequence[str]) -> Item:
-    """A request that inserts a row and answers with `fields`."""
-    return Item(number, "POST", f"{_path(table)}?{_write_parameters(fields)}", values)
+def create_item(name: str, table: str, values: dict[str, str], fields: tuple[str, ...]) -> Item:
+    """Return a request that inserts a row and answers with `fields`."""
+    url = f"{_path(table)}?{_write_parameters(fields)}"
+    return Item(name, "POST", url, json.dumps(values).encode())
 
 
 def update_item(
-    number: str, table: str, sys_id: str, values: dict[str, str], fields: Sequence[str]
+    name: str, table: str, sys_id: str, values: dict[str, str], fields: tuple[str, ...]
 ) -> Item:
-    """A request that changes only `values` of a row and answers with `fields`."""
-    path = f"{_path(table)}/{quote(sys_id, safe='')}"
-    return Item(number, "PATCH", f"{path}?{_write_parameters(fields)}", values)
+    """Return a request that changes only `values` of a row and answers with `fields`."""
+    url = f"{_path(table)}/{quote(sys_id, safe='')}?{_write_parameters(fields)}"
+    return Item(name, "PATCH", url, json.dumps(values).encode())
 
 
-def _write_parameters(fields: Sequence[str]) -> str:
+@lru_cache
+def _write_parameters(fields: tuple[str, ...]) -> str:
     return urlencode(
         {
             "sysparm_fields": ",".join(("sys_id", *fields)),
@@ -140,7 +144,7 @@ def _path(table: str) -> str:
     return f"/api/now/table/{quote(table, safe='')}"
 
 
-def found(row: t.Any) -> StoredRow:
+def read_row(row: t.Any) -> StoredRow:
     """Read one row of an answer; references come as a sys_id, or as ``{"link", "value"}``."""
     values = {
         name: str(value.get("value", "")) if isinstance(value, dict) else str(value or "")

@@ -1,7 +1,7 @@
 """Reading a mapping profile from YAML.
 
-It is checked whole when it is loaded, so that a slip ends the run with one sentence before
-anything has been read or written.
+A profile is checked as a whole when it is loaded, so that a mistake ends the run with one sentence
+before anything is read or written.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ _RULE_FIELDS = {"when", "code", "name"}
 
 
 def load(name: str, overrides: Mapping[str, t.Any] | None = None) -> Profile:
-    """The profile of that name (``default``) or file, with overrides laid over it.
+    """Return the profile of a name (``default``) or file, with overrides merged into it.
 
     Args:
-        name: a shipped profile's name, or the path of a YAML file.
-        overrides: of the profile's own shape; a null removes what stands there.
+        name: A shipped profile's name, or the path of a YAML file.
+        overrides: Data of the profile's own shape; a null removes what it names.
 
     Raises:
-        MappingError: the profile is not there or not sound.
+        MappingError: The profile does not exist or is not valid.
     """
     shipped = _PROFILES / f"{name}.yml"
     source = shipped if shipped.is_file() else Path(name)
@@ -65,7 +65,7 @@ def load(name: str, overrides: Mapping[str, t.Any] | None = None) -> Profile:
 
 
 def _without_nulls(data: t.Any) -> t.Any:
-    """A null stands for nothing written at all, in a file as in overrides."""
+    """Drop what is null: in a file as in overrides it means that nothing is there."""
     if not isinstance(data, dict):
         return data
     return {name: _without_nulls(value) for name, value in data.items() if value is not None}
@@ -75,7 +75,7 @@ def parse(raw: t.Any, name: str) -> Profile:
     """Check a profile's data and compile it.
 
     Raises:
-        MappingError: it is not sound; the sentence starts with the mapping's name.
+        MappingError: It is not valid; the sentence starts with the mapping's name.
     """
     taken_out = _taken_out(raw)
     raw = _without_nulls(raw)
@@ -99,15 +99,19 @@ def parse(raw: t.Any, name: str) -> Profile:
         ordered = tuple(tables[table] for table in order.static_order() if table in tables)
     except CycleError as error:
         circle = " -> ".join(error.args[1])
-        raise MappingError(f"Mapping {name}: its references run in a circle: {circle}") from None
+        raise MappingError(f"Mapping {name}: its references form a circle: {circle}") from None
     profile = Profile(source=str(raw.get("source", "sage300")), tables=ordered, rules=rules)
     return profile.without(taken_out)
 
 
 def _taken_out(raw: t.Any) -> set[str]:
-    """The tables that an override sets to null; what points at them goes too."""
+    """Return the tables that an override sets to null; what points at them goes too."""
     tables = raw.get("tables") if isinstance(raw, dict) else None
-    return {name for name, data in tables.items() if data is None} if isinstance(tables, dict) else set()
+    return (
+        {name for name, data in tables.items() if data is None}
+        if isinstance(tables, dict)
+        else set()
+    )
 
 
 def _check_references(tables: Mapping[str, Table], taken_out: set[str], name: str) -> None:
@@ -133,7 +137,9 @@ def _rules(title: str, data: t.Any, place: str) -> RuleSet:
     hold = False
     if isinstance(last, dict) and "otherwise" in last:
         if last["otherwise"] not in ("hold", "none"):
-            raise MappingError(f"{place}: otherwise is {last['otherwise']!r}: it can be hold, none")
+            raise MappingError(
+                f"{place}: otherwise is {last['otherwise']!r}: it must be one of hold, none"
+            )
         hold = last["otherwise"] == "hold"
         entries = entries[:-1]
     rules = []
@@ -143,7 +149,7 @@ def _rules(title: str, data: t.Any, place: str) -> RuleSet:
             raise MappingError(f"{where}: it needs a code")
         _only_known(entry, _RULE_FIELDS, where)
         code = _expression(entry["code"], where)
-        assert code is not None  # noqa: S101 - it was seen above
+        assert code is not None  # noqa: S101 - checked above
         rules.append(
             Rule(_expression(entry.get("when"), where), code, _expression(entry.get("name"), where))
         )
@@ -153,7 +159,7 @@ def _rules(title: str, data: t.Any, place: str) -> RuleSet:
 
 
 def _with_rules(table: Table, rules: Mapping[str, RuleSet]) -> Table:
-    """The table with the rules that its expressions name."""
+    """Return the table with the rules that its expressions name."""
     named = {name for _, expression in table.expressions() for name in expression.names}
     return replace(table, rules={title: rules[title] for title in rules if title in named})
 
@@ -173,7 +179,7 @@ def _table(name: str, data: t.Any, place: str) -> Table:
     _only_text(data["columns"], place)
     optional = data.get("optional", False)
     if not isinstance(optional, bool):
-        raise MappingError(f"{place}: optional is {optional!r}: it can be true, false")
+        raise MappingError(f"{place}: optional is {optional!r}: it must be true or false")
     length = data.get("source_length", DEFAULT_SOURCE_LENGTH)
     if not isinstance(length, int) or length < MIN_SOURCE_LENGTH:
         raise MappingError(
@@ -190,7 +196,7 @@ def _table(name: str, data: t.Any, place: str) -> Table:
         raise MappingError(f"{place}: when_gone must give a value for each column it sets")
     adopt_by = data.get("adopt_by")
     if adopt_by and adopt_by not in [column.name for column in columns]:
-        raise MappingError(f"{place}: adopt_by names {adopt_by}, which is none of its columns")
+        raise MappingError(f"{place}: adopt_by names {adopt_by}, which is not one of its columns")
     return Table(
         name=name,
         stream=str(data["stream"]),
@@ -230,7 +236,7 @@ def _column(name: str, spec: t.Any, place: str) -> Column:
         column_type = ColumnType(spec.get("type", "string"))
     except ValueError:
         known = ", ".join(kind.value for kind in ColumnType)
-        raise MappingError(f"{place}: type {spec['type']!r} is none of {known}") from None
+        raise MappingError(f"{place}: type {spec['type']!r} is not one of {known}") from None
     currency = _expression(spec.get("currency"), place)
     if (currency is not None) != (column_type is ColumnType.CURRENCY):
         raise MappingError(f"{place}: type currency and `currency` go together")
@@ -267,7 +273,7 @@ def _list(value: t.Any) -> list[t.Any]:
 
 
 def _only_text(names: Iterable[t.Any], place: str) -> None:
-    """YAML reads a bare ``on``, ``no`` or ``2026`` as something else than text."""
+    """Refuse names that are not text: YAML reads a bare ``on``, ``no`` or ``2026`` as no text."""
     for name in names:
         if not isinstance(name, str):
             raise MappingError(f"{place}: the name {name!r} is not text: put it in quotes")
@@ -276,7 +282,7 @@ def _only_text(names: Iterable[t.Any], place: str) -> None:
 def _only_known(data: Mapping[str, t.Any], known: set[str], place: str) -> None:
     for field in data:
         if field not in known:
-            raise MappingError(f"{place}: {field!r} is none of {', '.join(sorted(known))}")
+            raise MappingError(f"{place}: {field!r} is not one of {', '.join(sorted(known))}")
 
 
 def _merged(base: t.Any, over: t.Any) -> t.Any:

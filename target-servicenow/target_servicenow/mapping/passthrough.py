@@ -1,4 +1,4 @@
-"""A mapping made from a stream itself, for anyone's tap."""
+"""A mapping made from a stream itself, for any tap."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
 SOURCE = "singer"
-"""What identifiers of such rows begin with: whose tap it is, the target is not told."""
+"""The first part of the identifiers of such rows; a target does not learn which tap it serves."""
 
 
 def passthrough(stream: str, schema: Mapping[str, t.Any], key_properties: tuple[str, ...]) -> Table:
-    """A table for a stream of anyone's tap: table = stream, column = property, identity = key.
+    """Return a table for a stream: table = stream, column = property, identity = key.
 
     Raises:
-        MappingError: two properties come to one column name.
+        MappingError: Two properties come to one column name.
     """
     columns: dict[str, Column] = {}
     for name, definition in schema.get("properties", {}).items():
@@ -42,7 +42,7 @@ def passthrough(stream: str, schema: Mapping[str, t.Any], key_properties: tuple[
 
 
 def _column_name(name: str) -> str:
-    """ServiceNow's names are lower-case letters, digits and underscores."""
+    """Return a name as ServiceNow has them: lower-case letters, digits and underscores."""
     return "".join(c if c.isascii() and (c.isalnum() or c == "_") else "_" for c in name.lower())
 
 

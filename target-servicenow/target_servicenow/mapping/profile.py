@@ -1,4 +1,4 @@
-"""A mapping profile: which ServiceNow tables a stream fills, and each column from what."""
+"""A mapping profile: which ServiceNow tables a stream fills, and what each column is made from."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import typing as t
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from target_servicenow.mapping.expression import PARENT, MappingError, Property
+from target_servicenow.mapping.expression import PARENT, MappingError, Property, parent_name
 from target_servicenow.mapping.types import ColumnType
 
 if t.TYPE_CHECKING:
@@ -19,7 +19,7 @@ DEFAULT_SOURCE_COLUMN = "correlation_id"
 DEFAULT_SOURCE_LENGTH = 100
 """The length of correlation_id in ServiceNow."""
 MIN_SOURCE_LENGTH = 40
-"""A digest with its mark takes 34 characters, and something must tell the source."""
+"""A digest with its mark takes 34 characters, and the source must still be readable."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,12 @@ class Column:
     """One column: a value of a type, or a reference to a row of another mapped table.
 
     Attributes:
-        choices: From the source's word to ServiceNow's; a word that is not here is the record's
-            fault.
+        value: What the column is made from; None for a reference.
+        choices: From the source's value to ServiceNow's; any other value rejects the record.
+        currency: The currency code, for type currency.
         reference: The table a reference points into.
         key: The key parts of the row a reference points at.
-        take: The column of that row to copy, instead of pointing at the row.
+        take: The column of that row to copy instead of pointing at the row.
     """
 
     name: str
@@ -45,13 +46,13 @@ class Column:
 
     @cached_property
     def plain(self) -> str | None:
-        """The property the column is a plain copy of, as text."""
+        """The property that the column copies as text, or None."""
         if self.value is None or self.choices or self.type is not ColumnType.STRING:
             return None
         return self.value.name
 
     def expressions(self) -> Iterator[Property]:
-        """Every expression of the column."""
+        """Yield every expression of the column."""
         yield from (e for e in (self.value, self.currency, *self.key) if e is not None)
 
 
@@ -60,11 +61,18 @@ class Table:
     """How one stream fills one table.
 
     Attributes:
-        key: Empty: the whole record is the identity (a stream without key properties).
-        each: Lists to explode, from the outermost in: a row for each entry of the innermost.
+        entity: The third part of its source identifiers, such as ``Vendor``.
+        company: The company database of a record; None where the identity names none.
+        key: The key of a row within its company. Empty: the whole record is the identity.
+        each: Lists to explode, outermost first: a row for each entry of the innermost.
+        where: Whether a record has a row in this table at all.
+        create_when: Whether a row that does not exist yet is created.
+        source_column: The column that holds the source identifier.
+        source_length: The characters that column holds.
+        adopt_by: The column by which rows typed in by hand are recognised.
         source: The first part of its source identifiers; None for the profile's.
-        optional: Left out, with a word in the log, on an instance that has no such table.
-        when_gone: What a row is set to when its record is no longer in Sage 300; rows are never
+        optional: Skipped, with a line in the log, on an instance that has no such table.
+        when_gone: What a row is set to once its record is no longer in Sage 300; rows are never
             deleted.
         rules: The rules its expressions name.
     """
@@ -86,14 +94,14 @@ class Table:
     when_gone: Mapping[str, str] = field(default_factory=dict)
     rules: Mapping[str, RuleSet] = field(default_factory=dict)
 
-    @property
-    def fields(self) -> list[str]:
-        """Every column this side reads and writes, the source column first."""
+    @cached_property
+    def fields(self) -> tuple[str, ...]:
+        """Every column that is read and written, the source column first."""
         names = (self.source_column, *(column.name for column in self.columns), *self.when_gone)
-        return list(dict.fromkeys(names))
+        return tuple(dict.fromkeys(names))
 
     def type_of(self, column: str) -> ColumnType:
-        """The type of a column; those that are no mapped column are text."""
+        """Return the type of a column; a column that is not mapped is text."""
         return self._types.get(column, ColumnType.STRING)
 
     @cached_property
@@ -101,11 +109,11 @@ class Table:
         return {column.name: column.type for column in self.columns}
 
     def references(self) -> set[str]:
-        """The tables this one points into."""
+        """Return the names of the tables this one points into."""
         return {column.reference for column in self.columns if column.reference}
 
     def expressions(self) -> Iterator[tuple[str, Property]]:
-        """Every expression of the table, with the place it stands at."""
+        """Yield every expression of the table with its place in the mapping."""
         identity = [self.company, *self.key]
         yield from (("identity", e) for e in identity if e is not None)
         if self.where:
@@ -120,10 +128,12 @@ class Table:
 
 @dataclass(frozen=True)
 class Profile:
-    """All tables of a mapping, those pointed at before those that point.
+    """A whole mapping.
 
     Attributes:
         source: The first part of every source identifier, such as ``sage300``.
+        tables: The tables, each after those it points into.
+        rules: The rules of all tables, by name.
     """
 
     source: str
@@ -131,23 +141,23 @@ class Profile:
     rules: Mapping[str, RuleSet] = field(default_factory=dict)
 
     def source_of(self, table: Table) -> str:
-        """The first part of a table's source identifiers."""
+        """Return the first part of a table's source identifiers."""
         return table.source or self.source
 
     def taken(self, table: str) -> set[str]:
-        """The columns of a table that others copy."""
+        """Return the columns of a table that others copy."""
         columns = (column for other in self.tables for column in other.columns)
         return {c.take for c in columns if c.reference == table and c.take}
 
     def without(self, absent: AbstractSet[str]) -> Profile:
-        """The profile less some tables, and less the columns that depend on them.
+        """Return the profile without some tables and the columns that depend on them.
 
-        An optional table goes with a table that it points at.
+        An optional table goes together with a table that it points into.
         """
         gone = set(absent)
         lost: set[tuple[str | None, str | None]] = set()
         tables = []
-        for table in self.tables:  # those pointed at come first
+        for table in self.tables:  # a table comes after those it points into
             if table.name in gone or (table.optional and table.references() & gone):
                 gone.add(table.name)
                 continue
@@ -161,11 +171,11 @@ class Profile:
         return replace(self, tables=tuple(tables))
 
     def of_stream(self, stream: str) -> tuple[Table, ...]:
-        """The tables a stream fills, in the order they are to be written."""
+        """Return the tables a stream fills, in the order in which they are written."""
         return tuple(table for table in self.tables if table.stream == stream)
 
     def table(self, name: str) -> Table:
-        """The table of that name."""
+        """Return the table of a name."""
         return next(table for table in self.tables if table.name == name)
 
 
@@ -173,7 +183,7 @@ def check_stream(table: Table, schema: Mapping[str, t.Any]) -> None:
     """Check that the stream sends every property the table is made from.
 
     Raises:
-        MappingError: it does not; the sentence names table, column and property.
+        MappingError: It does not; the sentence names table, column and property.
     """
     known = set(schema.get("properties", {}))
     level: t.Any = schema
@@ -190,10 +200,9 @@ def check_stream(table: Table, schema: Mapping[str, t.Any]) -> None:
         known |= set(level.get("properties") or {})
         if not level.get("properties"):
             return  # the schema does not say what its entries hold
+    known |= {PARENT, *map(parent_name, parent)}
     for place, expression in table.expressions():
-        absent = expression.names - known - {PARENT} - table.rules.keys()
-        absent |= {f"{PARENT}.{name}" for name in expression.parent_names - set(parent)}
-        for name in sorted(absent):
+        for name in sorted(expression.names - known - table.rules.keys()):
             raise MappingError(
                 f"Column {table.name}.{place} is made from {name}, which stream {table.stream} "
                 "does not send: select the property in the tap, or take the column out with "

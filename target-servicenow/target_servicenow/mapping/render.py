@@ -110,9 +110,7 @@ def render_record(
             yield _row(profile, table, names, name, payload)
         except HoldRecord as wait:
             if name:  # else the rules say whether there is a row at all, and there is none
-                yield Unrendered(
-                    table.name, name, Cause.NO_RULE, str(wait), payload, Outcome.HELD
-                )
+                yield Unrendered(table.name, name, Cause.NO_RULE, str(wait), payload, Outcome.HELD)
         except RecordError as error:
             yield Unrendered(
                 table.name, name or keyless(payload), Cause.RECORD, str(error), payload
@@ -209,7 +207,11 @@ def _digest(record: Mapping[str, t.Any]) -> str:
 
 
 def _row(
-    profile: Profile, table: Table, scope: Mapping[str, t.Any], name: str, payload: Mapping[str, t.Any]
+    profile: Profile,
+    table: Table,
+    scope: Mapping[str, t.Any],
+    name: str,
+    payload: Mapping[str, t.Any],
 ) -> Row:
     values: dict[str, str] = {}
     references: dict[str, str] = {}

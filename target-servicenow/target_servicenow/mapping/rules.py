@@ -1,7 +1,7 @@
-"""Rules of a mapping: the first that fits a record says which code it gets, such as a cost centre.
+"""Rules of a mapping: the first that fits a record gives its code, such as a cost centre.
 
-Sage 300 has no cost centres: they are a segment of the account, a range of accounts, or an optional
-field, as each site has it. So a profile says it in rules, and a run counts how they were met.
+Sage 300 has no cost centres: a site keeps them in a segment of the account, a range of accounts or
+an optional field. So a profile defines them by rules, and a run counts which of them applied.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ if t.TYPE_CHECKING:
 
 
 class HoldRecord(Exception):  # noqa: N818 - a fate, not a failure
-    """No rule fits, and such a record is to wait. The message says which rules."""
+    """No rule fits, and such a record waits; the message names the rules."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule; without a condition it fits every record."""
+    """One rule; a rule without a condition fits every record."""
 
     when: Property | None
     code: Property
     name: Property | None
 
     def fits(self, record: Mapping[str, t.Any]) -> bool:
-        """Whether the condition holds; it does not where the record lacks a property of it."""
+        """Tell whether the condition holds; it does not where the record lacks a property of it."""
         return self.when is None or self.when(record) not in (False, None, MISSING, "")
 
 
@@ -60,20 +60,20 @@ class RuleSet:
         self.fitting = [0] * len(self.rules)
 
     def expressions(self) -> Iterator[Property]:
-        """Every expression of the rules."""
+        """Yield every expression of the rules."""
         for rule in self.rules:
             yield from (e for e in (rule.when, rule.code, rule.name) if e is not None)
 
     def apply(self, record: Mapping[str, t.Any], *, count_as: str | None) -> dict[str, str]:
-        """The code and name for a record, both empty when no rule fits.
+        """Return the code and name for a record, both empty when no rule fits.
 
         Args:
-            record: its properties.
-            count_as: the record's name, to count it under; None not to count it.
+            record: Its properties.
+            count_as: The record's name, to count it under; None not to count it.
 
         Raises:
-            HoldRecord: no rule fits, and such records wait.
-            RecordError: the record does not fit a rule's expressions.
+            HoldRecord: No rule fits, and such records wait.
+            RecordError: The record does not fit a rule's expressions.
         """
         fitting = [n for n, rule in enumerate(self.rules) if rule.fits(record)]
         if count_as is not None:
@@ -84,7 +84,7 @@ class RuleSet:
             if code:
                 return {"code": code, "name": _text(rule.name(record)) if rule.name else code}
         if self.hold:
-            raise HoldRecord(f"no rule of {self.title} fits it")
+            raise HoldRecord(f"no rule of {self.title} matches it")
         return {"code": "", "name": ""}
 
     def _count(self, fitting: list[int], name: str) -> None:
@@ -96,7 +96,7 @@ class RuleSet:
             self.unmapped[name] = None
 
     def remarks(self) -> list[str]:
-        """What an administrator should know of the run: records without a code, useless rules."""
+        """Return what an administrator should know: records without a code, shadowed rules."""
         found = []
         if self.unmapped:
             shown = [
@@ -104,14 +104,14 @@ class RuleSet:
                 *(["..."] if len(self.unmapped) > SHOWN else []),
             ]
             found.append(
-                f"{len(self.unmapped)} records fit no rule of {self.title}: {', '.join(shown)}"
+                f"{len(self.unmapped)} records match no rule of {self.title}: {', '.join(shown)}"
             )
         for number, rule in enumerate(self.rules):
             if self.fitting[number] and not self.first[number]:
                 condition = rule.when.text if rule.when else "always"
                 found.append(
                     f"Rule {number + 1} of {self.title} ({condition}) is shadowed: earlier rules "
-                    f"fit all {self.fitting[number]} records that it fits"
+                    f"match all {self.fitting[number]} records that it matches"
                 )
         return found
 
@@ -123,13 +123,13 @@ SHOWN = 20
 def with_rules(
     rules: Mapping[str, RuleSet], record: Mapping[str, t.Any], key: Sequence[Property]
 ) -> Mapping[str, t.Any]:
-    """The record's names and those of the rules, each worked out when an expression asks for it.
+    """Return the record's names and those of the rules, each evaluated on first use.
 
     Args:
-        rules: by the name expressions use.
-        record: the names without rules.
-        key: the key parts of the row that is made; where they name the rules themselves, other
-            rows are about the record, and it is counted there.
+        rules: The rules by the name that expressions use.
+        record: The names without rules.
+        key: The key parts of the row. Where they name the rules themselves, another row is about
+            the record, and it is counted there.
     """
     scopes: list[t.Any] = [_RuleNames(rules, record, key), record]
     return ChainMap(*scopes)
@@ -165,5 +165,5 @@ def _text(value: t.Any) -> str:
     if value in (None, MISSING):
         return ""
     if isinstance(value, dict | list):
-        raise RecordError(f"{value!r} is no code")
+        raise RecordError(f"{value!r} is not a code")
     return str(value).strip()

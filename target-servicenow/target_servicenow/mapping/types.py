@@ -1,4 +1,4 @@
-"""ServiceNow's string forms of values, and when two of them are the same value.
+"""ServiceNow's string forms of values, and when two of them are the same value. Pure.
 
 ServiceNow takes and returns every value as a string: booleans ``true``/``false``, dates
 ``YYYY-MM-DD``, date-times ``YYYY-MM-DD HH:MM:SS`` in UTC, currencies ``USD;10.00``.
@@ -32,10 +32,10 @@ _FALSE = {"false", "no", "n", "0"}
 
 
 def render(value: t.Any, column_type: ColumnType) -> str:
-    """A value in ServiceNow's form; None is ``""``, which clears a column.
+    """Return a value in ServiceNow's form; None is ``""``, which clears a column.
 
     Raises:
-        RecordError: the value is none of the column's type.
+        RecordError: The value is not of the column's type.
     """
     if value is None or value == "":
         return ""
@@ -46,7 +46,7 @@ def render(value: t.Any, column_type: ColumnType) -> str:
 
 
 def same(left: str, right: str, column_type: ColumnType) -> bool:
-    """Whether two strings are one value to ServiceNow: ``12.9`` and ``12.90`` are."""
+    """Tell whether two strings are one value to ServiceNow, as ``12.9`` and ``12.90`` are."""
     if left == right:
         return True
     if column_type is ColumnType.BOOLEAN:  # ServiceNow stores a cleared one as false
@@ -70,7 +70,7 @@ def _string(value: t.Any) -> str:
         return f"{value:f}"
     if isinstance(value, dict | list):
         return json.dumps(value, default=str, ensure_ascii=False, sort_keys=True)
-    # Sage pads some of its values; trailing blanks carry no meaning on either side.
+    # Sage pads some values; trailing blanks have no meaning on either side.
     return str(value).rstrip()
 
 
@@ -98,8 +98,7 @@ def _boolean(value: t.Any) -> str:
 
 
 def _moment(value: t.Any) -> dt.datetime:
-    text = str(value).strip()
-    moment = dt.datetime.fromisoformat(f"{text[:-1]}+00:00" if text.endswith("Z") else text)
+    moment = dt.datetime.fromisoformat(str(value).strip())
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=dt.UTC)
     return moment.astimezone(dt.UTC)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import typing as t
 from collections import Counter
 
+from target_servicenow.outcomes import Cause, Outcome
 from target_servicenow.upsert import lookup
-from target_servicenow.upsert.plan import Decision, Outcome, natural_key
+from target_servicenow.upsert.plan import Decision, natural_key
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,36 +21,37 @@ if t.TYPE_CHECKING:
 def candidates(
     session: Session, table: Table, rows: Sequence[Row]
 ) -> tuple[dict[str, list[StoredRow]], list[Decision]]:
-    """The unclaimed rows that each row may adopt, by identifier, and the rows that must wait.
+    """Return the unclaimed rows that each row may adopt, by identifier, and the rows that wait.
 
-    Several records with one natural key may not claim the same row: which of them it belongs to
-    is for a person to say.
+    Several records with one natural key may not claim the same row: a person has to say which of
+    them it belongs to.
 
     Args:
-        session: to look up with.
-        table: the rows' table.
-        rows: those that no row carries the identifier of.
+        session: The session to look up with.
+        table: The table of the rows.
+        rows: Rows whose identifier no row in ServiceNow carries.
     """
     if table.adopt_by is None:
         return {}, []
     column = table.adopt_by
-    claims = Counter(natural_key(row.values.get(column, "")) for row in rows if row.creatable)
+    keys = [natural_key(row.values.get(column, "")) for row in rows]
+    claims = Counter(key for key, row in zip(keys, rows, strict=True) if row.creatable)
     del claims[""]
-    names = {row.values.get(column, "").strip() for row in rows}
-    wanted = sorted(name for name in names if natural_key(name) in claims)
-    found = lookup.by_natural_key(session, table, wanted) if wanted else {}
+    names = {
+        row.values[column].strip() for key, row in zip(keys, rows, strict=True) if key in claims
+    }
+    found = lookup.by_natural_key(session, table, sorted(names)) if names else {}
     mine: dict[str, list[StoredRow]] = {}
     contested: list[Decision] = []
-    for row in rows:
-        key = natural_key(row.values.get(column, ""))
+    for key, row in zip(keys, rows, strict=True):
         unclaimed = found.get(key, []) if key in claims else []
         if unclaimed and claims[key] > 1:
             reason = (
                 f"{claims[key]} records have {column} {row.values[column]!r} and could claim the "
                 f"row {unclaimed[0].sys_id} of {table.name}: set its {table.source_column} to "
-                f"{row.identifier} if it is this one's"
+                f"{row.identifier} if it belongs to this one"
             )
-            contested.append(Decision(row, Outcome.HELD, reason=reason))
+            contested.append(Decision(row, Outcome.HELD, cause=Cause.ADOPTION, reason=reason))
         else:
             mine[row.identifier] = unclaimed
     return mine, contested

@@ -1,35 +1,35 @@
-"""How many rows one Batch call carries, learnt from how long the last one took."""
+"""The number of rows in one Batch call, learned from how long the last one took."""
 
 from __future__ import annotations
 
 import threading
 
 START_ROWS = 50
+"""Others have found so many safe."""
 MAX_ROWS = 500
-GROW_UNDER_SECONDS = 15.0
-"""Half of the 30 s that the Batch API gives a call before it cancels what is left."""
+GROW_BELOW_SECONDS = 15.0
+"""Half of the 30 s that the Batch API gives a call before it cancels the rest."""
 
 
 class BatchSize:
-    """A number of rows that grows while calls are quick and halves when one was cut short."""
+    """A number of rows that grows while calls are quick and halves when one was cut short.
+
+    Attributes:
+        rows: Rows for the next call.
+    """
 
     def __init__(self) -> None:
-        """Start at the size others have found safe."""
+        """Start with `START_ROWS`."""
         self._lock = threading.Lock()
-        self._rows = START_ROWS
-
-    @property
-    def rows(self) -> int:
-        """Rows for the next call."""
-        return self._rows
+        self.rows = START_ROWS
 
     def took(self, rows: int, seconds: float) -> None:
-        """A call of so many rows went through: grow if a call twice as large would too."""
+        """Grow if a call twice as large as one of so many rows would pass too."""
         with self._lock:
-            if rows >= self._rows and seconds * 2 < GROW_UNDER_SECONDS:
-                self._rows = min(self._rows * 2, MAX_ROWS)
+            if rows >= self.rows and seconds * 2 < GROW_BELOW_SECONDS:
+                self.rows = min(self.rows * 2, MAX_ROWS)
 
     def cut_short(self) -> None:
-        """A call did not get through all its rows."""
+        """Halve: a call did not get through all its rows."""
         with self._lock:
-            self._rows = max(self._rows // 2, 1)
+            self.rows = max(self.rows // 2, 1)

@@ -1,6 +1,6 @@
-"""Rows whose record is no longer in Sage 300: an entry taken out of a batch, an account deleted.
+"""Rows whose record is no longer in Sage 300: an entry taken out of a batch, a deleted account.
 
-They are never deleted here, but set to what the mapping's ``when_gone`` says.
+They are never deleted, but set to the mapping's ``when_gone``.
 """
 
 from __future__ import annotations
@@ -19,23 +19,19 @@ if t.TYPE_CHECKING:
 
 
 def leftovers(session: Session, table: Table, kept: Mapping[str, AbstractSet[str]]) -> list[Row]:
-    """The rows of records that were read whole, of entries those records no longer hold.
+    """Return the rows of entries that their records, read whole, no longer hold.
 
     Args:
-        session: to look up with; the rest of the table is not read.
-        table: the rows' table.
-        kept: for what the identifiers of a record's entries begin with, the entries it holds.
+        session: The session to look up with; the rest of the table is not read.
+        table: The table of the rows.
+        kept: The entries a record holds, by the prefix of their identifiers.
     """
-    names = {
-        identifier
-        for identifier, _ in lookup.by_prefix(session, table, list(kept), list(table.when_gone))
-    }
-    every = set().union(*kept.values())
-    return gone(table, sorted(names - every))
+    names = set(lookup.by_prefix(session, table, list(kept)))
+    return gone(table, sorted(names.difference(*kept.values())))
 
 
 def gone(table: Table, identifiers: Iterable[str]) -> list[Row]:
-    """Rows as they should stand once their record is gone; one that is not there is not made."""
+    """Return rows as they should stand once their record is gone; none of them is created."""
     return [
         Row(table.name, identifier, dict(table.when_gone), creatable=False)
         for identifier in identifiers

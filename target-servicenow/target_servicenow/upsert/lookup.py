@@ -1,7 +1,7 @@
-"""Finding rows in ServiceNow by a column, distrusting the answer.
+"""Finding rows in ServiceNow by a column without trusting the answer.
 
-A query on a column that does not exist, or that the account may not read, gives the whole table
-or nothing, with status 200. So the column is asked back and compared here.
+A query on a column that does not exist, or that the account may not read, returns the whole table
+or nothing, with status 200. So the column is requested too and compared here.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 import typing as t
 
 from target_servicenow.api import batch
-from target_servicenow.api.errors import Action, StopRun
+from target_servicenow.api.errors import Action, StopRunError
 from target_servicenow.api.table import (
     StoredRow,
     find_items,
     find_prefixed_items,
-    found,
     next_page,
+    read_row,
 )
 from target_servicenow.upsert.plan import natural_key
 
@@ -34,10 +34,10 @@ ATTEMPTS = 6
 def by_identifier(
     session: Session, table: Table, identifiers: Iterable[str]
 ) -> dict[str, list[StoredRow]]:
-    """The rows that carry each identifier.
+    """Return the rows that carry each identifier.
 
     Raises:
-        StopRun: ServiceNow ignored the question, so its source column is misnamed or hidden.
+        StopRunError: ServiceNow ignored the query: the source column is misnamed or hidden.
     """
     matches: dict[str, list[StoredRow]] = {name: [] for name in identifiers}
     folded = {name.casefold() for name in matches}
@@ -51,8 +51,10 @@ def by_identifier(
     return matches
 
 
-def by_natural_key(session: Session, table: Table, keys: Iterable[str]) -> dict[str, list[StoredRow]]:
-    """The rows with each natural key (as `natural_key` folds it) that carry no identifier yet."""
+def by_natural_key(
+    session: Session, table: Table, keys: Iterable[str]
+) -> dict[str, list[StoredRow]]:
+    """Return the rows of each natural key, folded by `natural_key`, that carry no identifier."""
     candidates: dict[str, list[StoredRow]] = {}
     items = find_items(table.name, table.adopt_by or "", keys, table.fields)
     for row in _rows(session, table, items):
@@ -64,26 +66,24 @@ def by_natural_key(session: Session, table: Table, keys: Iterable[str]) -> dict[
     return candidates
 
 
-def by_prefix(
-    session: Session, table: Table, prefixes: Sequence[str], fields: Sequence[str]
-) -> Iterator[tuple[str, StoredRow]]:
-    """The rows whose identifier begins with one of `prefixes`, each with its identifier.
+def by_prefix(session: Session, table: Table, prefixes: Sequence[str]) -> Iterator[str]:
+    """Yield the identifiers that begin with one of `prefixes`.
 
     Raises:
-        StopRun: ServiceNow ignored the question, so its source column is misnamed or hidden.
+        StopRunError: ServiceNow ignored the query: the source column is misnamed or hidden.
     """
     column = table.source_column
-    items = find_prefixed_items(table.name, column, prefixes, (column, *fields))
+    items = find_prefixed_items(table.name, column, prefixes, (column,))
     for row in _rows(session, table, items):
         carried = row.values.get(column)
         if carried is None:
             raise _ignored(table)
         if carried.startswith(tuple(prefixes)):  # ServiceNow compares without regard to case
-            yield carried, row
+            yield carried
 
 
-def _ignored(table: Table) -> StopRun:
-    return StopRun(
+def _ignored(table: Table) -> StopRunError:
+    return StopRunError(
         f"ServiceNow ignores the column {table.source_column} of {table.name}: it does not exist "
         "there, or the integration user may not read it; add the column, or name another one as "
         "source_column in mapping_overrides"
@@ -106,11 +106,13 @@ def _rows(session: Session, table: Table, items: Iterable[batch.Item]) -> Iterat
                     unanswered.append(item)
                     continue
                 if answer.verdict.action is not Action.OK or not isinstance(answer.result, list):
-                    raise StopRun(answer.verdict.sentence or f"ServiceNow failed on {what}")
-                yield from (found(row) for row in answer.result)
+                    raise StopRunError(answer.verdict.sentence or f"ServiceNow failed at {what}")
+                yield from map(read_row, answer.result)
                 more = next_page(item, len(answer.result))
                 further += [more] if more else []
         failures += bool(unanswered)
         pending = unanswered + further
     if pending:
-        raise StopRun(f"ServiceNow does not answer when {what}: check the instance and run again")
+        raise StopRunError(
+            f"ServiceNow does not answer when {what}: check the instance and run again"
+        )

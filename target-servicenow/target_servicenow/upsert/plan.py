@@ -1,13 +1,13 @@
-"""What to do about one row, given what stands in ServiceNow. Pure."""
+"""What to do about one row, given what is in ServiceNow. Pure."""
 
 from __future__ import annotations
 
-import enum
 import hashlib
 import typing as t
 from dataclasses import dataclass, field, replace
 
 from target_servicenow.mapping.types import same
+from target_servicenow.outcomes import Cause, Outcome
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,20 +15,6 @@ if t.TYPE_CHECKING:
     from target_servicenow.api.table import StoredRow
     from target_servicenow.mapping.profile import Table
     from target_servicenow.mapping.render import Row
-
-
-class Outcome(enum.StrEnum):
-    """The fate of a row: the same words in the ledger, the log and the reports."""
-
-    CREATED = "created"
-    # A row typed in by hand was found by its natural key and now carries our identifier.
-    ADOPTED = "adopted"
-    UPDATED = "updated"
-    UNCHANGED = "unchanged"
-    # Waits for something else, such as the row it points at; tried again by itself.
-    HELD = "held"
-    # At fault itself; tried again in the next run, and counted against max_rejects.
-    REJECTED = "rejected"
 
 
 @dataclass(frozen=True)
@@ -41,18 +27,22 @@ class Change:
 
 @dataclass(frozen=True)
 class Decision:
-    """What is to become of a row: written when CREATED, ADOPTED or UPDATED, else only recorded.
+    """What becomes of a row: written when CREATED, ADOPTED or UPDATED, else only recorded.
 
     Attributes:
-        outcome: None: the row is not wanted in ServiceNow (``create_when``), and leaves no trace.
-        values: What to send.
+        outcome: None: the row is not wanted in ServiceNow (``create_when``) and leaves no trace.
+        values: The columns to send.
+        sys_id: The row that is there already; "" where there is none.
+        new_sys_id: The sys_id a new row is created with; "" for any other outcome.
     """
 
     row: Row
     outcome: Outcome | None
     values: dict[str, str] = field(default_factory=dict)
     sys_id: str = ""
+    new_sys_id: str = ""
     changes: dict[str, Change] = field(default_factory=dict)
+    cause: Cause = Cause.NONE
     reason: str = ""
 
 
@@ -62,15 +52,16 @@ def decide(
     """Decide about a row whose references are resolved into its values.
 
     Args:
-        table: how the row was mapped.
-        row: as it should be.
-        matches: the rows that carry its identifier.
-        candidates: the rows with its natural key that carry no identifier at all.
+        table: The table of the row.
+        row: The row as it should be.
+        matches: The rows that carry its identifier.
+        candidates: The rows with its natural key that carry no identifier at all.
     """
     if len(matches) > 1:
         return Decision(
             row,
             Outcome.REJECTED,
+            cause=Cause.DUPLICATE,
             reason=f"{len(matches)} rows of {table.name} carry {table.source_column} "
             f"{row.identifier} ({_sys_ids(matches)}): delete or clear all but one; none was "
             "changed",
@@ -83,6 +74,7 @@ def decide(
         return Decision(
             row,
             Outcome.HELD,
+            cause=Cause.ADOPTION,
             reason=f"{len(candidates)} rows of {table.name} have {table.adopt_by} "
             f"{row.values.get(table.adopt_by or '')!r} and no {table.source_column} "
             f"({_sys_ids(candidates)}): set {table.source_column} to {row.identifier} on the right "
@@ -93,7 +85,13 @@ def decide(
         return _update(table, row, candidates[0], Outcome.ADOPTED, identified)
     values = {name: value for name, value in identified.items() if value != ""}
     changes = {name: Change("", value) for name, value in values.items()}
-    return Decision(row, Outcome.CREATED, values=values, changes=changes)
+    return Decision(
+        row,
+        Outcome.CREATED,
+        values=values,
+        new_sys_id=own_sys_id(row.identifier),
+        changes=changes,
+    )
 
 
 def _update(
@@ -114,13 +112,13 @@ def _update(
 def was_written(
     table: Table, decision: Decision, outcome: str, changes: Mapping[str, Mapping[str, str]]
 ) -> bool:
-    """Whether a row shows that a write of it, of which no answer is known, was carried out.
+    """Tell whether a row shows that a write of it, whose answer is unknown, was carried out.
 
     Args:
-        table: the row's table.
-        decision: what is to be done about the row as it stands now.
-        outcome: what the write was to make of it.
-        changes: the columns it was to change.
+        table: The table of the row.
+        decision: What is to be done about the row as it stands now.
+        outcome: The outcome that the write was to have.
+        changes: The columns that it was to change.
     """
     if not decision.sys_id or decision.outcome is Outcome.ADOPTED:
         return False  # no row carries the identifier
@@ -134,7 +132,7 @@ def was_written(
 def difference(
     table: Table, current: Mapping[str, str], wanted: Mapping[str, str]
 ) -> dict[str, Change]:
-    """The columns whose value is another one; columns ServiceNow did not give are left out."""
+    """Return the columns whose values differ; columns absent from `current` do not count."""
     changes = {}
     for name, value in wanted.items():
         old = current.get(name)
@@ -144,7 +142,7 @@ def difference(
 
 
 def too_long(row: Row, lengths: Mapping[str, int]) -> list[str]:
-    """The columns whose text is longer than the column, each with both lengths."""
+    """Return the columns whose text is longer than the column, each with both lengths."""
     return [
         f"{name} ({len(value)} characters, the column holds {lengths[name]})"
         for name, value in row.values.items()
@@ -153,7 +151,7 @@ def too_long(row: Row, lengths: Mapping[str, int]) -> list[str]:
 
 
 def truncated(row: Row, lengths: Mapping[str, int]) -> Row:
-    """The row with every text cut to its column's length."""
+    """Return the row with every text cut to its column's length."""
     values = {
         name: value[: lengths[name]] if lengths.get(name, 0) else value
         for name, value in row.values.items()
@@ -162,12 +160,12 @@ def truncated(row: Row, lengths: Mapping[str, int]) -> Row:
 
 
 def natural_key(text: str) -> str:
-    """How natural keys are compared: trimmed and case-folded."""
+    """Return a natural key as it is compared: trimmed and case-folded."""
     return text.strip().casefold()
 
 
 def own_sys_id(identifier: str) -> str:
-    """The sys_id a row is created with: 32 hexadecimal digits made from its identifier."""
+    """Return the sys_id a row is created with: 32 hexadecimal digits made of its identifier."""
     return hashlib.md5(identifier.encode(), usedforsecurity=False).hexdigest()
 
 

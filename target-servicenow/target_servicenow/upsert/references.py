@@ -16,7 +16,7 @@ if t.TYPE_CHECKING:
     from target_servicenow.mapping.render import Row
 
 CACHE_SIZE = 20_000
-"""Identifiers kept in memory; past it the cache starts anew, so memory stays bounded."""
+"""Identifiers kept in memory; beyond that the cache is emptied, so that memory stays bounded."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Unresolved:
 
 
 class References:
-    """Resolves references in bulk and remembers what it has seen."""
+    """Resolves references in bulk and caches what it has seen."""
 
     def __init__(self, profile: Profile) -> None:
         """Start with an empty cache."""
@@ -39,32 +39,36 @@ class References:
         self._known: dict[tuple[str, str], StoredRow] = {}
         self._planned: dict[tuple[str, str], StoredRow] = {}
 
-    def remember(self, table: str, identifier: str, row: StoredRow, *, planned: bool = False) -> None:
-        """Keep a row's sys_id, and what others copy of it, for those that will point at it.
+    def remember(
+        self, table: str, identifier: str, row: StoredRow, *, planned: bool = False
+    ) -> None:
+        """Keep a row's sys_id, and the columns others copy, for the rows that will point at it.
 
         Args:
-            table: its table.
-            identifier: its source identifier.
-            row: as it stands.
-            planned: it would be made in a run that writes; since it cannot be looked up, it stays.
+            table: Its table.
+            identifier: Its source identifier.
+            row: The row as it stands.
+            planned: A run that writes would create it; since it cannot be looked up, it stays.
         """
         if table not in self._taken:
             return
         taken = {name: row.values.get(name, "") for name in self._taken[table]}
         if not planned and len(self._known) >= CACHE_SIZE:
             self._known.clear()
-        (self._planned if planned else self._known)[table, identifier] = StoredRow(row.sys_id, taken)
+        (self._planned if planned else self._known)[table, identifier] = StoredRow(
+            row.sys_id, taken
+        )
 
     def resolve(
         self, session: Session, table: Table, rows: Sequence[Row], *, blank: bool
     ) -> tuple[list[Row], list[Unresolved]]:
-        """The rows with their references' sys_ids among their values, and those that must wait.
+        """Return the rows with their references' sys_ids as values, and those that must wait.
 
         Args:
-            session: to look up what is not in the cache.
-            table: the rows' table.
-            rows: any number.
-            blank: leave a reference empty where there is no row, instead of keeping the row back.
+            session: The session to look up what is not in the cache.
+            table: The table of the rows.
+            rows: Any number of rows.
+            blank: Leave a reference empty where there is no row, instead of holding the row.
         """
         known = self._look_up(session, table, rows)
         ready: list[Row] = []
@@ -77,7 +81,7 @@ class References:
             }
             missing = [name for name, target in found.items() if target is None]
             if missing and not row.creatable:
-                # It is not to be made; if it is there, what it points at stays as it is.
+                # It is not to be created; if it exists, its reference stays as it is.
                 found = {name: target for name, target in found.items() if target is not None}
             elif missing and not blank:
                 name = missing[0]

@@ -11,20 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from target_servicenow.api.table import StoredRow
+from target_servicenow.outcomes import WRITTEN, Cause, Outcome
 from target_servicenow.upsert import adopt, lookup
-from target_servicenow.upsert.gone import leftovers
 from target_servicenow.upsert.batch_size import BatchSize
-from target_servicenow.upsert.plan import (
-    Decision,
-    Outcome,
-    decide,
-    difference,
-    own_sys_id,
-    too_long,
-    truncated,
-)
+from target_servicenow.upsert.gone import leftovers
+from target_servicenow.upsert.plan import Decision, decide, difference, too_long, truncated
 from target_servicenow.upsert.references import References
-from target_servicenow.upsert.writer import Settled, Writer
+from target_servicenow.upsert.writer import RowWriter, Settled
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -52,21 +45,21 @@ class Policy:
 
 
 class Recorder(t.Protocol):
-    """What is kept of the rows of one table; may be called from any worker."""
+    """Keeps what becomes of the rows of one table; may be called from any worker."""
 
     def decided(self, decisions: Sequence[Decision]) -> float:
-        """Rows were looked up, and nothing is sent yet.
+        """Take in rows that were looked up and are not sent yet.
 
         Returns:
-            Seconds to wait before looking again, since a call that an earlier run was cut off in
+            Seconds to wait before looking again, since a call in which an earlier run was cut off
             may still be at work on them; 0 when there is none.
         """
 
     def sending(self, decisions: Sequence[Decision]) -> None:
-        """Rows are about to be sent."""
+        """Note rows that are about to be sent."""
 
     def settled(self, settled: Sequence[Settled]) -> None:
-        """The fate of rows is known."""
+        """Record the fate of rows."""
 
 
 class Upserter:
@@ -84,38 +77,37 @@ class Upserter:
         """Prepare.
 
         Args:
-            sessions: one for each worker; the first also looks up.
-            profile: the mapping.
-            definitions: what ServiceNow's dictionary says of the tables, as far as readable.
-            policy: what to do about rows that do not fit.
-            sleep: waits so many seconds.
+            sessions: One for each worker; the first also looks up.
+            profile: The mapping.
+            definitions: ServiceNow's dictionary of the tables, as far as it is readable.
+            policy: What to do about rows that do not fit.
+            sleep: Waits so many seconds.
         """
         self._sessions = sessions
         self._definitions = definitions
         self._policy = policy
         self._sleep = sleep
         self._references = References(profile)
-        self._paces: dict[str, BatchSize] = {}
+        self._batch_sizes: dict[str, BatchSize] = {}
         # MappedTables seen to hold their source column.
-        self._proven: set[str] = set()
+        self._verified: set[str] = set()
         # MappedTables seen to take the sys_id a create names.
-        self._honoured: set[str] = set()
+        self._keeps_sys_ids: set[str] = set()
 
-    def upsert(self, table: Table, rows: Sequence[Row], book: Recorder) -> None:
-        """Settle every row; of rows with one identifier the last one counts.
+    def upsert(self, table: Table, rows: Sequence[Row], recorder: Recorder) -> None:
+        """Settle every row.
 
         Args:
-            table: the rows' table.
-            rows: any number; references may point at rows settled before.
-            book: keeps what becomes of them, as soon as it is known.
+            table: The table of the rows.
+            rows: Any number, each identifier once; references may point at rows settled before.
+            recorder: Keeps what becomes of them, as soon as it is known.
 
         Raises:
-            StopRun: the run cannot go on; what was answered until then is settled.
+            StopRunError: The run cannot go on; what was answered until then is settled.
         """
-        latest = list({row.identifier: row for row in rows}.values())
-        ready, settled = self._prepared(table, latest)
+        ready, settled = self._prepared(table, rows)
         decisions = self._decisions(table, ready)
-        if wait := book.decided(decisions):
+        if wait := recorder.decided(decisions):
             logger.info(
                 "A run was cut off while it wrote %s: waiting %.0f s for ServiceNow to end that",
                 table.name,
@@ -123,51 +115,55 @@ class Upserter:
             )
             self._sleep(wait)
             decisions = self._decisions(table, ready)
-            book.decided(decisions)
+            recorder.decided(decisions)
         writes = []
         for decision in decisions:
-            if decision.outcome in _WRITTEN and not self._policy.dry_run:
+            if decision.outcome in WRITTEN and not self._policy.dry_run:
                 writes.append(decision)
             elif decision.outcome is not None:
-                # In a plan a new row is taken to be there for those that point at it.
-                created = decision.outcome is Outcome.CREATED
-                sys_id = own_sys_id(decision.row.identifier) if created else decision.sys_id
-                settled.append(Settled(decision, decision.outcome, sys_id, reason=decision.reason))
+                # In a plan a new row counts as existing for those that point at it.
+                sys_id = decision.sys_id or decision.new_sys_id
+                settled.append(_as_decided(decision, decision.outcome, sys_id))
 
-        def remember_and_settle(done: list[Settled]) -> None:
-            for one in done:
-                if one.sys_id:
-                    row = one.decision.row
-                    found = StoredRow(one.sys_id, row.values)
-                    planned = self._policy.dry_run and one.outcome is Outcome.CREATED
-                    self._references.remember(table.name, row.identifier, found, planned=planned)
+        def remember_and_record(done: list[Settled]) -> None:
+            for fate in done:
+                if fate.sys_id:
+                    row = fate.decision.row
+                    stored = StoredRow(fate.sys_id, row.values)
+                    planned = self._policy.dry_run and fate.outcome is Outcome.CREATED
+                    self._references.remember(table.name, row.identifier, stored, planned=planned)
             if done:
-                book.settled(done)
+                recorder.settled(done)
 
-        remember_and_settle(settled)
-        self._write(table, writes, book.sending, remember_and_settle)
+        remember_and_record(settled)
+        self._write(table, writes, recorder.sending, remember_and_record)
 
     def leftovers(self, table: Table, kept: Mapping[str, AbstractSet[str]]) -> list[Row]:
-        """Rows of records that were read whole, of entries those no longer hold; as `gone`."""
+        """Return the rows of entries that their records no longer hold, as `gone` makes them."""
         return leftovers(self._sessions[0], table, kept) if kept else []
 
     def differing(self, table: Table, rows: Sequence[Row]) -> list[Row]:
-        """Those of `rows` that are there and do not read so yet."""
-        matches = lookup.by_identifier(self._sessions[0], table, [r.identifier for r in rows])
+        """Return those of `rows` that exist and have other values."""
+        matches = lookup.by_identifier(self._sessions[0], table, [row.identifier for row in rows])
         return [
             row
             for row in rows
-            if any(difference(table, one.values, row.values) for one in matches[row.identifier])
+            if any(difference(table, match.values, row.values) for match in matches[row.identifier])
         ]
 
     def _prepared(self, table: Table, rows: Sequence[Row]) -> tuple[list[Row], list[Settled]]:
-        """Rows with references resolved and texts that fit; the others settled as they stand."""
+        """Return the rows with references resolved and texts that fit; settle the others."""
         policy = self._policy
         ready, waiting = self._references.resolve(
             self._sessions[0], table, rows, blank=policy.on_missing_reference == "blank"
         )
         outcome = Outcome.REJECTED if policy.on_missing_reference == "reject" else Outcome.HELD
-        settled = [Settled(Decision(w.row, outcome), outcome, reason=w.reason) for w in waiting]
+        settled = [
+            _as_decided(
+                Decision(one.row, outcome, cause=Cause.REFERENCE, reason=one.reason), outcome
+            )
+            for one in waiting
+        ]
         lengths = {
             name: definition.max_length
             for name, definition in self._definitions.get(table.name, {}).items()
@@ -179,9 +175,8 @@ class Upserter:
                 fitting.append(truncated(row, lengths))
             elif problems := too_long(row, lengths):
                 reason = f"too long for {table.name}: {'; '.join(problems)}"
-                settled.append(
-                    Settled(Decision(row, Outcome.REJECTED), Outcome.REJECTED, reason=reason)
-                )
+                rejected = Decision(row, Outcome.REJECTED, cause=Cause.LENGTH, reason=reason)
+                settled.append(_as_decided(rejected, Outcome.REJECTED))
             else:
                 fitting.append(row)
         return fitting, settled
@@ -190,7 +185,7 @@ class Upserter:
         session = self._sessions[0]
         matches = lookup.by_identifier(session, table, [row.identifier for row in rows])
         if any(matches.values()):
-            self._proven.add(table.name)
+            self._verified.add(table.name)
         unmatched = [row for row in rows if not matches[row.identifier]]
         unclaimed, decisions = adopt.candidates(session, table, unmatched)
         waiting = {decision.row.identifier for decision in decisions}
@@ -209,15 +204,15 @@ class Upserter:
         settle: Callable[[list[Settled]], None],
     ) -> None:
         stop = threading.Event()
-        pace = self._paces.setdefault(table.name, BatchSize())
+        batch_size = self._batch_sizes.setdefault(table.name, BatchSize())
 
         def write(session: Session, share: Sequence[Decision]) -> None:
             try:
-                Writer(
+                RowWriter(
                     session,
                     table,
-                    pace=pace,
-                    honoured=self._honoured,
+                    batch_size=batch_size,
+                    keeps_sys_ids=self._keeps_sys_ids,
                     sending=sending,
                     settle=settle,
                     stop=stop,
@@ -227,12 +222,12 @@ class Upserter:
                 stop.set()
                 raise
 
-        if writes and table.name not in self._proven:
+        if writes and table.name not in self._verified:
             # One row alone shows whether the instance keeps the identifier, before there are many.
             write(self._sessions[0], writes[:1])
-            self._proven.add(table.name)
+            self._verified.add(table.name)
             writes = writes[1:]
-        if len(writes) <= pace.rows or len(self._sessions) == 1:
+        if len(writes) <= batch_size.rows or len(self._sessions) == 1:
             write(self._sessions[0], writes)
             return
         shares: list[list[Decision]] = [[] for _ in self._sessions]
@@ -246,10 +241,14 @@ class Upserter:
             try:
                 for future in futures:
                     future.result()
-            except BaseException:  # a signal, too: let the workers end with the call in hand
+            except BaseException:  # a signal, too: the workers end with their current call
                 stop.set()
                 raise
 
 
-_WRITTEN = {Outcome.CREATED, Outcome.ADOPTED, Outcome.UPDATED}
+def _as_decided(decision: Decision, outcome: Outcome, sys_id: str = "") -> Settled:
+    """Settle a row that is not sent."""
+    return Settled(decision, outcome, sys_id, cause=decision.cause, reason=decision.reason)
+
+
 _TEXT_TYPES = {"string", "translated_text", "email", "url", "phone_number_e164", "multi_two_lines"}

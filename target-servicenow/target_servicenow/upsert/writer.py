@@ -2,12 +2,11 @@
 
 A create whose answer is lost may have been committed, so its identifier is looked up before it is
 sent again. As a second guard a create names its sys_id, made from the identifier: where the
-instance honours it (the default), the database itself refuses a twin.
+instance accepts that (the default), the database itself refuses a twin.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 import typing as t
@@ -15,11 +14,12 @@ from collections import defaultdict, deque
 from dataclasses import dataclass, field, replace
 
 from target_servicenow.api import batch
-from target_servicenow.api.errors import Action, StopRun, UnknownOutcomeError
-from target_servicenow.api.table import StoredRow, create_item, found, update_item
+from target_servicenow.api.errors import Action, StopRunError, UnknownOutcomeError
+from target_servicenow.api.table import StoredRow, create_item, read_row, update_item
 from target_servicenow.mapping.types import same
+from target_servicenow.outcomes import Cause, Outcome
 from target_servicenow.upsert import lookup
-from target_servicenow.upsert.plan import Change, Decision, Outcome, decide, own_sys_id
+from target_servicenow.upsert.plan import Change, Decision, decide
 
 if t.TYPE_CHECKING:
     import threading
@@ -42,7 +42,7 @@ TOO_LARGE = "the row is too large for the instance"
 
 @dataclass(frozen=True)
 class Settled:
-    """What has become of a row, for the ledger.
+    """The fate of a row, for the ledger.
 
     Attributes:
         status: The HTTP status of the write; 0 when nothing was sent.
@@ -54,19 +54,29 @@ class Settled:
     sys_id: str = ""
     status: int = 0
     attempts: int = 0
+    cause: Cause = Cause.NONE
     reason: str = ""
     altered: dict[str, Change] = field(default_factory=dict)
 
 
 @dataclass
 class _Pending:
+    """A row on its way.
+
+    Attributes:
+        item: The request that writes it.
+        unserviced_alone: Times it was unserviced though it was alone in its call.
+        refusal: ServiceNow's words when it said that the row exists already, or no longer.
+    """
+
     decision: Decision
+    item: batch.Item
     attempts: int = 0
-    left_out: int = 0
+    unserviced_alone: int = 0
     refusal: str = ""
 
 
-class Writer:
+class RowWriter:
     """Settles decisions over one session."""
 
     def __init__(
@@ -74,8 +84,8 @@ class Writer:
         session: Session,
         table: Table,
         *,
-        pace: BatchSize,
-        honoured: set[str],
+        batch_size: BatchSize,
+        keeps_sys_ids: set[str],
         sending: Callable[[list[Decision]], None],
         settle: Callable[[list[Settled]], None],
         stop: threading.Event,
@@ -84,19 +94,19 @@ class Writer:
         """Prepare for one table.
 
         Args:
-            session: this worker's own.
-            table: the rows' table.
-            pace: shared by the workers of a run.
-            honoured: tables seen to take the sys_id a create names; shared likewise.
-            sending: notes rows before they are sent; called from this worker.
-            settle: records rows as soon as their answer is known; called from this worker.
-            stop: set by any worker that cannot go on.
-            sleep: waits so many seconds.
+            session: This worker's own session.
+            table: The table of the rows.
+            batch_size: Shared by the workers of a run.
+            keeps_sys_ids: Tables seen to keep the sys_id that a create names; shared likewise.
+            sending: Notes rows before they are sent; called from this worker.
+            settle: Records rows as soon as their answer is known; called from this worker.
+            stop: Set by any worker that cannot go on.
+            sleep: Waits so many seconds.
         """
         self._session = session
         self._table = table
-        self._pace = pace
-        self._honoured = honoured
+        self._batch_size = batch_size
+        self._keeps_sys_ids = keeps_sys_ids
         self._sending = sending
         self._settle = settle
         self._stop = stop
@@ -107,16 +117,19 @@ class Writer:
         """Send every decision until it is settled.
 
         Raises:
-            StopRun: what was answered is settled; the rest is not.
+            StopRunError: What was answered is settled; the rest is not.
         """
-        pending = deque(_Pending(decision) for decision in decisions)
+        pending = deque(
+            _Pending(decision, self._item(str(number), decision))
+            for number, decision in enumerate(decisions)
+        )
         while pending and not self._stop.is_set():
             group = self._take(pending)
             sent_at = time.monotonic()
             for entry in group:
                 entry.attempts += 1
                 if entry.attempts > MAX_ATTEMPTS:
-                    raise StopRun(
+                    raise StopRunError(
                         f"ServiceNow does not settle {entry.decision.row.identifier} of "
                         f"{self._table.name} after {MAX_ATTEMPTS} attempts: check the instance and "
                         "run again"
@@ -125,20 +138,20 @@ class Writer:
             try:
                 reply = batch.call(
                     self._session,
-                    [self._item(str(n), entry.decision) for n, entry in enumerate(group)],
+                    [entry.item for entry in group],
                     what=self._what,
                     repeatable=False,
                 )
             except UnknownOutcomeError:
-                self._pace.cut_short()
+                self._batch_size.cut_short()
                 self._await_commit(group, sent_at)
                 pending.extend(self._look_again(group))
                 continue
             if reply.too_large:
                 if len(group) == 1:
-                    self._settle([self._refused(group[0], TOO_LARGE)])
+                    self._settle([self._too_large(group[0])])
                 else:
-                    self._pace.cut_short()
+                    self._batch_size.cut_short()
                     pending.extendleft(reversed(group))
                 continue
             pending.extend(self._read(group, reply, sent_at))
@@ -146,19 +159,19 @@ class Writer:
     def _take(self, pending: deque[_Pending]) -> list[_Pending]:
         group: list[_Pending] = []
         size = 0
-        while pending and len(group) < self._pace.rows:
-            size += len(json.dumps(pending[0].decision.values)) * 4 // 3 + 400
+        while pending and len(group) < self._batch_size.rows:
+            size += pending[0].item.size
             if group and size > batch.MAX_BODY_BYTES:
                 break
             group.append(pending.popleft())
         return group
 
-    def _item(self, number: str, decision: Decision) -> batch.Item:
-        table, fields = self._table, self._table.fields
+    def _item(self, name: str, decision: Decision) -> batch.Item:
+        table = self._table
         if decision.sys_id:
-            return update_item(number, table.name, decision.sys_id, decision.values, fields)
-        values = {"sys_id": own_sys_id(decision.row.identifier), **decision.values}
-        return create_item(number, table.name, values, fields)
+            return update_item(name, table.name, decision.sys_id, decision.values, table.fields)
+        values = {"sys_id": decision.new_sys_id, **decision.values}
+        return create_item(name, table.name, values, table.fields)
 
     def _read(
         self, group: list[_Pending], reply: batch.BatchReply, sent_at: float
@@ -166,9 +179,9 @@ class Writer:
         """Settle what is known; return what is to be sent (again)."""
         answers: dict[Action, list[tuple[_Pending, batch.ItemReply]]] = defaultdict(list)
         unserviced, unknown = [], []
-        for number, entry in enumerate(group):
-            answer = reply.items.get(str(number))
-            if str(number) in reply.unserviced:
+        for entry in group:
+            answer = reply.items.get(entry.item.id)
+            if entry.item.id in reply.unserviced:
                 entry.attempts -= 1  # it never had its turn
                 unserviced.append(entry)
             elif answer is None or answer.verdict.action is Action.UNKNOWN:
@@ -177,36 +190,39 @@ class Writer:
                 answers[answer.verdict.action].append((entry, answer))
         settled = [self._stored(*pair) for pair in answers[Action.OK]]
         settled += [self._refused(e, a.verdict.sentence, a.status) for e, a in answers[Action.ROW]]
-        settled += [self._refused(e, TOO_LARGE, a.status) for e, a in answers[Action.SPLIT]]
+        settled += [self._too_large(e, a.status) for e, a in answers[Action.SPLIT]]
         if len(group) == 1 and unserviced:
-            settled += self._left_out_alone(unserviced)
+            settled += self._unserviced_alone(unserviced)
         self._settle(settled)
         self._check_identifiers(settled)
         for _, answer in answers[Action.STOP]:
-            raise StopRun(answer.verdict.sentence)
+            raise StopRunError(answer.verdict.sentence)
         if unserviced:
-            self._pace.cut_short()
+            self._batch_size.cut_short()
         else:
-            self._pace.took(len(group), reply.seconds)
+            self._batch_size.took(len(group), reply.seconds)
         if answers[Action.RENEW]:
             self._session.renew()
-        again = [e for a in (Action.RENEW, Action.WAIT) for e, _ in answers[a]]
+        again = [e for action in (Action.RENEW, Action.WAIT) for e, _ in answers[action]]
         if answers[Action.WAIT]:
             self._sleep(2.0 ** again[0].attempts)
-        moved = [replace(e, refusal=a.verdict.sentence) for e, a in answers[Action.GONE]]
-        moved += [replace(e, refusal=a.verdict.sentence) for e, a in answers[Action.TAKEN]]
+        moved = [
+            replace(e, refusal=a.verdict.sentence)
+            for action in (Action.GONE, Action.TAKEN)
+            for e, a in answers[action]
+        ]
         if unknown:
             self._await_commit(unknown, sent_at)
         return unserviced + again + self._look_again(unknown + moved)
 
     def _stored(self, entry: _Pending, answer: batch.ItemReply) -> Settled:
         decision = entry.decision
-        row = found(answer.result) if isinstance(answer.result, dict) else StoredRow("", {})
+        row = read_row(answer.result) if isinstance(answer.result, dict) else StoredRow("", {})
         if not decision.sys_id:
-            if row.sys_id == own_sys_id(decision.row.identifier):
-                self._honoured.add(self._table.name)
+            if row.sys_id == decision.new_sys_id:
+                self._keeps_sys_ids.add(self._table.name)
             else:
-                self._honoured.discard(self._table.name)
+                self._keeps_sys_ids.discard(self._table.name)
         return Settled(
             decision=decision,
             outcome=decision.outcome or Outcome.UNCHANGED,
@@ -220,43 +236,49 @@ class Writer:
             },
         )
 
-    def _left_out_alone(self, unserviced: list[_Pending]) -> list[Settled]:
-        """ServiceNow leaves an item out for its size as it does for want of time: try twice."""
+    def _unserviced_alone(self, unserviced: list[_Pending]) -> list[Settled]:
+        """Reject the row at its second try: ServiceNow skips an item for its size, too."""
         [entry] = unserviced
-        entry.left_out += 1
-        return [self._refused(unserviced.pop(), TOO_LARGE)] if entry.left_out > 1 else []
+        entry.unserviced_alone += 1
+        return [self._too_large(unserviced.pop())] if entry.unserviced_alone > 1 else []
 
     def _check_identifiers(self, settled: list[Settled]) -> None:
-        """A row whose identifier was not kept could not be found again, and would be made twice."""
-        for one in settled:
-            change = one.altered.get(self._table.source_column)
+        """Stop where an identifier was not kept: its row could not be found, and be made twice."""
+        for row in settled:
+            change = row.altered.get(self._table.source_column)
             if change is not None:
-                raise StopRun(
+                raise StopRunError(
                     f"ServiceNow does not keep {self._table.source_column} of {self._table.name} "
-                    f"(sent {change.new!r}, stored {change.old!r}), so the row {one.sys_id} could "
+                    f"(sent {change.new!r}, stored {change.old!r}), so the row {row.sys_id} could "
                     "not be found again: make the column writable for the integration user and "
                     "100 characters long, or name another one as source_column in "
                     "mapping_overrides"
                 )
 
-    def _refused(self, entry: _Pending, reason: str, status: int = 0) -> Settled:
+    def _too_large(self, entry: _Pending, status: int = 0) -> Settled:
+        return self._refused(entry, TOO_LARGE, status, Cause.TOO_LARGE)
+
+    def _refused(
+        self, entry: _Pending, reason: str, status: int = 0, cause: Cause = Cause.REFUSED
+    ) -> Settled:
         return Settled(
             decision=entry.decision,
             outcome=Outcome.REJECTED,
             sys_id=entry.decision.sys_id,
             status=status,
             attempts=entry.attempts,
+            cause=cause,
             reason=reason,
         )
 
     def _await_commit(self, entries: Sequence[_Pending], sent_at: float) -> None:
-        """Where ServiceNow chooses the sys_id, nothing but time rules out a create on its way."""
+        """Wait until no create can be under way where ServiceNow chooses the sys_id itself."""
         creates = any(not entry.decision.sys_id for entry in entries)
-        if creates and self._table.name not in self._honoured:
+        if creates and self._table.name not in self._keeps_sys_ids:
             seconds = max(0.0, COMMIT_SECONDS - (time.monotonic() - sent_at))
             logger.info(
-                "A call that wrote %s was cut off: waiting %.0f s for ServiceNow to end it, then "
-                "what it was about is looked up (rows: %d)",
+                "A call that wrote %s was cut off: waiting %.0f s for ServiceNow to end it before "
+                "looking its %d rows up",
                 self._table.name,
                 seconds,
                 len(entries),
@@ -275,10 +297,10 @@ class Writer:
         for entry in entries:
             before = entry.decision
             now = decide(self._table, before.row, matches[before.row.identifier], [])
-            if now.outcome is None:  # gone meanwhile, and not wanted anew (`create_when`)
+            if now.outcome is None:  # gone meanwhile, and not to be created (`create_when`)
                 continue
             if now.outcome is Outcome.REJECTED:
-                settled.append(self._refused(entry, now.reason))
+                settled.append(self._refused(entry, now.reason, cause=now.cause))
             elif now.outcome is Outcome.UNCHANGED:  # it had been done
                 settled.append(
                     Settled(
@@ -286,18 +308,20 @@ class Writer:
                         before.outcome or Outcome.UNCHANGED,
                         sys_id=now.sys_id,
                         attempts=entry.attempts,
+                        cause=Cause.LOST_ANSWER,
                         reason="the answer was lost; the row was found afterwards",
                     )
                 )
             elif now.outcome is Outcome.CREATED and entry.refusal and not before.sys_id:
-                # Another row bars the way: one we may not see, or one with the same unique value.
+                # Another row prevents it: one we may not see, or one with the same unique value.
                 settled.append(self._refused(entry, entry.refusal))
-            elif now.sys_id:
-                entry.decision = replace(now, outcome=before.outcome)
-                again.append(entry)
             else:
-                if entry.refusal or not before.sys_id:
+                if now.sys_id:
+                    entry.decision = replace(now, outcome=before.outcome)
+                elif entry.refusal or not before.sys_id:
                     entry.decision = now
-                again.append(entry)  # a PATCH of a row that is there repeats safely
+                # Else it is a PATCH of a row that exists, which can be repeated safely.
+                entry.item = self._item(entry.item.id, entry.decision)
+                again.append(entry)
         self._settle(settled)
         return again

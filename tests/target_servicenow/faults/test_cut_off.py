@@ -7,7 +7,7 @@ import typing as t
 
 import pytest
 
-from target_servicenow.api.errors import StopRun
+from target_servicenow.api.errors import StopRunError
 
 if t.TYPE_CHECKING:
     from conftest import Instance, Singer
@@ -33,7 +33,7 @@ def cut_off(faults: t.Any, through: t.Any, fault: t.Any, *messages: dict[str, t.
         return fault(call)
 
     faults.plan = {("write", faults.seen["write"] + nth): then_silence}
-    with pytest.raises(StopRun):
+    with pytest.raises(StopRunError):
         through(messages)
     faults.plan = {}
 

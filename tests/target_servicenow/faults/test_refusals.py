@@ -6,7 +6,7 @@ import typing as t
 
 import pytest
 
-from target_servicenow.api.errors import StopRun
+from target_servicenow.api.errors import StopRunError
 
 if t.TYPE_CHECKING:
     from conftest import Instance, Singer
@@ -27,7 +27,7 @@ def test_waiting_has_an_end(faults: t.Any, through: t.Any, instance: Instance, s
         return call.answer({"error": {"message": "Rate limit"}}, 429)
 
     faults.plan = {("write", n): busy for n in range(2, 20)}
-    with pytest.raises(StopRun) as caught:
+    with pytest.raises(StopRunError) as caught:
         through([singer.vendor(n) for n in range(10)], retries=3)
     assert str(caught.value) == (
         "ServiceNow asks to slow down on writing proc_vendor (Rate limit) (attempts: 4); nothing "
@@ -46,7 +46,7 @@ def test_an_instance_that_never_answers_ends_the_run(
         call.drop()
 
     faults.plan = {("write", n): lost for n in range(2, 50)}
-    with pytest.raises(StopRun) as caught:
+    with pytest.raises(StopRunError) as caught:
         through([singer.vendor(n) for n in range(3)])
     assert str(caught.value) == (
         "ServiceNow does not settle sage300:SAMINC:Vendor:1 of proc_vendor after 8 attempts: check "
