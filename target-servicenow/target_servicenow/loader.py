@@ -153,7 +153,7 @@ class Loader:
         Companies of which the read brought nothing are left alone.
 
         Raises:
-            StopRunError: More than `max_percent` of the rows would be set, which looks like a fault.
+            StopRunError: It would be more than `max_percent` of the rows, which looks like a fault.
         """
         seen, unseen = self._ledger.seen_and_unseen(table.name, version)
         leaving = self._upserter.differing(table, gone(table, unseen))
@@ -244,7 +244,7 @@ class Loader:
         if self._max_rejects is not None and rejected > self._max_rejects:
             raise StopRunError(
                 f"{rejected} rows were rejected, more than max_rejects ({self._max_rejects}): "
-                "see the reasons with target-servicenow ledger rejects, correct the records or raise "
+                "see their reasons with target-servicenow ledger rejects, correct them or raise "
                 "max_rejects, and run again"
             )
 

@@ -18,7 +18,7 @@ from typing_extensions import override
 from target_servicenow.errors import TargetError
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 _FAST: msgspec.json.Decoder[t.Any] = msgspec.json.Decoder(float_hook=Decimal)
 _LENIENT = json.JSONDecoder(parse_float=Decimal)
@@ -46,15 +46,16 @@ class MessageReader(SimpleSingerReader):
             InputError: A line is not a Singer message, or its record cannot be used.
         """
         counter: Counter[str] = Counter()
-        number = 0
+        number = 1
         try:
-            for number, line in enumerate(file_input or self.default_input, start=1):
+            for line in file_input or self.default_input:
                 message = self.deserialize_json(line)
                 callbacks[message["type"]](message)
                 counter[message["type"]] += 1
+                number += 1
         except UnicodeDecodeError:
             raise InputError(
-                f"The input is not UTF-8 text after line {number}: {_ADVICE}"
+                f"Line {number} of the input is not UTF-8 text: {_ADVICE}"
             ) from None
         except InputError as fault:
             raise InputError(f"Line {number} of the input {fault}: {_ADVICE}") from None
@@ -167,27 +168,29 @@ def schema_fault(schema: object, place: str = "") -> str:
         return ""
     if not isinstance(schema, dict):
         return f"{place or 'root'} is not an object"
-    kind, form = schema.get("type", "object"), schema.get("format")
-    if not isinstance(kind, str) and not (_is_names(kind) and kind):
-        return f"{_at(place, 'type')} is neither a name nor a list of names"
-    if form is not None and not isinstance(form, str):
-        return f"{_at(place, 'format')} is not text"
-    inner: dict[str, object] = {}
-    properties = schema.get("properties")
-    if properties is not None:
-        if not isinstance(properties, dict):
-            return f"{_at(place, 'properties')} is not an object"
-        inner = {_at(place, name): value for name, value in properties.items()}
+    for word, (fits, words) in _KEYWORDS.items():
+        if schema.get(word) is not None and not fits(schema[word]):
+            return f"{_at(place, word)} is not {words}"
+    inner = ((_at(place, name), value) for name, value in _inner(schema))
+    return next((fault for at, value in inner if (fault := schema_fault(value, at))), "")
+
+
+def _inner(schema: Mapping[str, t.Any]) -> Iterator[tuple[str, object]]:
+    """Yield the schemas inside a schema with their names."""
+    yield from (schema.get("properties") or {}).items()
     if schema.get("items") is not None:
-        inner[_at(place, "items")] = schema["items"]
+        yield "items", schema["items"]
     for word in ("anyOf", "oneOf", "allOf"):
-        options = schema.get(word)
-        if options is not None:
-            if not isinstance(options, list) or not options:
-                return f"{_at(place, word)} is not a list of schemas"
-            inner |= {f"{_at(place, word)}[{at}]": option for at, option in enumerate(options)}
-    return next((fault for at, one in inner.items() if (fault := schema_fault(one, at))), "")
+        yield from ((f"{word}[{at}]", one) for at, one in enumerate(schema.get(word) or ()))
 
 
 def _at(place: str, name: str) -> str:
     return f"{place}.{name}" if place else name
+
+
+_KEYWORDS: t.Final[Mapping[str, tuple[Callable[[object], bool], str]]] = {
+    "type": (lambda v: isinstance(v, str) or (_is_names(v) and bool(v)), "a type or list of types"),
+    "format": (lambda v: isinstance(v, str), "text"),
+    "properties": (_is_object, "an object"),
+    **dict.fromkeys(("anyOf", "oneOf", "allOf"), (lambda v: isinstance(v, list), "a list")),
+}

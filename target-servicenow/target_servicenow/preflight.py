@@ -85,7 +85,7 @@ _FITTING = {
 """Column types, by the dictionary's names, that accept a mapped type."""
 
 PROBED_ROWS = 100
-"""Rows requested: ServiceNow applies the limit before it hides rows, so a single one could be hidden."""
+"""Rows requested: ServiceNow hides rows after the limit, so a single one could be hidden."""
 
 
 def inspect(session: Session, tables: Sequence[Table]) -> Report:
@@ -224,8 +224,8 @@ def _of_column(table: Table, column: Column, definition: ColumnDefinition) -> It
         if definition.reference != column.reference:
             yield _warning(
                 table,
-                f"has {column.name} as a reference to {definition.reference or 'nothing'}, where the "
-                f"mapping points at {column.reference}: such values are dropped",
+                f"has {column.name} as a reference to {definition.reference or 'nothing'}, where "
+                f"the mapping points at {column.reference}: such values are dropped",
             )
         return
     if definition.type not in _FITTING.get(column.type, {definition.type}):

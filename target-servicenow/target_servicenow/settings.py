@@ -84,8 +84,8 @@ SCHEMA: dict[str, t.Any] = th.PropertiesList(
         default="apply",
         allowed_values=["apply", "plan"],
         title="Mode",
-        description="Write to ServiceNow, or only report what would be written: plan sends no write, "
-        "emits no state, and keeps old and new values in the ledger.",
+        description="Write to ServiceNow, or only report what would be written: plan sends no "
+        "write, emits no state, and keeps old and new values in the ledger.",
     ),
     th.Property(
         "validate_records",
@@ -162,8 +162,8 @@ SCHEMA: dict[str, t.Any] = th.PropertiesList(
         th.IntegerType(nullable=False, minimum=0),
         default=0,
         title="Ledger retention",
-        description="Days after which entries are deleted when a run starts; the log says how many. "
-        "0 keeps all.",
+        description="Days after which entries are deleted when a run starts; the log says how "
+        "many. 0 keeps all.",
     ),
     th.Property(
         "connect_timeout_seconds",

@@ -91,7 +91,7 @@ class _Rewriter(ast.NodeTransformer):
         return self.generic_visit(node)
 
 
-class _Evaluator(EvalWithCompoundTypes):
+class _Evaluator(EvalWithCompoundTypes):  # type: ignore[misc]  # simpleeval is not typed
     """simpleeval without its walk through whole values.
 
     simpleeval searches every container it touches for functions and modules, so that a batch of

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
+from typing_extensions import override
+
 from target_servicenow.mapping.expression import MISSING, RecordError
 
 if t.TYPE_CHECKING:
@@ -144,6 +146,7 @@ class _RuleNames(Mapping[str, t.Any]):
         self._key = key
         self._known: dict[str, dict[str, str]] = {}
 
+    @override
     def __getitem__(self, name: str) -> dict[str, str]:
         if name not in self._known:
             counted = all(name not in part.names for part in self._key)
@@ -151,12 +154,15 @@ class _RuleNames(Mapping[str, t.Any]):
             self._known[name] = self._rules[name].apply(self._record, count_as=count_as)
         return self._known[name]
 
+    @override
     def __iter__(self) -> Iterator[str]:
         return iter(self._rules)
 
+    @override
     def __len__(self) -> int:
         return len(self._rules)
 
+    @override
     def __contains__(self, name: object) -> bool:
         return name in self._rules
 

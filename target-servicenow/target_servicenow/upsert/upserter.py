@@ -89,9 +89,9 @@ class Upserter:
         self._sleep = sleep
         self._references = References(profile)
         self._batch_sizes: dict[str, BatchSize] = {}
-        # MappedTables seen to hold their source column.
+        # Tables seen to hold their source column.
         self._verified: set[str] = set()
-        # MappedTables seen to take the sys_id a create names.
+        # Tables seen to keep the sys_id that a create names.
         self._keeps_sys_ids: set[str] = set()
 
     def upsert(self, table: Table, rows: Sequence[Row], recorder: Recorder) -> None:
