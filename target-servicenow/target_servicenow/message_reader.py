@@ -54,11 +54,9 @@ class MessageReader(SimpleSingerReader):
                 counter[message["type"]] += 1
                 number += 1
         except UnicodeDecodeError:
-            raise InputError(
-                f"Line {number} of the input is not UTF-8 text: {_ADVICE}"
-            ) from None
+            raise InputError(f"Line {number} of the input is not UTF-8 text: {_ADVICE}") from None
         except InputError as fault:
-            raise InputError(f"Line {number} of the input {fault}: {_ADVICE}") from None
+            raise type(fault)(f"Line {number} of the input {fault}: {_ADVICE}") from None
         return counter
 
     @override
@@ -101,7 +99,7 @@ def check(message: object) -> None:
     for name, (required, fits, words) in checks.items():
         value = message.get(name)
         if (required or value is not None) and not fits(value):
-            raise InputError(f"has {name} that is not {words}")
+            raise InputError(f"has {words}")
     if kind == "SCHEMA" and (fault := schema_fault(message["schema"])):
         raise InputError(f"has a schema whose {fault}")
     if kind == "BATCH":
@@ -131,29 +129,29 @@ def _is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _is_state(value: object) -> bool:
-    return value is None or isinstance(value, dict)
+def _is_anything(_: object) -> bool:
+    return True
 
 
 _Check: t.TypeAlias = "tuple[bool, Callable[[object], bool], str]"
-"""Whether the field is required, what its value must fulfil, and that in words."""
+"""Whether the field is required, what its value must fulfil, and what it is otherwise."""
 
-_STREAM: _Check = (True, _is_name, "the name of a stream")
+_STREAM: _Check = (True, _is_name, "a stream that is not a name")
 _CHECKS: t.Final[Mapping[str, Mapping[str, _Check]]] = {
     "SCHEMA": {
         "stream": _STREAM,
-        "schema": (True, _is_schema, "an object with the object properties"),
-        "key_properties": (False, _is_names, "a list of names"),
+        "schema": (True, _is_schema, "a schema that is not an object with properties"),
+        "key_properties": (False, _is_names, "key_properties that are not a list of names"),
     },
     "RECORD": {
         "stream": _STREAM,
-        "record": (True, _is_object, "an object"),
-        "version": (False, _is_whole, "a whole number"),
+        "record": (True, _is_object, "a record that is not an object"),
+        "version": (False, _is_whole, "a version that is not a whole number"),
     },
-    "STATE": {"value": (True, _is_state, "an object")},
+    "STATE": {"value": (True, _is_anything, "")},
     "ACTIVATE_VERSION": {
         "stream": _STREAM,
-        "version": (True, _is_whole, "a whole number"),
+        "version": (True, _is_whole, "a version that is not a whole number"),
     },
     "BATCH": {"stream": _STREAM},
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typing as t
 
 import fastjsonschema
+from singer_sdk.exceptions import MissingKeyPropertiesError
 from typing_extensions import override
 
 from target_servicenow.ledger.entries import FROM_LEDGER
@@ -19,6 +20,10 @@ if t.TYPE_CHECKING:
     from target_servicenow.config import Config
     from target_servicenow.loader import Loader
     from target_servicenow.mapping.profile import Table
+
+
+class MissingKeyError(InputError, MissingKeyPropertiesError):
+    """A record lacks a property of its key."""
 
 
 class Loading(t.Protocol):
@@ -104,7 +109,7 @@ class TableSink(SingerSink):
     def check_keys(self, record: dict[str, t.Any]) -> None:
         missing = [name for name in self.key_properties if name not in record]
         if missing:
-            raise InputError(
+            raise MissingKeyError(
                 f"is a record of stream {self.stream_name} without its key property "
                 f"{' and '.join(missing)} (look at stream_maps, too, if there are any)"
             )

@@ -9,6 +9,7 @@ import typing as t
 from functools import cached_property
 
 import simplejson
+from singer_sdk.exceptions import RecordsWithoutSchemaException
 from singer_sdk.helpers.capabilities import PluginCapabilities
 from typing_extensions import override
 
@@ -33,6 +34,10 @@ if t.TYPE_CHECKING:
     from target_servicenow.mapping.profile import Table
     from target_servicenow.preflight import Finding
     from target_servicenow.sdk import Message
+
+
+class RecordBeforeSchemaError(InputError, RecordsWithoutSchemaException):
+    """A record came before the schema of its stream."""
 
 
 class TargetServiceNow(CommandLineTarget):
@@ -161,7 +166,9 @@ class TargetServiceNow(CommandLineTarget):
     @override
     def check_stream_known(self, stream_name: str) -> None:
         if not self.sink_exists(stream_name):
-            raise InputError(f"is a RECORD of stream {stream_name} before any SCHEMA of it")
+            raise RecordBeforeSchemaError(
+                f"is a RECORD of stream {stream_name} before any SCHEMA of it"
+            )
 
     @override
     def process_record(self, message: Message) -> None:

@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 
 import pytest
 import requests
-from singer_sdk.plugin_base import _ConfigInput
-from target_servicenow.mapping.parse import load
 
 from sage300_servicenow_sandbox import Sandbox, SandboxOptions
+from target_servicenow.command_line import one_sentence
+from target_servicenow.mapping.parse import load
+from target_servicenow.sdk import ConfigInput
 from target_servicenow.target import TargetServiceNow
 
 if t.TYPE_CHECKING:
@@ -49,8 +50,8 @@ class Singer:
         """A SCHEMA with every property the default mapping reads, and more."""
         tables = self.profile.of_stream(stream)
         expressions = [e for table in tables for _, e in table.expressions()]
-        names: set[str] = set().union(*(e.names | e.parent_names for e in expressions))
-        known: dict[str, t.Any] = {name: {} for name in names - {"parent", *self.profile.rules}}
+        names = {name.removeprefix("parent.") for e in expressions for name in e.names}
+        known: dict[str, t.Any] = {name: {} for name in names - {*self.profile.rules}}
         inner: dict[str, t.Any] = {}
         for name in reversed(max((table.each for table in tables), key=len)):
             inner = {name: {"items": {"properties": {**known, **inner}}}}
@@ -84,7 +85,9 @@ class Singer:
             "GLAccounts", {**whole, "Description": f"Account {number}", **properties}
         )
 
-    def batch(self, number: int, *invoices: dict[str, t.Any], **properties: t.Any) -> dict[str, t.Any]:
+    def batch(
+        self, number: int, *invoices: dict[str, t.Any], **properties: t.Any
+    ) -> dict[str, t.Any]:
         """An invoice batch's RECORD; each invoice gets its entry number and a document number."""
         entries = [
             {"EntryNumber": entry, "DocumentNumber": f"IN-{number}-{entry}", **invoice}
@@ -166,8 +169,8 @@ class Instance:
         self.caplog.clear()
         code = 0
         try:
-            with redirect_stdout(printed):
-                TargetServiceNow.invoke(config=_ConfigInput(config=config), **options)
+            with redirect_stdout(printed), one_sentence(TargetServiceNow.logger):
+                TargetServiceNow.invoke(config=ConfigInput(config=config), **options)
         except SystemExit as end:
             code = int(end.code or 0)
         return code, printed.getvalue()

@@ -85,11 +85,11 @@ def test_what_is_swallowed_is_told_once_a_column(
     assert instance.counts(VENDOR) == {"created": 80}
     hit = range(80) if name == "gl_account" else range(70)
     assert altered(instance) == {str(n): {name: change} if n in hit else {} for n in range(80)}
-    told = [said for said in instance.said("WARNING") if "otherwise than sent" in said]
+    told = [said for said in instance.said("WARNING") if "altered" in said]
     assert told == [
         (
-            f"ServiceNow stored proc_vendor.{name} otherwise than sent in {len(hit)} rows; the "
-            "ledger says how"
+            f"ServiceNow altered proc_vendor.{name} in {len(hit)} rows; the ledger has what was "
+            "sent and stored"
         )
     ]
 
@@ -108,7 +108,7 @@ def test_over_long_text_is_told_where_the_dictionary_is_closed(
         "3": {"city": {"old": "x" * 60, "new": "x" * 62}},
     }
     assert instance.said("WARNING")[-1] == (
-        "ServiceNow stored proc_vendor.city otherwise than sent in 2 rows; the ledger says how"
+        "ServiceNow altered proc_vendor.city in 2 rows; the ledger has what was sent and stored"
     )
 
 
@@ -124,7 +124,7 @@ def test_over_long_text_that_the_instance_refuses_is_the_rows_fault(
         n: (
             "rejected",
             (
-                "ServiceNow does not insert the row (another may stand in its place): Operation "
+                "ServiceNow did not insert the row (another may have its unique value): Operation "
                 f"Failed: Error during insert of proc_vendor (Vendor {n})"
             ),
         )
@@ -144,8 +144,8 @@ def test_several_columns_and_tables_are_told_each(whole: Instance, sage: Singer)
         *sage.batches(sage.batch(1, {"PONumber": "p"}, {"PONumber": ""})),
     ]
     assert whole.run(messages, mapping_overrides=overrides).code == 0
-    told = [said.split()[2:9] for said in whole.said("WARNING") if "otherwise" in said]
-    assert [(words[0], words[5]) for words in told] == [
+    told = [said.split() for said in whole.said("WARNING") if "altered" in said]
+    assert [(words[2], words[4]) for words in told] == [
         ("proc_vendor.u_one", "3"),
         ("proc_vendor.u_two", "3"),
         ("sn_apo_invoice.u_three", "1"),

@@ -6,14 +6,30 @@ import typing as t
 
 import pytest
 
+from target_servicenow.mapping.parse import load
+
 if t.TYPE_CHECKING:
     from conftest import Instance, Singer
 
-ALL_THERE = "Everything the mapping needs is there, as far as the integration user may see."
 VENDOR = "proc_vendor"
+TABLES = ("itfm_gl_accounts", VENDOR, "sn_apo_invoice")
 
 
-def access(table: str, operation: str = "read", column: str = "*", **rule: t.Any) -> dict[str, t.Any]:
+def fine(*tables: str) -> list[str]:
+    """The lines for tables with nothing to report."""
+    return [
+        f"ok       {table} can be read, with its source column correlation_id" for table in tables
+    ]
+
+
+def reported(printed: list[str]) -> list[str]:
+    """The lines of a checklist that a person has to look at, and its summary."""
+    return [line for line in printed if not line.startswith("ok ")]
+
+
+def access(
+    table: str, operation: str = "read", column: str = "*", **rule: t.Any
+) -> dict[str, t.Any]:
     given = {"table": table, "operation": operation, "column": column, **rule}
     return {"access": [given]}
 
@@ -31,7 +47,11 @@ def kept_in(name: str, **more: t.Any) -> dict[str, t.Any]:
 
 
 def test_an_instance_that_lacks_nothing(whole: Instance) -> None:
-    assert whole.check() == (0, [ALL_THERE])
+    tables = [table.name for table in load("default").tables]
+    assert whole.check() == (
+        0,
+        [*fine(*tables), f"{len(tables)} checks: {len(tables)} ok, 0 warnings, 0 errors"],
+    )
     counted = whole.counted()
     assert (counted["calls"], counted["token_calls"]) == (3, 1)  # two Batch calls
     assert counted["batch_items"] == {"GET": 8, "POST": 0, "PATCH": 0}
@@ -39,8 +59,8 @@ def test_an_instance_that_lacks_nothing(whole: Instance) -> None:
 
 
 NO_SOURCE = (
-    "proc_vendor has no column {} to keep the source identifier in, or hides it: add it there "
-    "(text, 100 characters), or name another one as source_column in mapping_overrides"
+    "proc_vendor has no column {} for the source identifier, or hides it: add it there (text, 100 "
+    "characters), or name another one as source_column in mapping_overrides"
 )
 FAULTS: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], str]] = {
     "a table closed to web services": (
@@ -55,8 +75,8 @@ FAULTS: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], str]] = {
         access(VENDOR),
         {},
         (
-            "The integration user may not read proc_vendor (1 rows are there and none is shown): "
-            "give it a role that reads the table"
+            "The integration user may not read proc_vendor (1 rows exist and none is shown): give "
+            "it a role that reads the table"
         ),
     ),
     "no source column": ({}, kept_in("u_sage"), NO_SOURCE.format("u_sage")),
@@ -69,7 +89,7 @@ FAULTS: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], str]] = {
         {},
         kept_in("tax_number"),
         (
-            "proc_vendor.tax_number is to keep source identifiers, so it must be writable and hold "
+            "proc_vendor.tax_number holds the source identifiers, so it must be writable and hold "
             "100 characters (it holds 40): change the column, or source_length in mapping_overrides"
         ),
     ),
@@ -77,7 +97,7 @@ FAULTS: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], str]] = {
         column("correlation_id", max_length=32),
         {},
         (
-            "proc_vendor.correlation_id is to keep source identifiers, so it must be writable and "
+            "proc_vendor.correlation_id holds the source identifiers, so it must be writable and "
             "hold 100 characters (it holds 32): change the column, or source_length in "
             "mapping_overrides"
         ),
@@ -86,7 +106,7 @@ FAULTS: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], str]] = {
         column("correlation_id", read_only=True),
         {},
         (
-            "proc_vendor.correlation_id is to keep source identifiers, so it must be writable and "
+            "proc_vendor.correlation_id holds the source identifiers, so it must be writable and "
             "hold 100 characters (it holds 100): change the column, or source_length in "
             "mapping_overrides"
         ),
@@ -105,13 +125,12 @@ def test_what_must_be_changed(
     instance.type_in(VENDOR, name="Someone")
     before = instance.rows(VENDOR)
     instance.behave(**switches)
-    assert instance.check(mapping_overrides=overrides) == (
-        1,
-        [
-            f"[must ] {sentence}",
-            "To be changed before a run can write: 1; to be looked at: 0.",
-        ],
-    )
+    code, printed = instance.check(mapping_overrides=overrides)
+    assert code == 1
+    assert reported(printed) == [
+        f"error    {sentence}",
+        f"{len(TABLES)} checks: {len(TABLES) - 1} ok, 0 warnings, 1 error",
+    ]
     messages = [*singer.vendors(singer.vendor("1")), singer.state(1)]
     ended = instance.run(messages, mapping_overrides=overrides)
     assert (ended.code, ended.states, ended.sentences) == (1, [], [sentence])
@@ -126,16 +145,15 @@ def test_a_table_that_is_not_there(instance: Instance) -> None:
         "identity": {"entity": "V", "key": ["VendorNumber"]},
         "columns": {"name": "VendorName"},
     }
-    assert instance.check(mapping_overrides={"tables": {"u_absent": absent}}) == (
-        1,
-        [
-            (
-                "[must ] ServiceNow fails on reading u_absent (Invalid table u_absent): "
-                "correct the table's name in the mapping, or install the application it belongs to"
-            ),
-            "To be changed before a run can write: 1; to be looked at: 0.",
-        ],
-    )
+    code, printed = instance.check(mapping_overrides={"tables": {"u_absent": absent}})
+    assert code == 1
+    assert reported(printed) == [
+        (
+            "error    ServiceNow failed at reading u_absent (Invalid table u_absent): correct the "
+            "table's name in the mapping, or install the application it belongs to"
+        ),
+        f"{len(TABLES) + 1} checks: {len(TABLES)} ok, 0 warnings, 1 error",
+    ]
 
 
 WARNINGS: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], str]] = {
@@ -143,19 +161,19 @@ WARNINGS: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], str]] = {
         {},
         mapped(u_one="City", u_two="Email"),
         (
-            "has no column u_one, u_two: what is mapped there is left out; add the columns, or "
-            "take them out with mapping_overrides"
+            "has no column u_one, u_two: what is mapped there is omitted; add the columns, or "
+            "remove them with mapping_overrides"
         ),
     ),
     "a read-only column": (
         column("city", read_only=True),
         {},
-        "does not let city be written: what is mapped is left out",
+        "has city read-only: what is mapped there is omitted",
     ),
     "a mandatory column": (
         column("tax_number", mandatory=True),
         {},
-        "wants a value in tax_number, which is not mapped: new rows may be refused",
+        "requires a value in tax_number, which is not mapped: new rows may be refused",
     ),
     "a wrong type": (
         {},
@@ -184,8 +202,8 @@ WARNINGS: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], str]] = {
             vendor_group={"value": "GroupCode", "choices": {"B": "big", "M": "mid", "H": "huge"}}
         ),
         (
-            "does not know the choice huge, mid of vendor_group: add it to the choice list, or "
-            "change choices in mapping_overrides; unknown choices are dropped"
+            "has no choice huge, mid for vendor_group: add it to the choice list, or change "
+            "choices in mapping_overrides; unknown choices are dropped"
         ),
     ),
     "a reference to another table": (
@@ -196,8 +214,8 @@ WARNINGS: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], str]] = {
             city={"reference": "itfm_gl_accounts", "key": ["GLAccount"]},
         ),
         (
-            "has in city no reference, where the mapping points at itfm_gl_accounts: such values "
-            "are dropped"
+            "has city as a reference to nothing, where the mapping points at itfm_gl_accounts: "
+            "such values are dropped"
         ),
     ),
 }
@@ -212,13 +230,12 @@ def test_what_should_be_looked_at(
     said: str,
 ) -> None:
     instance.behave(**switches)
-    assert instance.check(mapping_overrides=overrides) == (
-        0,
-        [
-            f"[check] proc_vendor {said}",
-            "To be changed before a run can write: 0; to be looked at: 1.",
-        ],
-    )
+    code, printed = instance.check(mapping_overrides=overrides)
+    assert code == 0
+    assert reported(printed) == [
+        f"warning  proc_vendor {said}",
+        f"{len(TABLES) + 1} checks: {len(TABLES)} ok, 1 warning, 0 errors",
+    ]
     # A run goes on, and says it too, once.
     messages = [*singer.vendors(), *singer.accounts(), *singer.vendors()]
     assert instance.run(messages, mapping_overrides=overrides).code == 0
@@ -233,8 +250,8 @@ def test_a_column_that_is_hidden(instance: Instance, *, closed: bool) -> None:
     _, printed = instance.check()
     assert [line for line in printed if "city" in line] == [
         (
-            "[check] proc_vendor does not show city: what changes there alone is not sent; give "
-            "the integration user a role that reads the columns, or take them out with "
+            "warning  proc_vendor does not show city: changes there alone are not sent; give the "
+            "integration user a role that reads the columns, or remove them with "
             "mapping_overrides"
         )
     ]
@@ -246,15 +263,15 @@ def test_a_dictionary_that_is_closed(instance: Instance, singer: Singer, table: 
     code, printed = instance.check()
     assert code == 0
     if table == "sys_db_object":  # what tables extend is then not known, and not needed here
-        assert printed == [ALL_THERE]
+        assert printed == [*fine(*TABLES), "3 checks: 3 ok, 0 warnings, 0 errors"]
     else:
-        assert printed == [
+        assert reported(printed) == [
             *(
-                f"[check] The integration user may not read ServiceNow's dictionary of {name}: "
+                f"warning  The integration user may not read ServiceNow's dictionary of {name}: "
                 "columns, lengths and types show only by what comes back from a write"
-                for name in ("itfm_gl_accounts", "proc_vendor", "sn_apo_invoice")
+                for name in TABLES
             ),
-            "To be changed before a run can write: 0; to be looked at: 3.",
+            "6 checks: 3 ok, 3 warnings, 0 errors",
         ]
     assert instance.run(singer.vendors(singer.vendor("1"))).code == 0
     assert instance.by_source(VENDOR).keys() == {"1"}
@@ -262,7 +279,7 @@ def test_a_dictionary_that_is_closed(instance: Instance, singer: Singer, table: 
 
 def test_choices_that_cannot_be_read_are_no_fault(instance: Instance) -> None:
     instance.behave(**access("sys_choice"))
-    assert instance.check() == (0, [ALL_THERE])
+    assert instance.check() == (0, [*fine(*TABLES), "3 checks: 3 ok, 0 warnings, 0 errors"])
 
 
 OPTIONAL = ("cmn_cost_center", "sn_apo_invoice_line")
@@ -292,10 +309,10 @@ def test_optional_tables_are_left_out_where_they_are_not_there(
             account["sys_id"],
             account["cost_center"],
         )
-    left_out = [said for said in whole.said("INFO") if "is optional and left out" in said]
+    left_out = [said for said in whole.said("INFO") if "is optional and skipped" in said]
     assert left_out == [
         (
-            f"{table} is optional and left out: ServiceNow refuses reading {table} (User "
+            f"{table} is optional and skipped: ServiceNow refuses reading {table} (User "
             "Not Authorized: Failed API level ACL Validation): give the integration user the role "
             "or access rule it needs"
         )
@@ -303,8 +320,9 @@ def test_optional_tables_are_left_out_where_they_are_not_there(
     ]
     code, printed = whole.check()
     assert code == 0
-    marks = [line.partition("]")[0] for line in printed[:-1]] if absent else []
-    assert marks == ["[check"] * len(absent)
+    assert [line.split()[:2] for line in reported(printed)[:-1]] == [
+        ["warning", table] for table in absent
+    ]
     assert whole.rejects() == {}
 
 
@@ -312,7 +330,7 @@ def test_an_instance_that_cannot_be_asked(instance: Instance) -> None:
     assert instance.check(client_secret="hush-hush") == (1, [])
     assert instance.said("ERROR") == [
         (
-            "ServiceNow gives no token: check client_id and client_secret (invalid_client: "
+            "ServiceNow issued no token: check client_id and client_secret (invalid_client: "
             "client_id or client_secret is wrong)"
         )
     ]

@@ -15,8 +15,6 @@ import pytest
 if t.TYPE_CHECKING:
     from conftest import Instance, Singer
 
-EOL = "ignore:Python 3.10 reached its end of life"
-"""What the SDK says of the Python it runs on is no fault of the target's."""
 EXECUTABLE = Path(sys.executable).parent / "target-servicenow"
 SECRET = "hush-hush"
 ADVICE = "check that what is piped in is a Singer tap's output"
@@ -33,7 +31,7 @@ def execute(
         input=given,
         capture_output=True,
         cwd=folder,
-        env={**outside, "PYTHONWARNINGS": EOL, **variables},
+        env={**outside, **variables},
         check=False,
         timeout=60,
     )
@@ -47,22 +45,22 @@ FAULTS: dict[str, tuple[dict[str, t.Any], bytes | None, str]] = {
     "a missing setting": (
         {"client_id": None},
         b"",
-        "Setting client_id is missing: auth_method oauth_client_credentials needs it",
+        "The setting client_id is missing: auth_method oauth_client_credentials needs it",
     ),
     "a value that is none": (
         {"mode": "apply", "on_long_text": "cut"},
         b"",
-        "Setting on_long_text is 'cut': it can be reject, truncate",
+        "The setting on_long_text must be one of reject, truncate",
     ),
     "no such CA file": (
         {"ca_bundle": "no-such.pem"},
         b"",
-        "Setting ca_bundle: there is no file no-such.pem",
+        "The setting ca_bundle names no-such.pem, which is not a PEM file of certificates",
     ),
     "a CA file that is none": (
         {"ca_bundle": "config.json"},
         b"",
-        "Setting ca_bundle: config.json holds no certificates that can be read: give a PEM file",
+        "The setting ca_bundle names config.json, which is not a PEM file of certificates",
     ),
     "an unreachable host": (
         {"instance_url": "http://127.0.0.1:1"},
@@ -93,7 +91,7 @@ FAULTS: dict[str, tuple[dict[str, t.Any], bytes | None, str]] = {
     "a record before its schema": (
         {},
         RECORD,
-        f"A RECORD of stream APVendors came before its SCHEMA: {ADVICE}",
+        f"Line 1 of the input is a RECORD of stream APVendors before any SCHEMA of it: {ADVICE}",
     ),
 }
 
@@ -142,7 +140,7 @@ def test_configuration_files_and_the_environment(tmp_path: Path) -> None:
         1,
         [
             (
-                "Configuration list.json is not a JSON object: write the settings into it as "
+                "Configuration file list.json is not a JSON object: write the settings into it as "
                 '{"instance_url": "...", ...}'
             )
         ],
@@ -157,7 +155,12 @@ def test_configuration_files_and_the_environment(tmp_path: Path) -> None:
     bad = execute(tmp_path, "--config=ENV", **variables, TARGET_SERVICENOW_WORKERS="two")
     assert (bad.returncode, sentences(bad)) == (
         1,
-        ["Setting workers: the variable TARGET_SERVICENOW_WORKERS must be a whole number"],
+        [
+            (
+                "The setting workers must be a whole number (environment variable "
+                "TARGET_SERVICENOW_WORKERS)"
+            )
+        ],
     )
     assert SECRET not in good.stderr + bad.stderr
 

@@ -90,7 +90,7 @@ def test_a_wrong_secret_is_one_sentence_and_one_call(instance: Instance, singer:
     assert (ended.code, ended.states) == (1, [])
     assert ended.sentences == [
         (
-            "ServiceNow gives no token: check client_id and client_secret (invalid_client: "
+            "ServiceNow issued no token: check client_id and client_secret (invalid_client: "
             "client_id or client_secret is wrong)"
         )
     ]
@@ -126,7 +126,7 @@ def test_an_instance_that_does_not_speak_tls(instance: Instance, singer: Singer)
         1,
         [
             (
-                f"{address} does not speak TLS as it should: check instance_url, its https:// and "
+                f"The TLS handshake with {address} failed: check instance_url, its https:// and "
                 "its port"
             )
         ],

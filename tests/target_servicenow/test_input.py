@@ -8,7 +8,8 @@ import typing as t
 from decimal import Decimal
 
 import pytest
-from target_servicenow.message_reader import Reader
+
+from target_servicenow.message_reader import MessageReader
 
 if t.TYPE_CHECKING:
     from conftest import Instance, Singer
@@ -23,21 +24,21 @@ ADVICE = "check that what is piped in is a Singer tap's output"
         ("", "Line 2 of the input is not JSON"),
         ('{"type": "STATE", "value": 1', "Line 2 of the input is not JSON"),
         ("[" * 100_000, "Line 2 of the input is not JSON"),
-        ("[]", "Line 2 of the input is no JSON object"),
-        ('"hush-hush"', "Line 2 of the input is no JSON object"),
+        ("[]", "Line 2 of the input is not a JSON object"),
+        ('"hush-hush"', "Line 2 of the input is not a JSON object"),
         ("{}", "Line 2 of the input lacks type"),
         ('{"type": "STATE"}', "Line 2 of the input lacks value"),
-        ('{"type": "RECORD", "x": "hush-hush"}', "Line 2 of the input lacks record and stream"),
+        ('{"type": "RECORD", "x": "hush-hush"}', "Line 2 of the input lacks stream and record"),
         ('{"type": "SCHEMA", "stream": "s"}', "Line 2 of the input lacks schema"),
         (
             '{"type": "SCHEMA", "stream": "s", "schema": {}}',
-            "Line 2 of the input lacks properties",
+            "Line 2 of the input has a schema that is not an object with properties",
         ),
-        ('{"type": "ROW"}', "Line 2 of the input is of type 'ROW', which is none of Singer's"),
-        ('{"type": 7}', "Line 2 of the input is of type '7', which is none of Singer's"),
+        ('{"type": "ROW"}', "Line 2 of the input is of type 'ROW', which is not one of Singer's"),
+        ('{"type": 7}', "Line 2 of the input is of type '7', which is not one of Singer's"),
         (
             '{"type": "RECORD", "stream": "s", "record": {}}',
-            "A RECORD of stream s came before its SCHEMA",
+            "Line 2 of the input is a RECORD of stream s before any SCHEMA of it",
         ),
     ],
 )
@@ -57,14 +58,18 @@ def test_what_no_json_has_but_other_taps_write(instance: Instance, singer: Singe
     assert "NaN" in line
     assert instance.run([*singer.vendors(), f"{line}\n"]).code == 0
     assert instance.by_source("proc_vendor")["1"]["city"] == "Delft"
-    half = Reader().deserialize_json('{"City": "\\ud83d", "Amount": 0.10}')
+    line = '{"type": "STATE", "value": {"City": "\\ud83d", "Amount": 0.10}}'
+    half = MessageReader().deserialize_json(line)["value"]
     assert half == {"City": "\ud83d", "Amount": Decimal("0.10")}
 
 
 def test_input_that_is_no_text(instance: Instance) -> None:
     lines = io.TextIOWrapper(io.BytesIO(b'{"type": "\xff"}\n'), encoding="utf-8")
     ended = instance.run(lines)
-    assert (ended.code, ended.sentences) == (1, [f"The input is not UTF-8 text: {ADVICE}"])
+    assert (ended.code, ended.sentences) == (
+        1,
+        [f"Line 1 of the input is not UTF-8 text: {ADVICE}"],
+    )
 
 
 def test_a_record_without_its_key(instance: Instance, singer: Singer) -> None:
@@ -73,8 +78,8 @@ def test_a_record_without_its_key(instance: Instance, singer: Singer) -> None:
     assert (ended.code, ended.states) == (1, [])
     assert ended.sentences == [
         (
-            "A record of stream APVendors lacks its key property CompanyID: check the tap, and "
-            "stream_maps if there are any"
+            "Line 2 of the input is a record of stream APVendors without its key property "
+            f"CompanyID (look at stream_maps, too, if there are any): {ADVICE}"
         )
     ]
     assert "hush-hush" not in instance.caplog.text

@@ -288,7 +288,7 @@ def test_old_entries_are_deleted_when_a_run_starts(used: Instance) -> None:
     before = len(used.query("SELECT * FROM outcomes"))
     old = len(used.query("SELECT * FROM outcomes WHERE run = 1"))
     assert used.run([], ledger_keep_days=30).code == 0
-    assert f"{old} entries older than 30 days are deleted from the ledger (ledger_keep_days)" in (
+    assert f"{old} entries older than 30 days were deleted from the ledger (ledger_keep_days)" in (
         used.said("INFO")
     )
     runs = {run for (run,) in used.query("SELECT run FROM outcomes")}

@@ -135,8 +135,8 @@ def test_a_schema_that_changes_in_mid_stream(orders: Instance) -> None:
     assert (rows["1"]["note"], rows["1"]["lines"], rows["2"]["paid"]) == ("later", "3", "false")
     assert orders.outcomes() == [("1", "created"), ("1", "updated"), ("2", "created")]
     assert (
-        f"{TABLE} has no column extra: what is mapped there is left out; add the columns, or take "
-        "them out with mapping_overrides"
+        f"{TABLE} has no column extra: what is mapped there is omitted; add the columns, or "
+        "remove them with mapping_overrides"
     ) in orders.said("WARNING")
 
 
@@ -146,8 +146,8 @@ def test_a_table_that_is_not_there(orders: Instance) -> None:
     assert (ended.code, ended.states) == (1, [])
     assert ended.sentences == [
         (
-            "ServiceNow fails on reading nowhere (Invalid table nowhere): correct the table's name "
-            "in the mapping, or install the application it belongs to"
+            "ServiceNow failed at reading nowhere (Invalid table nowhere): correct the table's "
+            "name in the mapping, or install the application it belongs to"
         )
     ]
 
@@ -158,7 +158,7 @@ def test_validated_records(orders: Instance) -> None:
     ended = run(orders, SCHEMA, *bad, record("3"), validate_records=True)
     assert (ended.code, ended.states) == (0, [{"seen": 1.1}])
     assert orders.by_key(TABLE).keys() == {"3"}
-    fault = "it does not fit its schema: data."
+    fault = "it does not match its schema: data."
     assert orders.rejects() == {
         "1": ("rejected", f"{fault}lines must be integer"),
         "2": ("rejected", f"{fault}tags[0] must be string"),
@@ -187,6 +187,10 @@ def test_a_schema_that_is_none(orders: Instance) -> None:
     assert (ended.code, ended.states) == (1, [])
     [sentence] = ended.sentences
     assert sentence.startswith(
-        "Stream Orders-2026 comes with a schema that no record can be held against ("
+        "Line 1 of the input has a schema of stream Orders-2026 that no record can be validated "
+        "against ("
     )
-    assert sentence.endswith("): correct it in the tap, or set validate_records to false")
+    assert sentence.endswith(
+        "; correct it in the tap, or set validate_records to false): check that what is piped in "
+        "is a Singer tap's output"
+    )

@@ -22,8 +22,8 @@ def test_a_misspelt_source_column_stops_the_run(instance: Instance, singer: Sing
     assert (ended.code, ended.states) == (1, [])
     assert ended.sentences == [
         (
-            "proc_vendor has no column corelation_id to keep the source identifier in, or hides "
-            "it: add it there (text, 100 characters), or name another one as source_column in "
+            "proc_vendor has no column corelation_id for the source identifier, or hides it: add "
+            "it there (text, 100 characters), or name another one as source_column in "
             "mapping_overrides"
         )
     ]
@@ -59,7 +59,7 @@ def test_an_unknown_table_stops_the_run(instance: Instance, singer: Singer) -> N
     assert (ended.code, ended.states) == (1, [])
     assert ended.sentences == [
         (
-            "ServiceNow fails on reading u_vendors (Invalid table u_vendors): correct the "
+            "ServiceNow failed at reading u_vendors (Invalid table u_vendors): correct the "
             "table's name in the mapping, or install the application it belongs to"
         )
     ]
@@ -110,7 +110,8 @@ def test_batch_messages_are_refused(instance: Instance, singer: Singer) -> None:
     assert (ended.code, ended.states) == (1, [])
     assert ended.sentences == [
         (
-            "Stream APVendors comes as BATCH messages, which this target does not take: switch "
-            "batch_config off in the tap"
+            "Line 2 of the input is a BATCH message of stream APVendors, which this target does "
+            "not take (switch batch_config off in the tap): check that what is piped in is a "
+            "Singer tap's output"
         )
     ]

@@ -45,7 +45,7 @@ def test_a_row_servicenow_refuses_is_settled_in_the_next_run(
         "1": (
             "rejected",
             (
-                "ServiceNow refuses the row: Operation Failed: Data Policy Exception: The "
+                "ServiceNow refused the row: Operation Failed: Data Policy Exception: The "
                 "following fields are mandatory: Invoice number"
             ),
         )
@@ -102,8 +102,8 @@ def test_more_rejects_than_allowed_fail_the_run(instance: Instance, singer: Sing
     assert (ended.code, ended.states) == (1, [])
     assert ended.sentences == [
         (
-            "3 rows were rejected, more than max_rejects (2): their reasons are in the ledger; "
-            "mend them or raise max_rejects, and run again"
+            "3 rows were rejected, more than max_rejects (2): see their reasons with "
+            "target-servicenow ledger rejects, correct them or raise max_rejects, and run again"
         )
     ]
     assert instance.by_source("proc_vendor").keys() == {"good"}
@@ -128,10 +128,13 @@ def test_values_servicenow_swallows_are_told(instance: Instance, singer: Singer)
     warnings = [r.getMessage() for r in instance.caplog.records if r.levelname == "WARNING"]
     assert warnings == [
         (
-            "proc_vendor has no column u_absent: what is mapped there is left out; add the "
-            "columns, or take them out with mapping_overrides"
+            "proc_vendor has no column u_absent: what is mapped there is omitted; add the "
+            "columns, or remove them with mapping_overrides"
         ),
-        "ServiceNow stored proc_vendor.u_absent otherwise than sent in 1 rows; the ledger says how",
+        (
+            "ServiceNow altered proc_vendor.u_absent in 1 rows; the ledger has what was sent and "
+            "stored"
+        ),
     ]
     instance.counted()
     assert instance.run(vendor, mapping_overrides=overrides).code == 0

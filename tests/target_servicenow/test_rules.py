@@ -124,7 +124,7 @@ def test_accounts_no_rule_fits_wait_with_their_lines(whole: Instance, sage: Sing
     assert centers(whole) == {"6000": "ADMIN"}
     assert whole.by_source(LINES).keys() == {"0"}
     assert whole.rejects() == {
-        "9000": ("held", "no rule of cost_center fits it"),
+        "9000": ("held", "no rule of cost_center matches it"),
         "1": (
             "held",
             (
@@ -134,7 +134,7 @@ def test_accounts_no_rule_fits_wait_with_their_lines(whole: Instance, sage: Sing
         ),
     }
     assert whole.counts(ACCOUNTS) == {"created": 1, "held": 1}
-    assert remarks(whole) == ["1 records fit no rule of cost_center: 9000"]
+    assert remarks(whole) == ["1 records match no rule of cost_center: 9000"]
 
     assert whole.run([]).code == 0  # under the same rules it goes on waiting
     assert whole.rejects().keys() == {"9000", "1"}
@@ -159,10 +159,10 @@ def test_unmapped_accounts_and_shadowed_rules_are_named(whole: Instance, sage: S
     )
     assert whole.run(gl).code == 0
     assert remarks(whole) == [
-        "2 records fit no rule of cost_center: 7000, 7200",
+        "2 records match no rule of cost_center: 7000, 7200",
         (
             "Rule 2 of cost_center ('6000' <= UnformattedAccount <= '6199') is shadowed: earlier "
-            "rules fit all 2 records that it fits"
+            "rules match all 2 records that it matches"
         ),
     ]
 
@@ -172,7 +172,7 @@ def test_only_the_first_twenty_unmapped_accounts_are_named(whole: Instance, sage
     numbers = [str(n) for n in range(7000, 7025)]
     assert whole.run(accounts(sage, *(account(sage, number) for number in numbers))).code == 0
     assert remarks(whole) == [
-        f"25 records fit no rule of cost_center: {', '.join(numbers[:20])}, ..."
+        f"25 records match no rule of cost_center: {', '.join(numbers[:20])}, ..."
     ]
 
 

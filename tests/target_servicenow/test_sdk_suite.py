@@ -17,9 +17,9 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from conftest import Instance
-    from target_servicenow.ledger.writer import LedgerWriter
 
     from sage300_servicenow_sandbox import Sandbox
+    from target_servicenow.ledger.writer import LedgerWriter
 
 STREAMS = files("singer_sdk.testing") / "target_test_streams"
 TYPES = {"integer": "integer", "number": "decimal", "boolean": "boolean"}

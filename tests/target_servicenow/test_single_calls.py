@@ -60,7 +60,9 @@ def test_the_same_rows(whole: Instance, sage: Singer, status: int, workers: int)
     assert counted["batch_items"] == {"GET": 0, "POST": 0, "PATCH": 0}
     assert counted["by_method"]["POST"] == 1 + struck(whole)[0] + 2 + 12 + 1 + 2  # token first
     assert struck(whole)[0] <= workers
-    warned = [said for said in whole.said("WARNING") if said.endswith("a call for each row")]
+    warned = [
+        said for said in whole.said("WARNING") if said.endswith("one request for each row instead")
+    ]
     assert len(warned) == struck(whole)[0]
 
     assert whole.run(company(sage, "Gouda")).code == 0
@@ -80,10 +82,10 @@ def test_what_is_gone_and_the_checks_beforehand(whole: Instance, sage: Singer) -
     whole.behave(access=[{"table": "proc_vendor", "operation": "read", "column": "*"}])
     code, printed = whole.check()
     assert code == 1
-    assert printed[0] == (
-        "[must ] The integration user may not read proc_vendor (12 rows are there and none is "
-        "shown): give it a role that reads the table"
-    )
+    assert (
+        "error    The integration user may not read proc_vendor (12 rows exist and none is shown): "
+        "give it a role that reads the table"
+    ) in printed
 
 
 @pytest.mark.parametrize("fault", ["drop", "cut", "unparsable", "html", "error"])

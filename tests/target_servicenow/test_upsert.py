@@ -109,7 +109,9 @@ def test_nothing_is_sent_for_rows_that_are_right(instance: Instance, singer: Sin
     assert counted["by_path"].keys() == {"oauth_token.do", "batch"}
     assert counted["batch_items"]["GET"] - before_rows == 6 + 5
     assert {table: instance.rows(table) for table in tables} == before
-    assert {t: instance.counts(t) for t in tables} == {key: {"unchanged": 300} for key in tables}
+    assert {name: instance.counts(name) for name in tables} == {
+        name: {"unchanged": 300} for name in tables
+    }
 
 
 def test_the_last_version_counts(instance: Instance, singer: Singer) -> None:
@@ -200,7 +202,7 @@ def test_two_claimants_are_held(instance: Instance, singer: Singer) -> None:
     assert {outcome for outcome, _ in waiting.values()} == {"held"}
     assert waiting["2"][1] == (
         f"2 records have name 'Acme' and could claim the row {sys_id} of proc_vendor: set its "
-        "correlation_id to sage300:SAMINC:Vendor:2 if it is this one's"
+        "correlation_id to sage300:SAMINC:Vendor:2 if it belongs to this one"
     )
 
 

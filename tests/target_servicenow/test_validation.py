@@ -32,15 +32,15 @@ def test_every_row_of_a_misfit_is_rejected_and_forgotten_with_its_next_version(
         *("1:1:1", "1:1:2", "1:2:1"),
     ]
     assert {reason for _, reason in waiting} == {
-        "it does not fit its schema: data.Description must be string or null"
+        "it does not match its schema: data.Description must be string or null"
     }
     mended = sage.batch(1, entries[0], Description="fits")
     assert whole.run(batches(sage, mended), validate_records=True).code == 0
     assert whole.by_key("sn_apo_invoice").keys() == {"1:1", "2:1"}
     assert whole.rejects() == {}
-    before = {t: whole.rows(t) for t in ("sn_apo_invoice", "sn_apo_invoice_line")}
+    before = {name: whole.rows(name) for name in ("sn_apo_invoice", "sn_apo_invoice_line")}
     assert whole.run([]).code == 0  # nothing of the misfit comes back
-    assert {t: whole.rows(t) for t in before} == before
+    assert {name: whole.rows(name) for name in before} == before
 
 
 def test_a_misfit_changes_nothing_that_is_there(whole: Instance, sage: Singer) -> None:
@@ -83,8 +83,8 @@ def test_max_rejects_counts_misfits(instance: Instance, singer: Singer) -> None:
     assert (ended.code, ended.states) == (1, [])
     assert ended.sentences == [
         (
-            "3 rows were rejected, more than max_rejects (2): their reasons are in the ledger; "
-            "mend them or raise max_rejects, and run again"
+            "3 rows were rejected, more than max_rejects (2): see their reasons with "
+            "target-servicenow ledger rejects, correct them or raise max_rejects, and run again"
         )
     ]
     assert instance.run(messages, validate_records=True, max_rejects=3).states == [1]

@@ -244,7 +244,7 @@ def _value(column: Column, scope: Mapping[str, t.Any]) -> str | None:
     if column.choices is not None and value not in (None, ""):
         word = column.choices.get(str(value))
         if word is None:
-            raise RecordError(f"{value!r} is none of its choices ({', '.join(column.choices)})")
+            raise RecordError(f"{value!r} is not one of its choices ({', '.join(column.choices)})")
         value = word
     if column.type is ColumnType.CURRENCY and column.currency is not None:
         code = column.currency(scope)

@@ -12,15 +12,15 @@ from dataclasses import dataclass, field
 
 import pytest
 import requests
-from target_servicenow.ledger.writer import LedgerWriter
-from target_servicenow.mapping.parse import load
-from target_servicenow.upsert.upserter import Policy, Upserter
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
 from target_servicenow.api.oauth import BasicAuth
 from target_servicenow.api.session import Connection, Session
+from target_servicenow.ledger.writer import LedgerWriter
 from target_servicenow.loader import Loader
+from target_servicenow.mapping.parse import load
+from target_servicenow.upsert.upserter import Policy, Upserter
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

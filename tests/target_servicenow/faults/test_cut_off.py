@@ -24,7 +24,9 @@ def lost(call: t.Any) -> t.Any:
     call.drop()
 
 
-def cut_off(faults: t.Any, through: t.Any, fault: t.Any, *messages: dict[str, t.Any], nth: int = 2) -> None:
+def cut_off(
+    faults: t.Any, through: t.Any, fault: t.Any, *messages: dict[str, t.Any], nth: int = 2
+) -> None:
     """A run whose n-th write meets the fault, and after which nothing answers any more."""
 
     def then_silence(call: t.Any) -> t.Any:

@@ -30,7 +30,7 @@ SENTENCES: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], str]] = {
     "maintenance": (
         {"maintenance": True},
         {},
-        f"ServiceNow failed on the token (HTTP 503) {ATTEMPTS}",
+        f"ServiceNow failed at the token (HTTP 503) {ATTEMPTS}",
     ),
     "the grant is off": (
         {"client_credentials_enabled": False},
@@ -44,7 +44,7 @@ SENTENCES: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], str]] = {
         {"application_user": ""},
         {},
         (
-            "ServiceNow knows the OAuth client but not whom it acts for: set the OAuth Application "
+            "ServiceNow knows the OAuth client but not the user it acts for: set the OAuth Application "
             "User on its registry record (unauthorized_client: integration user is not configured)"
         ),
     ),
@@ -71,7 +71,7 @@ SENTENCES: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], str]] = {
         {"rate_rules": [{"resource": "batch", "per_hour": 0}]},
         {"max_retries": 0},
         (
-            "ServiceNow asks to slow down on reading the mapped tables (Rate limit exceeded: Rate "
+            "ServiceNow limits the rate of reading the mapped tables (Rate limit exceeded: Rate "
             f"limit of 0 requests per hour for Batch API exceeded) {ATTEMPTS}"
         ),
     ),
@@ -126,7 +126,7 @@ def test_an_hourly_limit_is_waited_for(instance: Instance, singer: Singer) -> No
     assert instance.counts("proc_vendor") == {"created": 20}
     assert instance.counted()["by_status"]["429"] == 1
     [said] = [line for line in instance.said("WARNING") if "trying again" in line]
-    assert said.startswith("ServiceNow asks to slow down on ")
+    assert said.startswith("ServiceNow limits the rate of ")
 
 
 def test_a_pool_without_a_free_slot(instance: Instance, singer: Singer) -> None:
@@ -179,7 +179,7 @@ def test_a_unique_index(instance: Instance, singer: Singer) -> None:
         "1": (
             "rejected",
             (
-                "ServiceNow does not insert the row (another may stand in its place): Operation "
+                "ServiceNow did not insert the row (another may have its unique value): Operation "
                 "Failed: Error during insert of proc_vendor (Vendor 1)"
             ),
         )
@@ -190,7 +190,7 @@ def test_a_unique_index(instance: Instance, singer: Singer) -> None:
     assert instance.rejects()["2"] == (
         "rejected",
         (
-            "ServiceNow refuses the row: Operation Failed: Error during update of proc_vendor "
+            "ServiceNow refused the row: Operation Failed: Error during update of proc_vendor "
             "(Typed in)"
         ),
     )
@@ -211,7 +211,7 @@ def test_a_business_rule_that_refuses(instance: Instance, singer: Singer) -> Non
     outcome, reason = instance.rejects()["1"]
     assert outcome == "rejected"
     assert reason.startswith(
-        "ServiceNow refuses the row: Operation Failed: Operation against file 'proc_vendor' was "
+        "ServiceNow refused the row: Operation Failed: Operation against file 'proc_vendor' was "
         "aborted by Business Rule 'No Delft"
     )
     instance.behave(business_rules=[])
@@ -230,7 +230,7 @@ def test_a_data_policy(instance: Instance, singer: Singer) -> None:
         "1": (
             "rejected",
             (
-                "ServiceNow refuses the row: Operation Failed: Data Policy Exception: The "
+                "ServiceNow refused the row: Operation Failed: Data Policy Exception: The "
                 "following fields are mandatory: Email"
             ),
         )
@@ -257,7 +257,7 @@ def test_rows_of_others_that_are_hidden(instance: Instance, singer: Singer) -> N
     # A table that shows nothing cannot be told from one that is closed.
     assert instance.run(messages).sentences == [
         (
-            "The integration user may not read proc_vendor (5 rows are there and none is shown): "
+            "The integration user may not read proc_vendor (5 rows exist and none is shown): "
             "give it a role that reads the table"
         )
     ]

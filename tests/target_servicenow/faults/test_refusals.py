@@ -12,7 +12,9 @@ if t.TYPE_CHECKING:
     from conftest import Instance, Singer
 
 
-def test_retry_after_is_kept(faults: t.Any, through: t.Any, instance: Instance, singer: Singer) -> None:
+def test_retry_after_is_kept(
+    faults: t.Any, through: t.Any, instance: Instance, singer: Singer
+) -> None:
     def slow_down(call: t.Any) -> t.Any:
         return call.answer({"error": {"message": "Rate limit"}}, 429, Retry_After="37")
 
@@ -22,7 +24,9 @@ def test_retry_after_is_kept(faults: t.Any, through: t.Any, instance: Instance, 
     assert len(instance.rows("proc_vendor")) == 10
 
 
-def test_waiting_has_an_end(faults: t.Any, through: t.Any, instance: Instance, singer: Singer) -> None:
+def test_waiting_has_an_end(
+    faults: t.Any, through: t.Any, instance: Instance, singer: Singer
+) -> None:
     def busy(call: t.Any) -> t.Any:
         return call.answer({"error": {"message": "Rate limit"}}, 429)
 
@@ -30,7 +34,7 @@ def test_waiting_has_an_end(faults: t.Any, through: t.Any, instance: Instance, s
     with pytest.raises(StopRunError) as caught:
         through([singer.vendor(n) for n in range(10)], retries=3)
     assert str(caught.value) == (
-        "ServiceNow asks to slow down on writing proc_vendor (Rate limit) (attempts: 4); nothing "
+        "ServiceNow limits the rate of writing proc_vendor (Rate limit) (attempts: 4); nothing "
         "is lost: run again when the instance answers"
     )
     assert faults.seen["write"] == 5
@@ -55,7 +59,9 @@ def test_an_instance_that_never_answers_ends_the_run(
     assert instance.by_source("proc_vendor").keys() == {"0"}
 
 
-def test_a_401_inside_a_batch_renews_once(faults: t.Any, instance: Instance, singer: Singer) -> None:
+def test_a_401_inside_a_batch_renews_once(
+    faults: t.Any, instance: Instance, singer: Singer
+) -> None:
     def signed_out(call: t.Any) -> t.Any:
         late = [call.failed(item["id"], 401, "User Not Authenticated") for item in call.items]
         return {"serviced_requests": late, "unserviced_requests": []}
@@ -136,7 +142,9 @@ def test_a_right_that_is_missing_stops_the_run(
 
 
 @pytest.mark.parametrize("method", ["oauth_client_credentials", "basic"])
-def test_a_sleeping_instance(faults: t.Any, instance: Instance, singer: Singer, method: str) -> None:
+def test_a_sleeping_instance(
+    faults: t.Any, instance: Instance, singer: Singer, method: str
+) -> None:
     faults.asleep = True
     ended = instance.run(
         [*singer.vendors(singer.vendor("1")), singer.state(1)],
@@ -172,7 +180,7 @@ def test_a_misspelt_source_column_is_seen_where_the_dictionary_is_closed(
     ended = instance.run(messages, **settings)
     assert (ended.code, ended.states) == (1, [])
     [sentence] = ended.sentences
-    assert sentence.startswith("proc_vendor has no column corelation_id to keep the source ")
+    assert sentence.startswith("proc_vendor has no column corelation_id for the source ")
     assert len(instance.rows("proc_vendor")) == 1
 
 

@@ -6,8 +6,8 @@ import typing as t
 from decimal import Decimal
 
 import pytest
-from target_servicenow.mapping.parse import load
 
+from target_servicenow.mapping.parse import load
 from target_servicenow.mapping.render import Row, parent_prefix, render_record
 
 RULE = {
@@ -32,8 +32,9 @@ KEYS = {
 def record(stream: str) -> dict[str, t.Any]:
     """A record that holds every property the mapping reads, empty save the keys."""
     tables = PROFILE.of_stream(stream)
-    names = set().union(*(e.names | e.parent_names for t in tables for _, e in t.expressions()))
-    whole = {**dict.fromkeys(names - {"parent", "cost_center"}, ""), **KEYS}
+    expressions = [e for table in tables for _, e in table.expressions()]
+    names = {name.removeprefix("parent.") for e in expressions for name in e.names}
+    whole = {**dict.fromkeys(names - {"cost_center"}, ""), **KEYS}
     if stream == "GLAccounts":
         whole["AccountOptionalFields"] = [{"OptionalField": "CC", "Value": "100"}]
     if stream == "APInvoiceBatches":

@@ -5,9 +5,9 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from target_servicenow.mapping.parse import parse
 
 from target_servicenow.mapping.expression import MappingError
+from target_servicenow.mapping.parse import parse
 from target_servicenow.mapping.profile import check_stream
 
 if t.TYPE_CHECKING:

@@ -8,19 +8,22 @@ import typing as t
 import certifi
 import pytest
 
-from target_servicenow.config import (
-    SettingError,
-    connection,
-    credentials,
-    misread_variable,
-    read_files,
-)
+from target_servicenow.config import SettingError, check_environment, read, read_files
+from target_servicenow.credentials import credentials
 from target_servicenow.settings import SCHEMA
 from target_servicenow.target import TargetServiceNow
 
 if t.TYPE_CHECKING:
     from pathlib import Path
 
+URL = (
+    "The setting instance_url must be the instance's full URL, such as "
+    "https://dev12345.service-now.com, or just its name, such as dev12345"
+)
+STORE = (
+    "The setting {} is missing; to keep it in the operating system's credential store instead, "
+    "install target-servicenow[keyring]"
+)
 GIVEN = {"instance_url": "dev1", "client_id": "c", "client_secret": "hush"}
 DEFAULTS = {
     name: definition["default"]
@@ -44,44 +47,38 @@ def given(tmp_path: Path) -> dict[str, t.Any]:
     [
         (
             {"instance_url": None},
-            "Setting instance_url must be of type string",
+            (
+                "The setting instance_url is missing: give it in the configuration file or as the "
+                "environment variable TARGET_SERVICENOW_INSTANCE_URL"
+            ),
         ),
         (
             {"instance_url": "http//one two"},
-            (
-                "Setting instance_url is 'http//one two': give the instance's full URL, or just "
-                "its name"
-            ),
+            URL,
         ),
         (
             {"instance_url": "ftp://dev1"},
-            "Setting instance_url is 'ftp://dev1': give the instance's full URL, or just its name",
+            URL,
         ),
         (
             {"auth_method": "oauth"},
-            "Setting auth_method is 'oauth': it can be oauth_client_credentials, basic",
+            "The setting auth_method must be one of oauth_client_credentials, basic",
         ),
         (
             {"client_id": None},
-            "Setting client_id is missing: auth_method oauth_client_credentials needs it",
+            "The setting client_id is missing: auth_method oauth_client_credentials needs it",
         ),
         (
             {"client_secret": None},
-            (
-                "Setting client_secret is missing: give it, or keep it in the credential store "
-                "under https://dev1.service-now.com (with the keyring extra installed)"
-            ),
+            STORE.format("client_secret"),
         ),
         (
             {"auth_method": "basic"},
-            "Setting username is missing: auth_method basic needs it",
+            "The setting username is missing: auth_method basic needs it",
         ),
         (
             {"auth_method": "basic", "username": "u"},
-            (
-                "Setting password is missing: give it, or keep it in the credential store under "
-                "https://dev1.service-now.com (with the keyring extra installed)"
-            ),
+            STORE.format("password"),
         ),
         (
             {"mapping": "no-such.yml"},
@@ -90,46 +87,46 @@ def given(tmp_path: Path) -> dict[str, t.Any]:
                 "that can be read"
             ),
         ),
-        ({"mapping_overrides": [1]}, "Setting mapping_overrides must be of type object or null"),
+        ({"mapping_overrides": [1]}, "The setting mapping_overrides must be an object"),
         (
             {"unmapped_streams": "drop"},
-            "Setting unmapped_streams is 'drop': it can be fail, skip, passthrough",
+            "The setting unmapped_streams must be one of fail, skip, passthrough",
         ),
-        ({"batch_size_rows": 0}, "Setting batch_size_rows is 0: it must be at least 1"),
-        ({"workers": 5}, "Setting workers is 5: it can be at most 4"),
-        ({"workers": "2"}, "Setting workers must be of type integer or null"),
-        ({"checkpoint_seconds": -1}, "Setting checkpoint_seconds is -1: it must be at least 0"),
+        ({"batch_size_rows": 0}, "The setting batch_size_rows must be 1 or more"),
+        ({"workers": 5}, "The setting workers must be 4 or less"),
+        ({"workers": "2"}, "The setting workers must be a whole number"),
+        ({"checkpoint_seconds": -1}, "The setting checkpoint_seconds must be 0 or more"),
         (
             {"on_missing_reference": "drop"},
-            "Setting on_missing_reference is 'drop': it can be hold, blank, reject",
+            "The setting on_missing_reference must be one of hold, blank, reject",
         ),
         (
             {"on_long_text": "cut"},
-            "Setting on_long_text is 'cut': it can be reject, truncate",
+            "The setting on_long_text must be one of reject, truncate",
         ),
-        ({"max_rejects": "no"}, "Setting max_rejects must be of type integer or null"),
-        ({"mode": "dry"}, "Setting mode is 'dry': it can be apply, plan"),
-        ({"validate_records": 1}, "Setting validate_records must be of type boolean or null"),
+        ({"max_rejects": "no"}, "The setting max_rejects must be a whole number"),
+        ({"mode": "dry"}, "The setting mode must be one of apply, plan"),
+        ({"validate_records": 1}, "The setting validate_records must be true or false"),
         (
             {"max_inactive_percent": 101},
-            "Setting max_inactive_percent is 101: it can be at most 100",
+            "The setting max_inactive_percent must be 100 or less",
         ),
-        ({"max_inactive_percent": -1}, "Setting max_inactive_percent is -1: it must be at least 0"),
-        ({"ledger_keep_days": -1}, "Setting ledger_keep_days is -1: it must be at least 0"),
-        ({"ledger_keep_days": "all"}, "Setting ledger_keep_days must be of type integer or null"),
-        ({"max_rejects": -1}, "Setting max_rejects is -1: it must be at least 0"),
-        ({"batch_size_rows": 2.5}, "Setting batch_size_rows must be of type integer or null"),
-        ({"max_retries": -1}, "Setting max_retries is -1: it must be at least 0"),
+        ({"max_inactive_percent": -1}, "The setting max_inactive_percent must be 0 or more"),
+        ({"ledger_keep_days": -1}, "The setting ledger_keep_days must be 0 or more"),
+        ({"ledger_keep_days": "all"}, "The setting ledger_keep_days must be a whole number"),
+        ({"max_rejects": -1}, "The setting max_rejects must be 0 or more"),
+        ({"batch_size_rows": 2.5}, "The setting batch_size_rows must be a whole number"),
+        ({"max_retries": -1}, "The setting max_retries must be 0 or more"),
         (
             {"connect_timeout_seconds": 0},
-            "Setting connect_timeout_seconds is 0: it must be at least 1",
+            "The setting connect_timeout_seconds must be 1 or more",
         ),
-        ({"read_timeout_seconds": 0}, "Setting read_timeout_seconds is 0: it must be at least 1"),
+        ({"read_timeout_seconds": 0}, "The setting read_timeout_seconds must be 1 or more"),
         (
             {"instance_url": ""},
-            "Setting instance_url is '': give the instance's full URL, or just its name",
+            URL,
         ),
-        ({"mapping": ["default"]}, "Setting mapping must be of type string or null"),
+        ({"mapping": ["default"]}, "The setting mapping must be text"),
         (
             {"mapping_overrides": {"tables": ["proc_vendor"]}},
             "Mapping default: it needs `tables`, each with its columns",
@@ -141,12 +138,15 @@ def given(tmp_path: Path) -> dict[str, t.Any]:
                 "made from"
             ),
         ),
-        ({"verify_ssl": "yes"}, "Setting verify_ssl must be of type boolean or null"),
-        ({"ca_bundle": "no-such.pem"}, "Setting ca_bundle: there is no file no-such.pem"),
+        ({"verify_ssl": "yes"}, "The setting verify_ssl must be true or false"),
+        (
+            {"ca_bundle": "no-such.pem"},
+            "The setting ca_bundle names no-such.pem, which is not a PEM file of certificates",
+        ),
     ],
 )
 def test_a_wrong_setting(given: dict[str, t.Any], changes: dict[str, t.Any], sentence: str) -> None:
-    with pytest.raises(Exception, match=r"^(Setting|Mapping) ") as caught:
+    with pytest.raises(Exception, match=r"^(The setting|Setting|Mapping) ") as caught:
         TargetServiceNow(config={**given, **changes})
     assert str(caught.value) == sentence
     assert "hush" not in sentence
@@ -154,9 +154,10 @@ def test_a_wrong_setting(given: dict[str, t.Any], changes: dict[str, t.Any], sen
 
 def test_a_null_is_a_setting_left_out(given: dict[str, t.Any]) -> None:
     nulls = dict.fromkeys(DEFAULTS.keys() - {"ledger_path"})
-    target = TargetServiceNow(config={**given, **nulls})
-    assert {name: target.config[name] for name in nulls} == {name: DEFAULTS[name] for name in nulls}
-    target.finish("finished")
+    config = read({**given, **nulls})
+    assert {name: getattr(config, name) for name in nulls} == {
+        name: DEFAULTS[name] for name in nulls
+    }
 
 
 def test_a_setting_left_out(given: dict[str, t.Any]) -> None:
@@ -164,50 +165,90 @@ def test_a_setting_left_out(given: dict[str, t.Any]) -> None:
     with pytest.raises(SettingError) as caught:
         TargetServiceNow(config=given)
     assert str(caught.value) == (
-        "Setting instance_url is missing: give it in the configuration or as "
-        "TARGET_SERVICENOW_INSTANCE_URL"
+        "The setting instance_url is missing: give it in the configuration file or as the "
+        "environment variable TARGET_SERVICENOW_INSTANCE_URL"
     )
+
+
+def test_an_unknown_setting_is_ignored_with_a_warning(
+    given: dict[str, t.Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    target = TargetServiceNow(config={**given, "page_size": 1})
+    target.finish("finished")
+    assert [r.getMessage() for r in caplog.records if r.levelname == "WARNING"] == [
+        "The setting page_size is not known to target-servicenow: ignored"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("setting", "url"),
+    [
+        ("dev12345", "https://dev12345.service-now.com"),
+        (" dev12345/ ", "https://dev12345.service-now.com"),
+        ("https://example.com/", "https://example.com"),
+        ("http://127.0.0.1:8301", "http://127.0.0.1:8301"),
+    ],
+)
+def test_the_address_of_an_instance(setting: str, url: str) -> None:
+    assert read({**GIVEN, "instance_url": setting}).instance_url == url
 
 
 @pytest.mark.parametrize(
     ("changes", "verify"),
-    [({}, True), ({"verify_ssl": False}, False), ({"verify_ssl": False, "ca_bundle": "x"}, False)],
+    [
+        ({}, True),
+        ({"verify_ssl": False}, False),
+        ({"ca_bundle": certifi.where()}, certifi.where()),
+        ({"verify_ssl": False, "ca_bundle": certifi.where()}, False),
+    ],
 )
-def test_the_connection(changes: dict[str, t.Any], *, verify: bool) -> None:
-    made = connection({**DEFAULTS, **GIVEN, **changes})
+def test_the_connection(changes: dict[str, t.Any], verify: str | bool) -> None:  # noqa: FBT001
+    made = read({**GIVEN, **changes}).connection
     assert made.instance_url == "https://dev1.service-now.com"
     assert (made.connect_timeout_seconds, made.read_timeout_seconds) == (10, 90)
     assert (made.max_retries, made.verify) == (5, verify)
 
 
-def test_a_ca_bundle() -> None:
-    bundle = certifi.where()
-    assert connection({**DEFAULTS, **GIVEN, "ca_bundle": bundle}).verify == bundle
-
-
 def test_credentials_by_method() -> None:
     basic = {"auth_method": "basic", "username": "u", "password": "p"}
-    assert credentials({**DEFAULTS, **GIVEN}) == ("c", "hush")
-    assert credentials({**DEFAULTS, **GIVEN, **basic}) == ("u", "p")
+    assert credentials(read(GIVEN)) == ("c", "hush")
+    assert credentials(read({**GIVEN, **basic})) == ("u", "p")
+
+
+class Store:
+    """A credential store with one entry, or one that fails."""
+
+    class errors:  # noqa: N801 - the module's name
+        class KeyringError(Exception): ...
+
+    def __init__(self, entry: tuple[str, str, str] | None) -> None:
+        self.entry = entry
+
+    def get_password(self, service: str, user: str) -> str | None:
+        if self.entry is None:
+            raise self.errors.KeyringError
+        return self.entry[2] if self.entry[:2] == (service, user) else None
 
 
 def test_a_missing_secret_comes_from_the_credential_store(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
+    store = Store(("https://dev1.service-now.com", "c", "kept"))
+    monkeypatch.setitem(sys.modules, "keyring", store)
+    assert credentials(read({**GIVEN, "client_secret": ""})) == ("c", "kept")
 
-    class Store:
-        class errors:  # noqa: N801 - the module's name
-            class KeyringError(Exception): ...
 
-        @staticmethod
-        def get_password(service: str, user: str) -> str:
-            asked.append((service, user))
-            return "kept"
-
-    monkeypatch.setitem(sys.modules, "keyring", Store)
-    monkeypatch.setitem(sys.modules, "keyring.errors", Store.errors)
-    config = {**DEFAULTS, **GIVEN, "client_secret": ""}
-    assert credentials(config) == ("c", "kept")
-    assert asked == [("https://dev1.service-now.com", "c")]
+@pytest.mark.parametrize(
+    ("entry", "end"), [(("https://dev2.service-now.com", "c", "no"), ""), (None, " (KeyringError)")]
+)
+def test_a_secret_that_the_credential_store_does_not_hold(
+    monkeypatch: pytest.MonkeyPatch, entry: tuple[str, str, str] | None, end: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "keyring", Store(entry))
+    with pytest.raises(SettingError) as caught:
+        credentials(read({**GIVEN, "client_secret": ""}))
+    assert str(caught.value) == (
+        "The setting client_secret is missing, and the operating system's credential store holds "
+        f"none for service https://dev1.service-now.com and user c{end}"
+    )
 
 
 def test_later_files_come_over_earlier_ones(tmp_path: Path) -> None:
@@ -220,18 +261,18 @@ def test_later_files_come_over_earlier_ones(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (None, "Configuration {} cannot be read: name a JSON file with the settings"),
+        (None, "Configuration file {} cannot be read: name a JSON file with the settings"),
         (
             b"[1]",
             (
-                "Configuration {} is not a JSON object: write the settings into it as "
+                "Configuration file {} is not a JSON object: write the settings into it as "
                 '{{"instance_url": "...", ...}}'
             ),
         ),
         (
             b"\xff",
             (
-                "Configuration {} is not a JSON object: write the settings into it as "
+                "Configuration file {} is not a JSON object: write the settings into it as "
                 '{{"instance_url": "...", ...}}'
             ),
         ),
@@ -251,18 +292,31 @@ def test_a_file_that_holds_no_settings(
 @pytest.mark.parametrize(
     ("name", "text", "sentence"),
     [
-        ("WORKERS", "two", "Setting workers: the variable {} must be a whole number"),
-        ("MAX_REJECTS", "", "Setting max_rejects: the variable {} must be a whole number"),
+        ("WORKERS", "two", "The setting workers must be a whole number (environment variable {})"),
+        (
+            "MAX_REJECTS",
+            "",
+            "The setting max_rejects must be a whole number (environment variable {})",
+        ),
         (
             "MAPPING_OVERRIDES",
             "{",
-            "Setting mapping_overrides: the variable {} must be a JSON object",
+            "The setting mapping_overrides must be an object (environment variable {})",
         ),
-        ("WORKERS", " 2 ", ""),
-        ("MAPPING_OVERRIDES", "{}", ""),
-        ("MAPPING", "{", ""),
     ],
 )
 def test_environment_variables(name: str, text: str, sentence: str) -> None:
     variable = f"TARGET_SERVICENOW_{name}"
-    assert misread_variable({variable: text}, "target-servicenow") == sentence.format(variable)
+    with pytest.raises(SettingError) as caught:
+        check_environment({variable: text})
+    assert str(caught.value) == sentence.format(variable)
+
+
+def test_environment_variables_that_can_be_read() -> None:
+    check_environment(
+        {
+            "TARGET_SERVICENOW_WORKERS": " 2 ",
+            "TARGET_SERVICENOW_MAPPING_OVERRIDES": "{}",
+            "TARGET_SERVICENOW_MAPPING": "{",
+        }
+    )

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from target_servicenow.api.table import StoredRow, find_items, found
+from target_servicenow.api.table import StoredRow, find_items, read_row
 
 FIELDS = ["correlation_id", "name"]
 
@@ -73,4 +73,6 @@ def test_a_found_row() -> None:
         "empty": "",
         "null": None,
     }
-    assert found(row) == StoredRow("s1", {"name": "Acme", "vendor": "v1", "empty": "", "null": ""})
+    assert read_row(row) == StoredRow(
+        "s1", {"name": "Acme", "vendor": "v1", "empty": "", "null": ""}
+    )

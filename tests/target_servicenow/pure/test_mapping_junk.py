@@ -6,9 +6,8 @@ import datetime as dt
 import typing as t
 from copy import deepcopy
 
-from target_servicenow.mapping.parse import parse
-
 from target_servicenow.mapping.expression import MappingError
+from target_servicenow.mapping.parse import parse
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator

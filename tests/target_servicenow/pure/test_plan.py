@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import pytest
-from target_servicenow.mapping.parse import parse
-from target_servicenow.upsert.batch_size import BatchSize
 
 from target_servicenow.api.table import StoredRow
+from target_servicenow.mapping.parse import parse
 from target_servicenow.mapping.render import Row
+from target_servicenow.outcomes import Outcome
+from target_servicenow.upsert.batch_size import BatchSize
 from target_servicenow.upsert.plan import (
     Change,
     Decision,
-    Outcome,
     decide,
     difference,
     natural_key,
+    own_sys_id,
     too_long,
     truncated,
 )
@@ -54,7 +55,11 @@ def test_nothing_there_is_created_without_its_empty_columns() -> None:
     sent = {"name": "Acme", "limit": "12.90", "correlation_id": NAME}
     changes = {name: Change("", value) for name, value in sent.items()}
     assert decide(TABLE, row(), [], []) == Decision(
-        row(), Outcome.CREATED, values=sent, changes=changes
+        row(),
+        Outcome.CREATED,
+        values=sent,
+        new_sys_id=own_sys_id(NAME),
+        changes=changes,
     )
 
 

@@ -6,9 +6,10 @@ import typing as t
 from decimal import Decimal
 
 import pytest
-from target_servicenow.mapping.parse import parse
 
+from target_servicenow.mapping.parse import parse
 from target_servicenow.mapping.render import Row, Unrendered, render_record
+from target_servicenow.outcomes import Cause
 
 KEY = {"entity": "Vendor", "company": "Company", "key": ["Number"]}
 VENDOR = {
@@ -113,13 +114,15 @@ def test_a_record_with_an_empty_key(name: str, value: str | None) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "reason"),
     [
-        ("Kind", "Z", "column kind: 'Z' is none of its choices (A, 1)"),
+        ("Kind", "Z", "column kind: 'Z' is not one of its choices (A, 1)"),
         ("Limit", "many", "column limit: 'USD;many' is not a currency"),
     ],
 )
 def test_a_record_that_does_not_fit(name: str, value: object, reason: str) -> None:
     record = {**FULL, name: value}
-    assert rows(record) == [Unrendered("vendor", "sage300:SAMINC:Vendor:1200", reason, record)]
+    assert rows(record) == [
+        Unrendered("vendor", "sage300:SAMINC:Vendor:1200", Cause.RECORD, reason, record)
+    ]
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ import typing as t
 
 import pytest
 import yaml
-from target_servicenow.mapping.parse import load, parse
 
 from target_servicenow.mapping.expression import MappingError
+from target_servicenow.mapping.parse import load, parse
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -21,12 +21,12 @@ def test_a_sound_mapping(sound: dict[str, t.Any]) -> None:
     assert profile.source == "erp"
     assert [table.name for table in profile.tables] == ["vendor", "invoice"]
     vendor, invoice = profile.tables
-    assert vendor.fields == ["u_source", "name", "active"]
+    assert vendor.fields == ("u_source", "name", "active")
     assert (vendor.adopt_by, vendor.source_length, vendor.each) == ("name", 60, ())
-    assert invoice.fields == ["correlation_id", "number", "vendor", "total", "state"]
+    assert invoice.fields == ("correlation_id", "number", "vendor", "total", "state")
     assert (invoice.each, invoice.references()) == (("Invoices",), {"vendor"})
     assert invoice.columns[3].choices == {"Open": "open", "1": "2"}
-    assert [t.name for t in profile.of_stream("Batches")] == ["invoice"]
+    assert [table.name for table in profile.of_stream("Batches")] == ["invoice"]
     assert profile.of_stream("Other") == ()
 
 
@@ -47,13 +47,13 @@ def test_a_table_taken_out_takes_what_points_at_it_along(sound: dict[str, t.Any]
     raw = sound
     raw["tables"]["vendor"] = None
     [invoice] = parse(raw, "mine").tables
-    assert invoice.fields == ["correlation_id", "number", "total", "state"]
+    assert invoice.fields == ("correlation_id", "number", "total", "state")
 
 
 @pytest.mark.parametrize(
     ("overrides", "sentence"),
     [
-        ({"tabels": {}}, "Mapping mine: 'tabels' is none of rules, source, tables"),
+        ({"tabels": {}}, "Mapping mine: 'tabels' is not one of rules, source, tables"),
         ({"tables": None}, "Mapping mine: it needs `tables`, each with its columns"),
         (
             {"tables": {"vendor": "Vendors"}},
@@ -62,7 +62,7 @@ def test_a_table_taken_out_takes_what_points_at_it_along(sound: dict[str, t.Any]
         (
             {"tables": {"vendor": {"steam": "x"}}},
             (
-                "Mapping mine, table vendor: 'steam' is none of adopt_by, columns, create_when, "
+                "Mapping mine, table vendor: 'steam' is not one of adopt_by, columns, create_when, "
                 "each, identity, optional, source_column, source_length, stream, when_gone, where"
             ),
         ),
@@ -84,7 +84,7 @@ def test_a_table_taken_out_takes_what_points_at_it_along(sound: dict[str, t.Any]
         ),
         (
             {"tables": {"vendor": {"identity": {"keys": []}}}},
-            "Mapping mine, table vendor, identity: 'keys' is none of company, entity, key",
+            "Mapping mine, table vendor, identity: 'keys' is not one of company, entity, key",
         ),
         (
             {"tables": {"vendor": {"columns": ["name"]}}},
@@ -92,7 +92,7 @@ def test_a_table_taken_out_takes_what_points_at_it_along(sound: dict[str, t.Any]
         ),
         (
             {"tables": {"vendor": {"adopt_by": "fax"}}},
-            "Mapping mine, table vendor: adopt_by names fax, which is none of its columns",
+            "Mapping mine, table vendor: adopt_by names fax, which is not one of its columns",
         ),
         (
             {"tables": {"vendor": {"source_length": 20}}},
@@ -129,13 +129,13 @@ def test_a_table_taken_out_takes_what_points_at_it_along(sound: dict[str, t.Any]
         (
             {"tables": {"vendor": {"columns": {"name": {"values": "Name"}}}}},
             (
-                "Mapping mine, table vendor, column name: 'values' is none of choices, currency, "
-                "key, reference, take, type, value"
+                "Mapping mine, table vendor, column name: 'values' is not one of choices, "
+                "currency, key, reference, take, type, value"
             ),
         ),
         (
             {"tables": {"vendor": {"columns": {"name": {"value": "Name", "type": "float"}}}}},
-            f"Mapping mine, table vendor, column name: type 'float' is none of {TYPES}",
+            f"Mapping mine, table vendor, column name: type 'float' is not one of {TYPES}",
         ),
         (
             {"tables": {"vendor": {"columns": {"name": {"value": "Name", "choices": ["a"]}}}}},
@@ -190,7 +190,7 @@ def test_a_table_taken_out_takes_what_points_at_it_along(sound: dict[str, t.Any]
         ),
         (
             {"rules": {"center": [{"code": "Number"}, {"otherwise": "wait"}]}},
-            "Mapping mine, rules center: otherwise is 'wait': it can be hold, none",
+            "Mapping mine, rules center: otherwise is 'wait': it must be one of hold, none",
         ),
         (
             {"rules": {"center": [{"when": "Number != ''"}]}},
@@ -202,7 +202,7 @@ def test_a_table_taken_out_takes_what_points_at_it_along(sound: dict[str, t.Any]
         ),
         (
             {"rules": {"center": [{"code": "Number", "if": "Number"}]}},
-            "Mapping mine, rules center, rule 1: 'if' is none of code, name, when",
+            "Mapping mine, rules center, rule 1: 'if' is not one of code, name, when",
         ),
         (
             {"rules": {"center": [{"otherwise": "hold"}, {"code": "Number"}]}},
@@ -237,11 +237,11 @@ def test_a_table_taken_out_takes_what_points_at_it_along(sound: dict[str, t.Any]
         ),
         (
             {"tables": {"vendor": {"adopt_by": ["name"]}}},
-            "Mapping mine, table vendor: adopt_by names ['name'], which is none of its columns",
+            "Mapping mine, table vendor: adopt_by names ['name'], which is not one of its columns",
         ),
         (
             {"tables": {"vendor": {"optional": "yes"}}},
-            "Mapping mine, table vendor: optional is 'yes': it can be true, false",
+            "Mapping mine, table vendor: optional is 'yes': it must be true or false",
         ),
         (
             {
@@ -272,7 +272,7 @@ def test_a_table_taken_out_takes_what_points_at_it_along(sound: dict[str, t.Any]
                     "vendor": {"columns": {"last": {"reference": "invoice", "key": ["A", "B"]}}}
                 }
             },
-            "Mapping mine: its references run in a circle: ",
+            "Mapping mine: its references form a circle: ",
         ),
     ],
 )
