@@ -1,8 +1,8 @@
-"""A ledger that version 0.1 wrote: it opens, nothing is lost, and its rows get their causes.
+"""A ledger of format 1: it opens, nothing is lost, and its rows get their causes.
 
-`data/ledger-format-1.ledger` was written by that version, in runs against the sandbox: rows created,
-adopted, updated, held and rejected, a plan, records checked against their schema, a run that
-stopped, one that ended before it recorded what it had written, and one killed while it was sending.
+The code of that time wrote `data/ledger-format-1.ledger`, in runs against the sandbox: rows
+created, adopted, updated, held and rejected, a plan, records checked against their schema, a run
+that stopped, one that ended before it recorded what it had written, and one killed while sending.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ if t.TYPE_CHECKING:
 COMPANY = "sage300:SAMINC"
 FORMAT_1 = Path(__file__).with_name("data") / "ledger-format-1.ledger"
 
-OUTCOME = 'number, run, at, "table", identifier, sys_id, outcome, changes, {}, status, attempts, reason'
+OUTCOME = (
+    'number, run, at, "table", identifier, sys_id, outcome, changes, {}, status, attempts, reason'
+)
 REJECT = '"table", identifier, run, outcome, reason, stream, payload'
 
 
@@ -159,22 +161,31 @@ REASONS = [
     ("no rule of cost_center fits it", "no_rule"),
     ("vendor points at sage300:SAMINC:Vendor:77, which proc_vendor does not hold", "reference"),
     (
-        "2 rows of proc_vendor carry correlation_id sage300:SAMINC:Vendor:8 (a, b): delete or clear "
-        "all but one; none was changed",
+        (
+            f"2 rows of proc_vendor carry correlation_id {COMPANY}:Vendor:8 (a, b): delete or "
+            "clear all but one; none was changed"
+        ),
         "duplicate",
     ),
     (
-        "2 rows of proc_vendor have name 'Twin' and no correlation_id (a, b): set correlation_id to "
-        "sage300:SAMINC:Vendor:6 on the right one",
+        (
+            "2 rows of proc_vendor have name 'Twin' and no correlation_id (a, b): set "
+            f"correlation_id to {COMPANY}:Vendor:6 on the right one"
+        ),
         "adoption",
     ),
     (
-        "2 records have name 'Twin' and could claim the row a of proc_vendor: set its "
-        "correlation_id to sage300:SAMINC:Vendor:9 if it is this one's",
+        (
+            "2 records have name 'Twin' and could claim the row a of proc_vendor: set its "
+            f"correlation_id to {COMPANY}:Vendor:9 if it is this one's"
+        ),
         "adoption",
     ),
     ("the row is too large for the instance", "too_large"),
-    ("ServiceNow refuses the row: Operation Failed: it points at a, which b does not hold", "refused"),
+    (
+        "ServiceNow refuses the row: Operation Failed: it points at a, which b does not hold",
+        "refused",
+    ),
     ("ServiceNow does not insert the row (another may stand in its place): x", "refused"),
     ("ServiceNow has no such row: No Record found", "refused"),
     ("the answer was lost; the row was found afterwards", "lost_answer"),
@@ -187,11 +198,12 @@ REASONS = [
 def test_the_cause_of_every_reason_that_was_written(before: Path) -> None:
     with closing(sqlite3.connect(before, isolation_level=None)) as db:
         for number, (reason, _) in enumerate(REASONS):
-            name = f"reason {number}"
-            db.execute("INSERT INTO rejects VALUES ('t', ?, 1, 'held', ?, 's', '{}')", (name, reason))
+            values = (f"reason {number}", reason)
+            db.execute("INSERT INTO rejects VALUES ('t', ?, 1, 'held', ?, 's', '{}')", values)
             db.execute(
-                "INSERT INTO outcomes VALUES (NULL, 1, '', 't', ?, '', 'held', '{}', '{}', 0, 0, ?)",
-                (name, reason),
+                'INSERT INTO outcomes (run, at, "table", identifier, reason, sys_id, outcome, changes,'
+                " swallowed, status, attempts) VALUES (1, '', 't', ?, ?, '', '', '{}', '{}', 0, 0)",
+                values,
             )
         file.upgrade(db, before)
         for table in ("rejects", "outcomes"):

@@ -1,7 +1,6 @@
-"""Bringing the tables of an older ledger to the current format.
+"""Bringing the tables of an older ledger to the current format, that of ``schema.sql``.
 
-Format 1 is that of the first release. Each migration turns a format into the next one; the last
-format is that of ``schema.sql``.
+The first format is 1, and each migration turns a format into the next one.
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ if t.TYPE_CHECKING:
 
 _SCHEMA = (resources.files("target_servicenow.ledger") / "schema.sql").read_text(encoding="utf-8")
 
-# Until format 2 a cause could only be told from the reason's words. Those that begin with what
-# identifies them come first, since the others quote records and ServiceNow.
+# Before format 2 only the words of a reason told its cause. Patterns without a leading % come first:
+# what follows in the text may quote a record or ServiceNow.
 _CAUSE = """
   CASE
     WHEN reason LIKE 'it does not fit its schema: %' THEN 'schema'

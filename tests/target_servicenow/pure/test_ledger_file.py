@@ -7,8 +7,11 @@ import typing as t
 from contextlib import closing
 
 import pytest
+from click.testing import CliRunner
 
 from target_servicenow.errors import TargetError
+from target_servicenow.ledger.cli import ledger
+from target_servicenow.ledger.entries import Entry
 from target_servicenow.ledger.file import (
     APPLICATION,
     FORMAT,
@@ -17,6 +20,8 @@ from target_servicenow.ledger.file import (
     open_to_read,
     open_to_write,
 )
+from target_servicenow.ledger.reader import LedgerReader
+from target_servicenow.ledger.writer import LedgerWriter
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -107,3 +112,25 @@ def test_a_ledger_of_a_newer_version(
         f"(format 99; this one knows {FORMAT}): update target-servicenow"
     )
     assert path.read_bytes() == before
+
+
+def test_a_damaged_ledger(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    with closing(LedgerWriter(path)) as run:
+        run.start(mode="apply", mapping="default")
+        payload = {"text": "x" * 3000}
+        run.record(Entry("t", str(n), "held", payload=payload) for n in range(100))
+    contents = path.read_bytes()
+    path.write_bytes(contents[:40_960] + b"\xff" * (len(contents) - 40_960))
+    sentence = (
+        "The ledger (ledger_path) cannot be read (database disk image is malformed): check its "
+        "disk, and restore the file from a backup if it is damaged"
+    )
+    with closing(LedgerReader(path)) as reader, pytest.raises(LedgerError) as caught:
+        reader.rejects()
+    assert str(caught.value) == sentence
+    with closing(LedgerWriter(path)) as run, pytest.raises(LedgerError) as caught:
+        run.pending()
+    assert str(caught.value) == sentence
+    ended = CliRunner().invoke(ledger, ["--ledger", str(path), "rejects"])
+    assert (ended.exit_code, ended.stdout, ended.stderr) == (1, "", f"Error: {sentence}\n")

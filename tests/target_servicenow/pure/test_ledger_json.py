@@ -37,7 +37,11 @@ def test_numbers_stay_exact(text: str) -> None:
 @pytest.mark.parametrize(
     "value",
     [
-        {"text": "wh\u00f6le \U0001f600", "none": None, "list": [1, True, {"amount": Decimal("1.10")}]},
+        {
+            "text": "wh\u00f6le \U0001f600",
+            "none": None,
+            "list": [1, True, {"amount": Decimal("1.10")}],
+        },
         {"half": "\ud83d of a pair", "amount": Decimal("1.10"), "none": None},
         {"infinite": Decimal("1.10"), "in": [{"a list": -math.inf}]},
     ],
