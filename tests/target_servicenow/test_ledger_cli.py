@@ -24,15 +24,15 @@ def ledger(instance: Instance, *words: str) -> Result:
     return CliRunner().invoke(command, arguments)
 
 
-def said(instance: Instance, *words: str) -> list[str]:
-    """The lines a command prints, its end seen to be good."""
+def printed(instance: Instance, *words: str) -> list[str]:
+    """The lines that a command prints, after it ended without an error."""
     ended = ledger(instance, *words)
     assert (ended.exit_code, ended.stderr) == (0, "")
     return ended.stdout.splitlines()
 
 
 def data(instance: Instance, *words: str) -> t.Any:
-    return json.loads("\n".join(said(instance, *words, "--json")))
+    return json.loads("\n".join(printed(instance, *words, "--json")))
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def used(instance: Instance, singer: Singer) -> Instance:
 
 
 def test_runs(used: Instance) -> None:
-    lines = [line.split() for line in said(used, "runs")]
+    lines = [line.split() for line in printed(used, "runs")]
     assert lines[0] == [
         *("run", "started", "status", "mode", "table"),
         *("created", "adopted", "updated", "unchanged", "held", "rejected"),
@@ -63,9 +63,9 @@ def test_runs(used: Instance) -> None:
     assert " ".join(lines[2]) == (
         "Line 4 of the input is not JSON: check that what is piped in is a Singer tap's output"
     )
-    # What waits is tried again in every run, also in one that is a plan.
+    # What waits is retried in every run, also in a plan.
     assert lines[4] == lines[6] == ["sn_apo_invoice", *"....1."]
-    assert [line.split()[0] for line in said(used, "runs", "--limit", "1")[1:]] == ["3", "Line"]
+    assert [line.split()[0] for line in printed(used, "runs", "--limit", "1")[1:]] == ["3", "Line"]
 
 
 def test_runs_as_json(used: Instance) -> None:
@@ -89,7 +89,7 @@ def test_runs_as_json(used: Instance) -> None:
 def test_explain(used: Instance, singer: Singer) -> None:
     assert used.run(singer.vendors(singer.vendor("1", City="Hoorn"))).code == 0
     [row] = used.rows("proc_vendor")
-    lines = said(used, "explain", "1")
+    lines = printed(used, "explain", "1")
     # The invoice 1:1 ends in the same part.
     head = lines.index(f"sage300:SAMINC:Vendor:1 in proc_vendor (sys_id {row['sys_id']})")
     assert lines[0] == "sage300:SAMINC:Invoice:1:1 in sn_apo_invoice (sys_id none)"
@@ -104,22 +104,23 @@ def test_explain(used: Instance, singer: Singer) -> None:
 
 
 def test_explain_by_the_whole_identifier(used: Instance) -> None:
-    lines = said(used, "explain", "sage300:SAMINC:Vendor:2")
+    lines = printed(used, "explain", "sage300:SAMINC:Vendor:2")
     assert lines[0] == "sage300:SAMINC:Vendor:2 in proc_vendor (sys_id none)"
+    assert lines[1].endswith(": rejected (record)")
     assert lines[2] == "    column start_date: 'soon' is not a date"
     [story] = data(used, "explain", "sage300:SAMINC:Vendor:2")
     assert (story["table"], story["last_seen"]) == ("proc_vendor", 1)
-    assert [(one["mode"], one["outcome"]) for one in story["history"]] == [
+    assert [(entry["mode"], entry["outcome"]) for entry in story["history"]] == [
         ("apply", "rejected"),
         ("plan", "rejected"),
     ]
 
 
-def test_explain_tells_what_servicenow_altered(instance: Instance, singer: Singer) -> None:
+def test_explain_shows_what_servicenow_altered(instance: Instance, singer: Singer) -> None:
     overrides = {"tables": {"proc_vendor": {"columns": {"u_absent": "City"}}}}
     vendor = singer.vendors(singer.vendor("1", City="Delft"))
     assert instance.run(vendor, mapping_overrides=overrides).code == 0
-    assert "    u_absent: sent 'Delft', stored ''" in said(instance, "explain", "1")
+    assert "    u_absent: sent 'Delft', stored ''" in printed(instance, "explain", "1")
 
 
 @pytest.mark.parametrize("key", ["9", "%", "_", "endor:1", "", "sage300"])
@@ -133,31 +134,31 @@ def test_a_record_the_ledger_does_not_hold(used: Instance, key: str) -> None:
 
 
 def test_rejects(used: Instance) -> None:
-    lines = said(used, "rejects")
-    assert [line.split()[:4] for line in lines] == [
-        ["table", "identifier", "outcome", "run"],
-        ["proc_vendor", "sage300:SAMINC:Vendor:2", "rejected", "1"],
-        ["sn_apo_invoice", "sage300:SAMINC:Invoice:1:1", "held", "1"],
+    lines = printed(used, "rejects")
+    assert [line.split()[:5] for line in lines] == [
+        ["table", "identifier", "outcome", "run", "cause"],
+        ["proc_vendor", "sage300:SAMINC:Vendor:2", "rejected", "1", "record"],
+        ["sn_apo_invoice", "sage300:SAMINC:Invoice:1:1", "held", "1", "reference"],
     ]
     assert lines[1].endswith("column start_date: 'soon' is not a date")
     found = data(used, "rejects")
-    assert [(one["stream"], one["outcome"]) for one in found] == [
-        ("APVendors", "rejected"),
-        ("APInvoiceBatches", "held"),
+    assert [(row["stream"], row["outcome"], row["cause"]) for row in found] == [
+        ("APVendors", "rejected", "record"),
+        ("APInvoiceBatches", "held", "reference"),
     ]
-    assert all("payload" not in one for one in found)
+    assert all("payload" not in row for row in found)
 
 
 def test_an_empty_ledger(instance: Instance) -> None:
     assert instance.run([]).code == 0
-    assert len(said(instance, "rejects")) == 1
+    assert len(printed(instance, "rejects")) == 1
     assert data(instance, "rejects") == []
-    assert said(instance, "export") == []
+    assert printed(instance, "export") == []
     assert [run["outcomes"] for run in data(instance, "runs")] == [{}]
 
 
 def test_export_and_back_through_the_pipe(used: Instance, singer: Singer) -> None:
-    lines = said(used, "export")
+    lines = printed(used, "export")
     messages = [json.loads(line) for line in lines]
     assert [(m["type"], m["stream"]) for m in messages] == [
         ("SCHEMA", "APInvoiceBatches"),
@@ -166,7 +167,7 @@ def test_export_and_back_through_the_pipe(used: Instance, singer: Singer) -> Non
         ("RECORD", "APVendors"),
     ]
     assert messages[2]["key_properties"] == ["CompanyID", "VendorNumber"]
-    assert '"TaxTotal": 12.9' in lines[1]
+    assert '"TaxTotal":12.9' in lines[1]
     assert messages[3]["record"]["_from_ledger"] is True
     messages[3]["record"]["StartDate"] = "2026-01-31"
     ended = used.run([*messages, *singer.vendors(singer.vendor("5"))])
@@ -175,7 +176,7 @@ def test_export_and_back_through_the_pipe(used: Instance, singer: Singer) -> Non
     [invoice] = used.rows("sn_apo_invoice")
     assert invoice["tax_amount"] == "12.9"
     assert used.rejects() == {}
-    assert said(used, "export") == []
+    assert printed(used, "export") == []
 
 
 def test_a_part_of_a_batch_sent_back_cancels_nothing(whole: Instance, sage: Singer) -> None:
@@ -191,7 +192,7 @@ def test_a_part_of_a_batch_sent_back_cancels_nothing(whole: Instance, sage: Sing
     assert whole.by_key("sn_apo_invoice").keys() == {"1:1"}
     before = whole.by_key("sn_apo_invoice_line")
     assert before.keys() == {"1:1:1", "1:1:2"}
-    exported = said(whole, "export")
+    exported = printed(whole, "export")
     assert len(exported) == 1 + 2 + 4
 
     blank = {"on_missing_reference": "blank"}
@@ -210,9 +211,9 @@ def test_a_part_of_a_batch_sent_back_cancels_nothing(whole: Instance, sage: Sing
 def test_what_is_rejected_again_can_be_exported_again(instance: Instance, singer: Singer) -> None:
     bad = singer.vendors(singer.vendor("2", StartDate="soon"))
     assert instance.run(bad).code == 0
-    first = said(instance, "export")
+    first = printed(instance, "export")
     assert instance.run([f"{line}\n" for line in first]).code == 0
-    assert said(instance, "export") == first
+    assert printed(instance, "export") == first
 
 
 def test_a_stream_without_a_key_comes_back_as_the_same_row(
@@ -225,7 +226,7 @@ def test_a_stream_without_a_key_comes_back_as_the_same_row(
     schema = singer.any_schema("u_loose", properties, [])
     record = singer.record("u_loose", {"n": "1", "d": "soon"})
     assert instance.run([schema, record], unmapped_streams="passthrough").code == 0
-    exported = [f"{line}\n" for line in said(instance, "export")]
+    exported = [f"{line}\n" for line in printed(instance, "export")]
     assert instance.run(exported, unmapped_streams="passthrough").code == 0
     assert len(instance.rejects()) == 1
 
@@ -240,8 +241,8 @@ def test_reading_while_a_run_writes(used: Instance) -> None:
     try:
         assert [run["run"] for run in data(used, "runs")] == [3, 2, 1]
         assert len(data(used, "rejects")) == 2
-        assert said(used, "explain", "2") != []
-        assert len(said(used, "export")) == 4
+        assert printed(used, "explain", "2") != []
+        assert len(printed(used, "export")) == 4
         writer.execute("COMMIT")
         assert [run["run"] for run in data(used, "runs")] == [4, 3, 2, 1]
         assert data(used, "rejects") == []
@@ -253,7 +254,7 @@ def test_reading_changes_nothing(used: Instance) -> None:
     tables = ("runs", "counts", "outcomes", "records", "rejects", "schemas")
     before = {table: used.query(f"SELECT * FROM {table}") for table in tables}
     for words in (["runs"], ["explain", "1"], ["rejects"], ["export"]):
-        said(used, *words)
+        printed(used, *words)
     assert {table: used.query(f"SELECT * FROM {table}") for table in tables} == before
 
 
@@ -266,7 +267,7 @@ def test_no_ledger(instance: Instance, content: bytes | None, words: list[str]) 
     assert (ended.exit_code, ended.stdout) == (1, "")
     assert "Traceback" not in ended.stderr
     assert ended.stderr.startswith(f"Error: {instance.ledger} is not a ledger (")
-    assert ended.stderr.endswith("): name the file of the setting ledger_path with --ledger\n")
+    assert ended.stderr.endswith("): give the file named by the setting ledger_path as --ledger\n")
     assert ended.stderr.count("\n") == 1
     assert instance.ledger.exists() == (content is not None)
 
@@ -294,5 +295,5 @@ def test_old_entries_are_deleted_when_a_run_starts(used: Instance) -> None:
     runs = {run for (run,) in used.query("SELECT run FROM outcomes")}
     assert 1 not in runs
     assert len(used.query("SELECT * FROM outcomes WHERE run < 4")) == before - old
-    assert used.rejects().keys() == {"2", "1"}  # what waits goes on waiting
+    assert used.rejects().keys() == {"2", "1"}  # what waits still waits
     assert len(used.query("SELECT * FROM runs")) == 4

@@ -1,4 +1,4 @@
-"""A ledger that cannot be written any more stops the run, and nothing is sent unrecorded."""
+"""A ledger that can no longer be written stops the run, and nothing is sent without a record."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ pytest.importorskip("resource", reason="limits on files are POSIX")
 
 COMMAND = Path(sys.executable).with_name("target-servicenow")
 ROWS = 300
+STATE = {"vendors": ROWS}
 LIMITED = """
 import os, resource, sys
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), resource.RLIM_INFINITY))
 os.execv(sys.argv[2], sys.argv[2:])
 """
-"""No file of the command grows past so many bytes, as on a full disk."""
+"""Runs a command whose files cannot grow past so many bytes, as on a full disk."""
 
 
 @pytest.mark.parametrize("room", [60_000, 120_000, 200_000, 400_000])
 def test_a_full_disk(instance: Instance, singer: Singer, tmp_path: Path, room: int) -> None:
-    messages = [*singer.vendors(*(singer.vendor(n) for n in range(ROWS))), singer.state(1)]
+    messages = [*singer.vendors(*(singer.vendor(n) for n in range(ROWS))), singer.state(STATE)]
     config = tmp_path / "config.json"
     config.write_text(json.dumps(instance.config), encoding="utf-8")
     ended = subprocess.run(
@@ -42,13 +43,13 @@ def test_a_full_disk(instance: Instance, singer: Singer, tmp_path: Path, room: i
     last = ended.stderr.splitlines()[-1]
     assert "The ledger (ledger_path) cannot be written (" in last
     assert last.endswith(
-        "): see that its disk has room and that nothing else holds the file, and run again"
+        "): check that its disk has room and that no other program locks the file, then run again"
     )
     noted = "SELECT identifier FROM sending UNION SELECT identifier FROM outcomes"
     known = {name.rpartition(":")[2] for (name,) in instance.query(noted)}
     assert instance.by_source("proc_vendor").keys() <= known
-    assert instance.run(messages).states == [1]
+    assert instance.run(messages).states == [STATE]
     rows = instance.rows("proc_vendor")
     assert len(rows) == len({row["correlation_id"] for row in rows}) == ROWS
-    told = instance.query("SELECT identifier, outcome FROM outcomes")
-    assert sorted(told) == sorted((row["correlation_id"], "created") for row in rows)
+    recorded = instance.query("SELECT identifier, outcome FROM outcomes")
+    assert sorted(recorded) == sorted((row["correlation_id"], "created") for row in rows)

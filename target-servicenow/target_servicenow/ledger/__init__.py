@@ -1,1 +1,1 @@
-"""The audit of every record, in one SQLite file anyone may query."""
+"""The audit of every record, in one SQLite file that anyone may query."""

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import click
 import simplejson
+from typing_extensions import override
 
+from target_servicenow.ledger.entries import to_json
 from target_servicenow.ledger.file import LedgerError
-from target_servicenow.ledger.reader import OUTCOMES, LedgerReader
+from target_servicenow.ledger.reader import LedgerReader
+from target_servicenow.outcomes import Outcome
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -19,14 +22,25 @@ DEFAULT_PATH = "target-servicenow.ledger.sqlite"
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 
 
-@click.group(context_settings={"help_option_names": ["--help"]})
+class _Commands(click.Group):
+    """Commands that report a ledger that cannot be used in one sentence."""
+
+    @override
+    def invoke(self, ctx: click.Context) -> t.Any:
+        try:
+            return super().invoke(ctx)
+        except LedgerError as error:
+            raise click.ClickException(str(error)) from None
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["--help"]})
 @click.option(
     "--ledger",
     "path",
     default=DEFAULT_PATH,
     show_default=True,
     type=click.Path(dir_okay=False, path_type=Path),
-    help="The file of the setting ledger_path.",
+    help="The file named by the setting ledger_path.",
 )
 @click.pass_context
 def ledger(context: click.Context, path: Path) -> None:
@@ -38,11 +52,8 @@ def ledger(context: click.Context, path: Path) -> None:
 
 
 def _reader(path: Path) -> LedgerReader:
-    """Open the ledger for one command: its help needs none."""
-    try:
-        reader = LedgerReader(path)
-    except LedgerError as error:
-        raise click.ClickException(str(error)) from None
+    """Open the ledger for one command: the help of a command needs none."""
+    reader = LedgerReader(path)
     click.get_current_context().call_on_close(reader.close)
     return reader
 
@@ -52,7 +63,7 @@ def _reader(path: Path) -> LedgerReader:
 @_as_json
 @click.pass_obj
 def runs(path: Path, limit: int, *, as_json: bool) -> None:
-    """The latest runs and what they did to each table.
+    """Show the latest runs and what they did to each table.
 
     Example: target-servicenow ledger runs --limit 5
     """
@@ -64,11 +75,11 @@ def runs(path: Path, limit: int, *, as_json: bool) -> None:
     for run in found:
         head = (run["run"], run["started"], run["status"], run["mode"])
         for table, counts in sorted(run["outcomes"].items()) or [("", {})]:
-            rows.append((*head, table, *(counts.get(o) or "." for o in OUTCOMES)))
+            rows.append((*head, table, *(counts.get(o) or "." for o in Outcome)))
             head = ("", "", "", "")
         if run["message"]:
             rows.append(("", run["message"]))
-    _print_table(("run", "started", "status", "mode", "table", *OUTCOMES), rows)
+    _print_table(("run", "started", "status", "mode", "table", *Outcome), rows)
 
 
 @ledger.command()
@@ -76,7 +87,7 @@ def runs(path: Path, limit: int, *, as_json: bool) -> None:
 @_as_json
 @click.pass_obj
 def explain(path: Path, key: str, *, as_json: bool) -> None:
-    """The life of one record, by its source identifier or the end of it.
+    """Tell the life of one record, by its source identifier or the end of it.
 
     Example: target-servicenow ledger explain sage300:SAMINC:Vendor:1200
     """
@@ -97,7 +108,8 @@ def explain(path: Path, key: str, *, as_json: bool) -> None:
         )
         for entry in story["history"]:
             plan = " (plan)" if entry["mode"] == "plan" else ""
-            click.echo(f"  run {entry['run']}{plan}, {entry['at']}: {entry['outcome']}")
+            cause = f" ({entry['cause']})" if entry["cause"] else ""
+            click.echo(f"  run {entry['run']}{plan}, {entry['at']}: {entry['outcome']}{cause}")
             if entry["reason"]:
                 click.echo(f"    {entry['reason']}")
             for column, change in entry["changes"].items():
@@ -111,7 +123,7 @@ def explain(path: Path, key: str, *, as_json: bool) -> None:
 @_as_json
 @click.pass_obj
 def rejects(path: Path, *, as_json: bool) -> None:
-    """Rows held or rejected that wait for another try, each with its reason.
+    """List the rows held or rejected that wait for another try, each with cause and reason.
 
     Example: target-servicenow ledger rejects --json
     """
@@ -119,27 +131,29 @@ def rejects(path: Path, *, as_json: bool) -> None:
     if as_json:
         _print_json(found)
         return
-    columns = ("table", "identifier", "outcome", "run", "reason")
+    columns = ("table", "identifier", "outcome", "run", "cause", "reason")
     _print_table(columns, ([row[name] for name in columns] for row in found))
 
 
 @ledger.command()
 @click.pass_obj
 def export(path: Path) -> None:
-    """The rows that wait as Singer messages, to be mended and sent through the target again.
+    """Print the waiting rows as Singer messages, to correct them and pipe them in again.
 
     Example: target-servicenow ledger export > waiting.singer
     """
     for message in _reader(path).messages():
-        click.echo(simplejson.dumps(message, use_decimal=True, ensure_ascii=False))
+        click.echo(to_json(message).encode())
 
 
 def _print_json(value: t.Any) -> None:
-    click.echo(simplejson.dumps(value, use_decimal=True, ensure_ascii=False, indent=2))
+    text = simplejson.dumps(value, use_decimal=True, ensure_ascii=False, indent=2)
+    # In UTF-8 on every system; half of a surrogate pair becomes its JSON escape.
+    click.echo(text.encode("utf-8", "backslashreplace"))
 
 
 def _print_table(headings: Sequence[str], rows: Iterable[Sequence[t.Any]]) -> None:
-    """Columns as wide as their widest cell; a row shorter than the headings runs on freely."""
+    """Print columns as wide as their widest cell; a row of another length is printed as it is."""
     lines = [[str(cell) for cell in row] for row in rows]
     whole = [line for line in lines if len(line) == len(headings)]
     widths = [max(len(cell) for cell in column) for column in zip(headings, *whole, strict=True)]

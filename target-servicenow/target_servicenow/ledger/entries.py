@@ -1,43 +1,80 @@
-"""What the ledger takes and gives, and how it writes times and changes."""
+"""What the ledger takes and returns, and how it writes times and JSON."""
 
 from __future__ import annotations
 
 import datetime as dt
+import json
+import math
 import typing as t
+from dataclasses import asdict, is_dataclass
+from decimal import Decimal
 
+import msgspec
 import simplejson
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
+FROM_LEDGER = "_from_ledger"
+"""Marks a record exported from the ledger: it may hold only a part of what Sage 300 holds."""
+
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
+_ENCODER = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
+_DECODER: msgspec.json.Decoder[t.Any] = msgspec.json.Decoder(float_hook=Decimal)
+_LENIENT_DECODER = json.JSONDecoder(parse_float=Decimal)
+
+
+class Change(t.Protocol):
+    """A column's old and new value: any frozen dataclass with these two fields.
+
+    Read back from the ledger it is a mapping: ``{"old": ..., "new": ...}``.
+    """
+
+    @property
+    def old(self) -> str:
+        """The value before."""
+
+    @property
+    def new(self) -> str:
+        """The value after."""
 
 
 class Entry(t.NamedTuple):
     """A row's fate in a run.
 
     Attributes:
-        payload: Kept for rows held or rejected.
-        version: The Singer version the row came under, for finding what a complete read did not
-            bring.
+        table: The row's table.
+        identifier: Its source identifier.
+        outcome: An `Outcome`, as text.
+        sys_id: Where it is; empty when that is not known.
+        changes: Columns with their old and new values.
+        altered: Columns that ServiceNow stored (old) otherwise than sent (new).
+        status: The HTTP status of the write; 0 when nothing was sent.
+        attempts: How often it was sent.
+        reason: Why it was held or rejected, or how its outcome came to be known.
+        cause: The reason in one word, a `Cause`.
+        stream: The stream of its record.
+        payload: The record, kept for rows held or rejected.
+        version: The Singer version the row came under, to find what a complete read did not bring.
     """
 
     table: str
     identifier: str
     outcome: str
     sys_id: str = ""
-    changes: Mapping[str, Mapping[str, str]] = {}
-    altered: Mapping[str, Mapping[str, str]] = {}
+    changes: Mapping[str, Change | Mapping[str, str]] = {}
+    altered: Mapping[str, Change | Mapping[str, str]] = {}
     status: int = 0
     attempts: int = 0
     reason: str = ""
+    cause: str = ""
     stream: str = ""
     payload: Mapping[str, t.Any] | None = None
     version: int | None = None
 
 
 class Reject(t.NamedTuple):
-    """A row held or rejected, as it waits for its next try."""
+    """A row held or rejected, waiting for its next try."""
 
     table: str
     identifier: str
@@ -46,6 +83,7 @@ class Reject(t.NamedTuple):
     reason: str
     stream: str
     payload: dict[str, t.Any]
+    cause: str = ""
 
 
 class Sent(t.NamedTuple):
@@ -58,20 +96,54 @@ class Sent(t.NamedTuple):
 
 
 def now() -> str:
-    """The time as the ledger writes it."""
-    return as_text(dt.datetime.now(dt.UTC))
+    """Return the time as the ledger writes it."""
+    return format_time(dt.datetime.now(dt.UTC))
 
 
-def as_text(when: dt.datetime) -> str:
-    """A time in UTC as the ledger writes it."""
+def format_time(when: dt.datetime) -> str:
+    """Return a time in UTC as the ledger writes it."""
     return when.strftime(_TIME)
 
 
-def moment(text: str) -> dt.datetime:
-    """A time that the ledger wrote."""
+def parse_time(text: str) -> dt.datetime:
+    """Return a time that the ledger wrote."""
     return dt.datetime.strptime(text, _TIME).replace(tzinfo=dt.UTC)
 
 
-def as_json(changes: Mapping[str, Mapping[str, str]]) -> str:
-    """Changed columns as the ledger writes them."""
-    return str(simplejson.dumps(changes))
+def to_json(value: t.Any) -> str:
+    """Return a value as JSON: dataclasses as objects, decimals as exact numbers.
+
+    Some taps send NaN and halves of surrogate pairs, which no strict JSON holds. They are written
+    as Python's json writes them, and `from_json` reads them.
+    """
+    try:
+        text = _ENCODER.encode(value)
+    except UnicodeEncodeError:
+        return _to_lenient_json(value)
+    if b"null" in text and _has_nan(value):  # msgspec writes NaN as null
+        return _to_lenient_json(value)
+    return text.decode()
+
+
+def from_json(text: str) -> t.Any:
+    """Return what `to_json` wrote, numbers with a fraction as decimals."""
+    try:
+        return _DECODER.decode(text)
+    except msgspec.DecodeError:
+        return _LENIENT_DECODER.decode(text)
+
+
+def _to_lenient_json(value: t.Any) -> str:
+    return str(simplejson.dumps(value, use_decimal=True, allow_nan=True, default=_plain))
+
+
+def _plain(value: t.Any) -> t.Any:
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else str(value)
+
+
+def _has_nan(value: t.Any) -> bool:
+    if isinstance(value, dict):
+        return any(_has_nan(inner) for inner in value.values())
+    if isinstance(value, list):
+        return any(_has_nan(inner) for inner in value)
+    return isinstance(value, float) and not math.isfinite(value)

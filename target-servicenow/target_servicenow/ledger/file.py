@@ -1,137 +1,218 @@
-"""The ledger's file: made, opened, and told apart from any other SQLite file."""
+"""The ledger's file: opened, told apart from other files, locked, and upgraded."""
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import sqlite3
 import typing as t
-from importlib import resources
+
+from target_servicenow.errors import TargetError
+from target_servicenow.ledger import migrations
+from target_servicenow.ledger.dialect import SQLITE
+from target_servicenow.ledger.migrations import FORMAT
 
 if t.TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 APPLICATION: t.Final = 0x534E4C47
-"""What the file says it is, in SQLite's ``application_id``."""
+"""Marks a ledger, in SQLite's ``application_id``; its format is in ``user_version``."""
 
-FORMAT: t.Final = 1
-"""How its tables are laid out, in SQLite's ``user_version``; raised when ``schema.sql`` changes."""
-
-_SCHEMA = (resources.files("target_servicenow.ledger") / "schema.sql").read_text(encoding="utf-8")
-_LAYOUT = f"""
-BEGIN IMMEDIATE;
-PRAGMA application_id = {APPLICATION};
-PRAGMA user_version = {FORMAT};
-{_SCHEMA}
-COMMIT;
-"""
+logger = logging.getLogger(__name__)
 
 
-class LedgerError(Exception):
-    """The ledger cannot be used. The message is one sentence that names the setting."""
+class LedgerError(TargetError):
+    """The ledger cannot be used."""
 
 
-def to_write(path: Path) -> sqlite3.Connection:
-    """Open the file for a run, made if it is not there. It may be used from several threads.
+def open_to_write(path: Path) -> sqlite3.Connection:
+    """Open the file for a run, created if it is not there. Several threads may use it.
+
+    A ledger of an older format is left as it is, for `upgrade`.
 
     Raises:
-        LedgerError: it cannot be opened or written, or is something else.
+        LedgerError: It cannot be opened or written, is not a ledger, or is a newer one.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    except (sqlite3.Error, OSError) as error:
-        raise _unusable(path, str(error)) from None
-    fault = _stranger(db)
-    if fault == _EMPTY:
-        fault = _made(db)
-    if fault:
-        db.close()
-        raise _unusable(path, fault)
-    db.execute("PRAGMA synchronous = FULL")
+    with contextlib.ExitStack() as undo:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            undo.callback(db.close)
+            if not _format(db, path):
+                db.execute("PRAGMA journal_mode = WAL")
+                _migrate(db, path)
+            db.execute("PRAGMA synchronous = FULL")
+        except (sqlite3.Error, OSError) as error:
+            raise _unusable(path, error) from None
+        undo.pop_all()
     return db
 
 
-def _made(db: sqlite3.Connection) -> str:
-    """Lay out an empty file; why that failed, or nothing."""
-    try:
-        db.execute("PRAGMA journal_mode = WAL")
-        db.executescript(_LAYOUT)
-    except sqlite3.Error as error:
-        return str(error)
-    return ""
-
-
-def _unusable(path: Path, why: str) -> LedgerError:
-    return LedgerError(
-        f"Setting ledger_path: {path} cannot be used as the ledger ({why}); name another file, in "
-        "a folder that can be written"
-    )
-
-
-def claim(path: Path) -> sqlite3.Connection:
-    """Keep every other run from writing by this ledger, for as long as the connection lives.
+def lock(path: Path) -> sqlite3.Connection:
+    """Keep every other run away from this ledger, for as long as the connection lives.
 
     Two runs at once could both miss a row and both create it. The lock is SQLite's, on an empty
     file beside the ledger, so it goes with its process however that ends.
 
     Raises:
-        LedgerError: another run is at work, or the lock cannot be made.
+        LedgerError: Another run is using the ledger, or the lock cannot be created.
     """
     beside = path.with_name(f"{path.name}.lock")
     try:
-        lock = sqlite3.connect(beside, timeout=0, isolation_level=None, check_same_thread=False)
+        held = sqlite3.connect(beside, timeout=0, isolation_level=None, check_same_thread=False)
     except sqlite3.Error as error:
-        raise _unusable(path, str(error)) from None
+        raise _unusable(path, error) from None
     try:
-        lock.execute("BEGIN EXCLUSIVE")
+        held.execute("BEGIN EXCLUSIVE")
     except sqlite3.Error as error:
-        lock.close()
+        held.close()
         if "locked" not in str(error):
-            raise _unusable(path, str(error)) from None
+            raise _unusable(path, error) from None
         raise LedgerError(
-            f"Another run is writing by the ledger {path}, setting ledger_path ({error}): let it "
-            "end and run again"
+            f"Another run is using the ledger {path} (ledger_path): wait until it ends, then run "
+            "again"
         ) from None
-    return lock
+    return held
 
 
-def to_read(path: Path) -> sqlite3.Connection:
-    """Open the file for reading, also while a run writes.
+def upgrade(db: sqlite3.Connection, path: Path) -> None:
+    """Bring a ledger of an older format to the current one; it needs the lock.
+
+    Args:
+        db: The ledger, opened to write.
+        path: Its file, for the message.
 
     Raises:
-        LedgerError: there is no ledger at `path`.
+        LedgerError: It cannot be upgraded, and stays as it was.
     """
     try:
-        db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+        found = _format(db, path)
+        if found < FORMAT:
+            _migrate(db, path)
+            logger.info("The ledger %s was upgraded from format %d to %d", path, found, FORMAT)
     except sqlite3.Error as error:
-        raise _none(path, str(error)) from None
-    if fault := _stranger(db):
-        db.close()
-        raise _none(path, fault)
+        raise _not_upgraded(path, error) from None
+
+
+def open_to_read(path: Path) -> sqlite3.Connection:
+    """Open the file for reading, also while a run writes.
+
+    A ledger of an older format is read from an upgraded copy, in a temporary database that SQLite
+    keeps in memory while it is small and on disk otherwise. The file itself is only upgraded by a
+    run, since the version that wrote it may still be in use.
+
+    Raises:
+        LedgerError: There is no ledger at `path`, or a newer one.
+    """
+    with contextlib.ExitStack() as undo:
+        try:
+            db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+            undo.callback(db.close)
+            found = _format(db, path)
+            if not found:
+                raise sqlite3.DatabaseError("the file is empty")
+        except sqlite3.Error as error:
+            raise _no_ledger(path, error) from None
+        if found < FORMAT:
+            return _upgraded_copy(db, path)
+        undo.pop_all()
     return db
 
 
-def _none(path: Path, why: str) -> LedgerError:
+@contextlib.contextmanager
+def reading() -> Iterator[None]:
+    """Report an open ledger that cannot be read.
+
+    Raises:
+        LedgerError: Its disk failed, or the file is damaged.
+    """
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise LedgerError(
+            f"The ledger (ledger_path) cannot be read ({error}): check its disk, and restore the "
+            "file from a backup if it is damaged"
+        ) from None
+
+
+@contextlib.contextmanager
+def writing(db: sqlite3.Connection) -> Iterator[None]:
+    """Run one transaction, whole or not at all.
+
+    Raises:
+        LedgerError: The file cannot be written any more.
+    """
+    try:
+        with db:
+            db.execute(SQLITE.begin)
+            yield
+    except sqlite3.Error as error:
+        raise LedgerError(
+            f"The ledger (ledger_path) cannot be written ({error}): check that its disk has room "
+            "and that no other program locks the file, then run again"
+        ) from None
+
+
+def _upgraded_copy(db: sqlite3.Connection, path: Path) -> sqlite3.Connection:
+    copy = sqlite3.connect("", isolation_level=None)
+    try:
+        db.backup(copy)
+        _migrate(copy, path)
+    except sqlite3.Error as error:
+        copy.close()
+        raise _not_upgraded(path, error) from None
+    return copy
+
+
+def _format(db: sqlite3.Connection, path: Path) -> int:
+    """Return the format of a ledger, up to the current one; 0 for an empty file.
+
+    Raises:
+        sqlite3.Error: It is not a database, or is another program's.
+        LedgerError: Its format is newer.
+    """
+    application, found, tables = db.execute(
+        "SELECT (SELECT application_id FROM pragma_application_id),"
+        " (SELECT user_version FROM pragma_user_version), (SELECT COUNT(*) FROM sqlite_master)"
+    ).fetchone()
+    if not tables:
+        return 0
+    if application != APPLICATION:
+        raise sqlite3.DatabaseError("it is the database of another program")
+    if found > FORMAT:
+        raise LedgerError(
+            f"The ledger {path} (ledger_path) was written by a newer version of target-servicenow "
+            f"(format {found}; this one knows {FORMAT}): update target-servicenow"
+        )
+    return int(found)
+
+
+def _migrate(db: sqlite3.Connection, path: Path) -> None:
+    with db:
+        db.execute(SQLITE.begin)
+        for statement in migrations.statements(_format(db, path)):
+            db.execute(statement)
+        db.execute(f"PRAGMA application_id = {APPLICATION}")
+        db.execute(f"PRAGMA user_version = {FORMAT}")
+
+
+def _unusable(path: Path, why: Exception) -> LedgerError:
     return LedgerError(
-        f"{path} is not a ledger ({why}): name the file of the setting ledger_path with --ledger"
+        f"The ledger {path} (ledger_path) cannot be used ({why}): name another file, in a folder "
+        "that can be written"
     )
 
 
-_EMPTY = "there is nothing in it"
+def _no_ledger(path: Path, why: Exception) -> LedgerError:
+    return LedgerError(
+        f"{path} is not a ledger ({why}): give the file named by the setting ledger_path as "
+        "--ledger"
+    )
 
 
-def _stranger(db: sqlite3.Connection) -> str:
-    """Why the file is no ledger of this format; empty when it is one."""
-    try:
-        application, layout, tables = db.execute(
-            "SELECT (SELECT application_id FROM pragma_application_id),"
-            " (SELECT user_version FROM pragma_user_version), (SELECT COUNT(*) FROM sqlite_master)"
-        ).fetchone()
-    except sqlite3.Error as error:
-        return str(error)
-    if not tables:
-        return _EMPTY
-    if application != APPLICATION:
-        return "it holds something else"
-    if layout != FORMAT:
-        return f"it is of format {layout}, and this version of the target keeps format {FORMAT}"
-    return ""
+def _not_upgraded(path: Path, why: Exception) -> LedgerError:
+    return LedgerError(
+        f"The ledger {path} (ledger_path) cannot be upgraded to format {FORMAT} and stays as it "
+        f"was ({why}): check that its disk has room and that the file is intact, then run again"
+    )

@@ -1,33 +1,29 @@
-"""Reading the ledger, also while a run writes it."""
+"""Reading the ledger, also while a run writes."""
 
 from __future__ import annotations
 
 import sqlite3
 import typing as t
 
-import simplejson
-
 from target_servicenow.ledger import file
-from target_servicenow.ledger.writer import FROM_LEDGER
+from target_servicenow.ledger.entries import FROM_LEDGER, from_json
+from target_servicenow.outcomes import Outcome
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-OUTCOMES = ("created", "adopted", "updated", "unchanged", "held", "rejected")
-"""The fates of a row, in the order they are shown."""
-
 
 class LedgerReader:
-    """A read-only view of a ledger."""
+    """A read-only view of a ledger, of any format up to the current one."""
 
     def __init__(self, path: Path) -> None:
-        """Open it.
+        """Open the file.
 
         Raises:
-            LedgerError: there is no ledger at `path`.
+            LedgerError: There is no ledger at `path`, or a newer one.
         """
-        self._db = file.to_read(path)
+        self._db = file.open_to_read(path)
         self._db.row_factory = sqlite3.Row
 
     def close(self) -> None:
@@ -35,17 +31,22 @@ class LedgerReader:
         self._db.close()
 
     def runs(self, limit: int) -> list[dict[str, t.Any]]:
-        """The latest runs, newest first, each with its rows by table and outcome."""
+        """Return the latest runs, newest first, each with its rows by table and outcome.
+
+        Raises:
+            LedgerError: The file cannot be read, as in every method here.
+        """
         found = self._rows("SELECT * FROM runs ORDER BY run DESC LIMIT ?", limit)
+        none = dict.fromkeys((outcome.value for outcome in Outcome), 0)
         for run in found:
             run["outcomes"] = {}
             for count in self._rows("SELECT * FROM counts WHERE run = ?", run["run"]):
-                table = run["outcomes"].setdefault(count["table"], dict.fromkeys(OUTCOMES, 0))
+                table = run["outcomes"].setdefault(count["table"], {**none})
                 table[count["outcome"]] = count["rows"]
         return found
 
     def find(self, key: str) -> list[dict[str, t.Any]]:
-        """The records whose source identifier is `key`, or ends with it (a vendor's number)."""
+        """Return the records whose source identifier is `key`, or ends with it (`1200`)."""
         escaped = key.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
         return self._rows(
             "SELECT * FROM records WHERE identifier = ? OR identifier LIKE ? ESCAPE '\\'"
@@ -55,26 +56,26 @@ class LedgerReader:
         )
 
     def history(self, identifier: str) -> list[dict[str, t.Any]]:
-        """What was done with one record, or planned (`mode`), oldest first."""
+        """Return what was done with one record, or planned (`mode`), oldest first."""
         found = self._rows(
             "SELECT outcomes.*, mode FROM outcomes JOIN runs USING (run) WHERE identifier = ?"
             " ORDER BY number",
             identifier,
         )
         for entry in found:
-            entry["changes"] = simplejson.loads(entry["changes"])
-            entry["altered"] = simplejson.loads(entry["altered"])
+            entry["changes"] = from_json(entry["changes"])
+            entry["altered"] = from_json(entry["altered"])
         return found
 
     def rejects(self) -> list[dict[str, t.Any]]:
-        """The rows that wait for another try, with the reason, without their payload."""
+        """Return the rows waiting for another try, without their payload."""
         return self._rows(
-            'SELECT "table", identifier, run, outcome, reason, stream FROM rejects'
+            'SELECT "table", identifier, run, outcome, cause, reason, stream FROM rejects'
             ' ORDER BY "table", identifier'
         )
 
     def messages(self) -> Iterator[dict[str, t.Any]]:
-        """Singer messages that bring what waits back through the pipe: schemas, then records."""
+        """Yield Singer messages that bring the waiting rows back: each schema, then its records."""
         for schema in self._rows(
             "SELECT * FROM schemas WHERE stream IN (SELECT stream FROM rejects) ORDER BY stream"
         ):
@@ -82,20 +83,15 @@ class LedgerReader:
             yield {
                 "type": "SCHEMA",
                 "stream": stream,
-                "schema": simplejson.loads(schema["schema"], use_decimal=True),
-                "key_properties": simplejson.loads(schema["key_properties"]),
+                "schema": from_json(schema["schema"]),
+                "key_properties": from_json(schema["key_properties"]),
             }
             for reject in self._rows(
                 "SELECT payload FROM rejects WHERE stream = ? ORDER BY identifier", stream
             ):
-                yield {
-                    "type": "RECORD",
-                    "stream": stream,
-                    "record": {
-                        **simplejson.loads(reject["payload"], use_decimal=True),
-                        FROM_LEDGER: True,
-                    },
-                }
+                record = {**from_json(reject["payload"]), FROM_LEDGER: True}
+                yield {"type": "RECORD", "stream": stream, "record": record}
 
     def _rows(self, sql: str, *parameters: t.Any) -> list[dict[str, t.Any]]:
-        return [dict(row) for row in self._db.execute(sql, parameters)]
+        with file.reading():
+            return [dict(row) for row in self._db.execute(sql, parameters)]

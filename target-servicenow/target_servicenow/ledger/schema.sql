@@ -1,20 +1,23 @@
--- The ledger of target-servicenow. Times are UTC by the clock of the machine it runs on, as
--- YYYY-MM-DDTHH:MM:SSZ. JSON columns hold objects. Open it with any SQLite client, also while a
--- run writes.
+-- The ledger of target-servicenow, in its current format. Times are UTC by the clock of the machine
+-- it runs on, as YYYY-MM-DDTHH:MM:SSZ. JSON columns hold objects. Open it with any SQLite client,
+-- also while a run writes.
+--
+-- migrations.py brings a ledger of an older format to this one. Both are written in the SQL that
+-- SQLite (3.35 or later) and PostgreSQL share, but for what dialect.py lists.
 
-CREATE TABLE IF NOT EXISTS runs (
+CREATE TABLE runs (
   run      INTEGER PRIMARY KEY,
   started  TEXT NOT NULL,
   finished TEXT,
   status   TEXT NOT NULL,  -- running, finished, stopped
   mode     TEXT NOT NULL,  -- apply, plan
   mapping  TEXT NOT NULL,
-  calls    INTEGER,        -- requests sent to ServiceNow, token requests apart
+  calls    INTEGER,        -- requests sent to ServiceNow, without token requests
   message  TEXT            -- why it stopped
 );
 
 -- How many rows of each table met each outcome in a run; unchanged rows are counted here only.
-CREATE TABLE IF NOT EXISTS counts (
+CREATE TABLE counts (
   run       INTEGER NOT NULL REFERENCES runs (run),
   "table"   TEXT NOT NULL,
   outcome   TEXT NOT NULL,
@@ -22,8 +25,8 @@ CREATE TABLE IF NOT EXISTS counts (
   PRIMARY KEY (run, "table", outcome)
 ) WITHOUT ROWID;
 
--- What was done, or refused, and why. Only ever appended to.
-CREATE TABLE IF NOT EXISTS outcomes (
+-- What was done, or refused, and why. Rows are only ever added.
+CREATE TABLE outcomes (
   number     INTEGER PRIMARY KEY,
   run        INTEGER NOT NULL REFERENCES runs (run),
   at         TEXT NOT NULL,
@@ -32,16 +35,17 @@ CREATE TABLE IF NOT EXISTS outcomes (
   sys_id     TEXT NOT NULL,
   outcome    TEXT NOT NULL,
   changes    TEXT NOT NULL,  -- {"column": {"old": ..., "new": ...}}
-  swallowed  TEXT NOT NULL,  -- the same, for columns that came back other than they were sent
+  altered    TEXT NOT NULL,  -- columns that ServiceNow stored (old) otherwise than sent (new)
   status     INTEGER NOT NULL,
   attempts   INTEGER NOT NULL,
-  reason     TEXT NOT NULL
+  reason     TEXT NOT NULL,
+  cause      TEXT NOT NULL DEFAULT ''  -- the reason in one word, see the README; '' without one
 );
-CREATE INDEX IF NOT EXISTS outcomes_identifier ON outcomes (identifier);
+CREATE INDEX outcomes_identifier ON outcomes (identifier);
 
 -- Rows on their way: noted before the call that carries them, removed with its outcome. What a run
--- that was cut off leaves here is looked for by the next run that meets the row.
-CREATE TABLE IF NOT EXISTS sending (
+-- that was cut off leaves here is looked up by the next run that meets the row.
+CREATE TABLE sending (
   "table"    TEXT NOT NULL,
   identifier TEXT NOT NULL,
   run        INTEGER NOT NULL REFERENCES runs (run),
@@ -51,8 +55,8 @@ CREATE TABLE IF NOT EXISTS sending (
   PRIMARY KEY ("table", identifier)
 ) WITHOUT ROWID;
 
--- Every row ever seen: where it is, and the last run it came by.
-CREATE TABLE IF NOT EXISTS records (
+-- Every row ever seen: where it is, and the last run that saw it.
+CREATE TABLE records (
   "table"    TEXT NOT NULL,
   identifier TEXT NOT NULL,
   sys_id     TEXT NOT NULL,
@@ -61,8 +65,8 @@ CREATE TABLE IF NOT EXISTS records (
   PRIMARY KEY ("table", identifier)
 ) WITHOUT ROWID;
 
--- Rows held or rejected and not settled since: tried again in the next run.
-CREATE TABLE IF NOT EXISTS rejects (
+-- Rows held or rejected and not settled since: retried in the next run.
+CREATE TABLE rejects (
   "table"    TEXT NOT NULL,
   identifier TEXT NOT NULL,
   run        INTEGER NOT NULL REFERENCES runs (run),
@@ -70,11 +74,12 @@ CREATE TABLE IF NOT EXISTS rejects (
   reason     TEXT NOT NULL,
   stream     TEXT NOT NULL,
   payload    TEXT NOT NULL,  -- the Singer record, amounts exact
+  cause      TEXT NOT NULL DEFAULT '',
   PRIMARY KEY ("table", identifier)
 ) WITHOUT ROWID;
 
--- The last SCHEMA message of each stream, so that rejects can be given out as Singer messages.
-CREATE TABLE IF NOT EXISTS schemas (
+-- The last SCHEMA message of each stream, so that rejects can be exported as Singer messages.
+CREATE TABLE schemas (
   stream         TEXT PRIMARY KEY,
   schema         TEXT NOT NULL,
   key_properties TEXT NOT NULL

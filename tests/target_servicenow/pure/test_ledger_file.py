@@ -1,4 +1,4 @@
-"""The ledger's file: what is none is left as it is, and told in one sentence."""
+"""The ledger's file: what is not a ledger stays as it is, and one sentence says so."""
 
 from __future__ import annotations
 
@@ -7,81 +7,130 @@ import typing as t
 from contextlib import closing
 
 import pytest
+from click.testing import CliRunner
 
-from target_servicenow.ledger.file import APPLICATION, FORMAT, LedgerError, claim, to_read, to_write
+from target_servicenow.errors import TargetError
+from target_servicenow.ledger.cli import ledger
+from target_servicenow.ledger.entries import Entry
+from target_servicenow.ledger.file import (
+    APPLICATION,
+    FORMAT,
+    LedgerError,
+    lock,
+    open_to_read,
+    open_to_write,
+)
+from target_servicenow.ledger.reader import LedgerReader
+from target_servicenow.ledger.writer import LedgerWriter
 
 if t.TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_a_ledger_is_made_with_its_folder_and_opened_again(tmp_path: Path) -> None:
+def test_a_ledger_is_created_with_its_folder_and_opened_again(tmp_path: Path) -> None:
     path = tmp_path / "new" / "ledger.sqlite"
-    with closing(to_write(path)) as db, closing(to_write(path)), closing(to_read(path)) as reading:
+    with closing(open_to_write(path)) as db, closing(open_to_write(path)):
         db.execute("INSERT INTO runs VALUES (1, '', NULL, 'running', 'apply', '', 0, '')")
-        assert reading.execute("SELECT status FROM runs").fetchall() == [("running",)]
+        with closing(open_to_read(path)) as reading:
+            assert reading.execute("SELECT status FROM runs").fetchall() == [("running",)]
         assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert db.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
+        assert db.execute("PRAGMA user_version").fetchone() == (FORMAT,)
 
 
 def test_one_run_at_a_time(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
-    first = claim(path)
-    with pytest.raises(LedgerError, match=r"^Another run is writing by the ledger .*: let it end"):
-        claim(path)
+    first = lock(path)
+    with pytest.raises(LedgerError) as caught:
+        lock(path)
+    assert str(caught.value) == (
+        f"Another run is using the ledger {path} (ledger_path): wait until it ends, then run again"
+    )
     first.close()
-    claim(path).close()
+    lock(path).close()
 
 
-def test_a_lock_that_cannot_be_made(tmp_path: Path) -> None:
+def test_a_lock_that_cannot_be_created(tmp_path: Path) -> None:
     (tmp_path / "ledger.sqlite.lock").mkdir()
-    with pytest.raises(LedgerError, match=r"^Setting ledger_path: .*unable to open"):
-        claim(tmp_path / "ledger.sqlite")
+    with pytest.raises(LedgerError, match=r"^The ledger .* cannot be used \(unable to open"):
+        lock(tmp_path / "ledger.sqlite")
 
 
 def test_a_folder_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
-    with pytest.raises(LedgerError, match=r"^Setting ledger_path: .*cannot be used") as caught:
-        to_write(tmp_path / "file" / "ledger.sqlite")
-    assert str(caught.value).endswith("; name another file, in a folder that can be written")
+    path = tmp_path / "file" / "ledger.sqlite"
+    with pytest.raises(TargetError) as caught:
+        open_to_write(path)
+    assert str(caught.value).startswith(f"The ledger {path} (ledger_path) cannot be used (")
+    assert str(caught.value).endswith("): name another file, in a folder that can be written")
 
 
 def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("not a database, but long enough to look at " * 10, encoding="utf-8")
-    with pytest.raises(LedgerError, match=r"^Setting ledger_path: .*not a database"):
-        to_write(path)
+    with pytest.raises(LedgerError, match="file is not a database"):
+        open_to_write(path)
     assert path.read_text(encoding="utf-8").startswith("not a database, but")
 
 
-@pytest.mark.parametrize(
-    ("application", "layout", "told"),
-    [
-        (0, 0, "it holds something else"),
-        (
-            APPLICATION,
-            99,
-            f"it is of format 99, and this version of the target keeps format {FORMAT}",
-        ),
-    ],
-    ids=["another program's", "another version's"],
-)
-def test_a_database_that_is_another(
-    tmp_path: Path, application: int, layout: int, told: str
-) -> None:
-    path = tmp_path / "other.sqlite"
+def other_database(path: Path, application: int, version: int) -> bytes:
     with closing(sqlite3.connect(path)) as db:
         db.execute("CREATE TABLE runs (n)")
         db.execute(f"PRAGMA application_id = {application}")
-        db.execute(f"PRAGMA user_version = {layout}")
-    before = path.read_bytes()
+        db.execute(f"PRAGMA user_version = {version}")
+    return path.read_bytes()
+
+
+def test_the_database_of_another_program(tmp_path: Path) -> None:
+    path = tmp_path / "other.sqlite"
+    before = other_database(path, 0, 0)
     with pytest.raises(LedgerError) as caught:
-        to_write(path)
+        open_to_write(path)
     assert str(caught.value) == (
-        f"Setting ledger_path: {path} cannot be used as the ledger ({told}); name another file, "
-        "in a folder that can be written"
+        f"The ledger {path} (ledger_path) cannot be used (it is the database of another program): "
+        "name another file, in a folder that can be written"
     )
     with pytest.raises(LedgerError) as caught:
-        to_read(path)
+        open_to_read(path)
     assert str(caught.value) == (
-        f"{path} is not a ledger ({told}): name the file of the setting ledger_path with --ledger"
+        f"{path} is not a ledger (it is the database of another program): give the file named by "
+        "the setting ledger_path as --ledger"
     )
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("opened", [open_to_write, open_to_read])
+def test_a_ledger_of_a_newer_version(
+    tmp_path: Path, opened: t.Callable[[Path], sqlite3.Connection]
+) -> None:
+    path = tmp_path / "newer.sqlite"
+    before = other_database(path, APPLICATION, 99)
+    with pytest.raises(LedgerError) as caught:
+        opened(path)
+    assert str(caught.value) == (
+        f"The ledger {path} (ledger_path) was written by a newer version of target-servicenow "
+        f"(format 99; this one knows {FORMAT}): update target-servicenow"
+    )
+    assert path.read_bytes() == before
+
+
+def test_a_damaged_ledger(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    with closing(LedgerWriter(path)) as run:
+        run.start(mode="apply", mapping="default")
+        payload = {"text": "x" * 3000}
+        run.record(Entry("t", str(n), "held", payload=payload) for n in range(100))
+    contents = path.read_bytes()
+    path.write_bytes(contents[:40_960] + b"\xff" * (len(contents) - 40_960))
+    sentence = (
+        "The ledger (ledger_path) cannot be read (database disk image is malformed): check its "
+        "disk, and restore the file from a backup if it is damaged"
+    )
+    with closing(LedgerReader(path)) as reader, pytest.raises(LedgerError) as caught:
+        reader.rejects()
+    assert str(caught.value) == sentence
+    with closing(LedgerWriter(path)) as run, pytest.raises(LedgerError) as caught:
+        run.pending()
+    assert str(caught.value) == sentence
+    ended = CliRunner().invoke(ledger, ["--ledger", str(path), "rejects"])
+    assert (ended.exit_code, ended.stdout, ended.stderr) == (1, "", f"Error: {sentence}\n")
