@@ -100,6 +100,13 @@ class Table:
         names = (self.source_column, *(column.name for column in self.columns), *self.when_gone)
         return tuple(dict.fromkeys(names))
 
+    @cached_property
+    def parent_names(self) -> frozenset[str]:
+        """The properties of the parent record that its expressions read as ``parent.X``."""
+        names = {name for _, expression in self.expressions() for name in expression.names}
+        prefix = parent_name("")
+        return frozenset(name.removeprefix(prefix) for name in names if name.startswith(prefix))
+
     def type_of(self, column: str) -> ColumnType:
         """Return the type of a column; a column that is not mapped is text."""
         return self._types.get(column, ColumnType.STRING)

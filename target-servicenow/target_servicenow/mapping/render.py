@@ -6,7 +6,6 @@ import hashlib
 import json
 import re
 import typing as t
-from collections import ChainMap
 from dataclasses import dataclass, field
 from decimal import Decimal
 from urllib.parse import quote
@@ -96,7 +95,7 @@ def render_record(
 ) -> Iterator[Row | Unrendered]:
     """Yield the rows of one record in one table, each whole or with the reason why not."""
     try:
-        entries = list(_entries(record, table.each))
+        entries = list(_entries(record, table))
     except RecordError as error:
         yield Unrendered(table.name, keyless(record), Cause.RECORD, str(error), record)
         return
@@ -150,38 +149,39 @@ def keyless(payload: Mapping[str, t.Any]) -> str:
 
 
 def _entries(
-    record: Mapping[str, t.Any], each: Sequence[str]
+    record: Mapping[str, t.Any], table: Table
 ) -> Iterator[tuple[Mapping[str, t.Any], Mapping[str, t.Any]]]:
     """Yield each entry's scope and the record cut down to that entry.
 
-    A scope holds the entry's own properties, those of the record around it as ``parent.X``, and
-    then those of every record further out.
+    A scope holds the entry's own properties before those of the records around it, the nearest
+    first, and those of its parent once more as ``parent.X``, as far as the table reads them.
     """
-    if not each:
+    if table.each:
+        yield from _exploded(record, table.each, {}, table.parent_names)
+    else:
         yield record, record
-        return
-    for levels, parents, payload in _levels(record, each):
-        entry, *around = levels
-        yield ChainMap(entry, parents, *around), payload
 
 
-def _levels(
-    record: Mapping[str, t.Any], each: Sequence[str]
-) -> Iterator[tuple[list[t.Any], dict[str, t.Any], Mapping[str, t.Any]]]:
-    """Yield the records around each entry from the innermost out, its parent's names, the rest."""
+def _exploded(
+    record: Mapping[str, t.Any],
+    each: Sequence[str],
+    around: Mapping[str, t.Any],
+    parent_names: Iterable[str],
+) -> Iterator[tuple[Mapping[str, t.Any], Mapping[str, t.Any]]]:
     head, *rest = each
     entries = record.get(head) or []
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise RecordError(f"{head} is not a list of objects")
+    # Once for all entries: once for each would make a large batch quadratic.
+    around = {**around, **record}
     if rest:
         for entry in entries:
-            for levels, parents, payload in _levels(entry, rest):
-                yield [*levels, record], parents, {**record, head: [payload]}
+            for scope, payload in _exploded(entry, rest, around, parent_names):
+                yield scope, {**record, head: [payload]}
         return
-    # Once for all entries: doing it for each makes a large batch quadratic.
-    parents = {parent_name(name): value for name, value in record.items()}
+    around |= {parent_name(name): record[name] for name in parent_names if name in record}
     for entry in entries:
-        yield [entry, record], parents, {**record, head: [entry]}
+        yield {**around, **entry}, {**record, head: [entry]}
 
 
 def _identity(

@@ -1,0 +1,122 @@
+"""Messages of every shape: each is taken, or ends the run with one sentence that names its line."""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+from contextlib import suppress
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from conftest import Instance, Singer
+
+SENTENCE = re.compile(r"Line \d+ of the input .*: check that what is piped in is a Singer tap's output")
+
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**20), 10**20)
+    | st.floats()
+    | st.text(max_size=6)
+    | st.sampled_from(["APVendors", "u_things", "object", "string", "date-time", "id"])
+)
+JSON = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["properties", "type", "items", "anyOf", "format", "id"])
+            | st.text(max_size=4),
+            inner,
+            max_size=3,
+        )
+    ),
+    max_leaves=8,
+)
+STREAM = {"stream": "u_things"}
+SCHEMA = {"properties": {"id": {"type": "string"}, "name": {"type": ["string", "null"]}}}
+WHOLE: dict[str, dict[str, t.Any]] = {
+    "SCHEMA": {**STREAM, "schema": SCHEMA, "key_properties": ["id"]},
+    "RECORD": {**STREAM, "record": {"id": "1", "name": "one"}, "version": 1},
+    "STATE": {"value": {"bookmarks": {}}},
+    "ACTIVATE_VERSION": {**STREAM, "version": 1},
+    "BATCH": {**STREAM, "encoding": {"format": "jsonl"}, "manifest": []},
+}
+
+
+@st.composite
+def misshapen(draw: st.DrawFn, kind: str) -> dict[str, t.Any]:
+    """A message of a kind with fields missing, of another type, or with others beside them."""
+    message: dict[str, t.Any] = {"type": kind, **WHOLE[kind]}
+    fields = draw(st.lists(st.sampled_from(sorted(WHOLE[kind])), min_size=1, unique=True))
+    for field in fields:
+        if draw(st.booleans()):
+            message[field] = draw(JSON)
+        else:
+            del message[field]
+    if draw(st.integers(0, 9)) == 0:
+        message["type"] = draw(JSON)
+    return message
+
+
+@pytest.fixture(autouse=True)
+def _table(instance: Instance) -> None:
+    with suppress(ValueError):  # it is there already
+        instance.sandbox.servicenow.define_table(
+            "u_things", dict.fromkeys(("id", "name", "correlation_id"), "string")
+        )
+
+
+def lines(singer: Singer, message: dict[str, t.Any]) -> Iterator[str]:
+    """A run of a mapped stream and an unmapped one, with a message in it."""
+    whole = [{"type": kind, **WHOLE[kind]} for kind in ("SCHEMA", "RECORD")]
+    for one in (*singer.vendors(singer.vendor("1")), *whole, message, singer.vendor("2")):
+        yield f"{json.dumps(one)}\n"
+
+
+@pytest.mark.parametrize("kind", WHOLE)
+def test_every_shape_of_a_message(instance: Instance, singer: Singer, kind: str) -> None:
+    """Kind: a message that a tap got wrong. No traceback, and what came before it is not lost."""
+
+    @settings(
+        max_examples=300,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )
+    @given(misshapen(kind))
+    def run(message: dict[str, t.Any]) -> None:
+        ended = instance.run(lines(singer, message), unmapped_streams="passthrough")
+        if ended.code:
+            [sentence] = ended.sentences
+            assert SENTENCE.fullmatch(sentence), sentence
+            assert sentence.startswith("Line 5 ")
+        else:
+            assert ended.sentences == []
+            assert {"1", "2"} <= instance.by_source("proc_vendor").keys()
+
+    run()
+
+
+def test_what_is_no_message_at_all(instance: Instance, singer: Singer) -> None:
+    """Kind: a line of JSON that is not an object, or of no known type."""
+
+    @settings(
+        max_examples=300,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )
+    @given(JSON)
+    def run(value: t.Any) -> None:
+        ended = instance.run([singer.schema("APVendors"), f"{json.dumps(value)}\n"])
+        [sentence] = ended.sentences
+        assert ended.code == 1
+        assert SENTENCE.fullmatch(sentence), sentence
+        assert sentence.startswith("Line 2 ")
+
+    run()
