@@ -13,6 +13,7 @@ import sqlite3
 import typing as t
 from contextlib import closing
 from decimal import Decimal
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from target_servicenow.ledger import file
 from target_servicenow.ledger.cli import ledger
 from target_servicenow.ledger.file import FORMAT, LedgerError
 from target_servicenow.ledger.writer import LedgerWriter
+from target_servicenow.outcomes import Cause
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -201,8 +203,8 @@ def test_the_cause_of_every_reason_that_was_written(before: Path) -> None:
             values = (f"reason {number}", reason)
             db.execute("INSERT INTO rejects VALUES ('t', ?, 1, 'held', ?, 's', '{}')", values)
             db.execute(
-                'INSERT INTO outcomes (run, at, "table", identifier, reason, sys_id, outcome, changes,'
-                " swallowed, status, attempts) VALUES (1, '', 't', ?, ?, '', '', '{}', '{}', 0, 0)",
+                "INSERT INTO outcomes"
+                " SELECT NULL, run, '', 't', ?, '', '', '{}', '{}', 0, 0, ? FROM runs LIMIT 1",
                 values,
             )
         file.upgrade(db, before)
@@ -211,6 +213,11 @@ def test_the_cause_of_every_reason_that_was_written(before: Path) -> None:
                 f"SELECT reason, cause FROM {table} WHERE identifier LIKE 'reason %'"
             ).fetchall()
             assert sorted(causes) == sorted(REASONS)
+
+
+def test_the_schema_lists_every_cause() -> None:
+    schema = (resources.files("target_servicenow.ledger") / "schema.sql").read_text("utf-8")
+    assert [cause for cause in Cause if cause not in schema] == []
 
 
 def test_a_run_says_that_it_upgraded_the_ledger(

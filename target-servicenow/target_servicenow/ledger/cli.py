@@ -87,7 +87,7 @@ def runs(path: Path, limit: int, *, as_json: bool) -> None:
 @_as_json
 @click.pass_obj
 def explain(path: Path, key: str, *, as_json: bool) -> None:
-    """Tell the life of one record, by its source identifier or the end of it.
+    """Show the history of one record, by its source identifier or the end of it.
 
     Example: target-servicenow ledger explain sage300:SAMINC:Vendor:1200
     """

@@ -18,8 +18,8 @@ if t.TYPE_CHECKING:
 
 _SCHEMA = (resources.files("target_servicenow.ledger") / "schema.sql").read_text(encoding="utf-8")
 
-# Before format 2 only the words of a reason told its cause. Patterns without a leading % come first:
-# what follows in the text may quote a record or ServiceNow.
+# Before format 2 only the words of a reason told its cause. Patterns without a leading % come
+# first: what follows in the text may quote a record or ServiceNow.
 _CAUSE = """
   CASE
     WHEN reason LIKE 'it does not fit its schema: %' THEN 'schema'

@@ -25,7 +25,17 @@ CREATE TABLE counts (
   PRIMARY KEY (run, "table", outcome)
 ) WITHOUT ROWID;
 
--- What was done, or refused, and why. Rows are only ever added.
+-- What was done, or refused, and why. Rows are only ever added. The cause is the reason in one word:
+--   schema       the record does not match the schema of its stream
+--   record       the record does not fit the mapping: a type, a choice, an empty key
+--   no_rule      no rule of the mapping fits the record
+--   reference    the row it points at is not in ServiceNow
+--   length       a text is longer than its column
+--   duplicate    several rows carry its identifier
+--   adoption     several rows, or several records, could be each other's
+--   refused      ServiceNow refused the row
+--   too_large    ServiceNow cannot read a request with the row in it
+--   lost_answer  the answer to the write was lost; the row was found afterwards
 CREATE TABLE outcomes (
   number     INTEGER PRIMARY KEY,
   run        INTEGER NOT NULL REFERENCES runs (run),
@@ -39,7 +49,7 @@ CREATE TABLE outcomes (
   status     INTEGER NOT NULL,
   attempts   INTEGER NOT NULL,
   reason     TEXT NOT NULL,
-  cause      TEXT NOT NULL DEFAULT ''  -- the reason in one word, see the README; '' without one
+  cause      TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX outcomes_identifier ON outcomes (identifier);
 
