@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import typing as t
 from contextlib import suppress
@@ -16,7 +17,10 @@ if t.TYPE_CHECKING:
 
     from conftest import Instance, Singer
 
-SENTENCE = re.compile(r"Line \d+ of the input .*: check that what is piped in is a Singer tap's output")
+SENTENCE = re.compile(
+    r"Line \d+ of the input .*: check that what is piped in is a Singer tap's output", re.DOTALL
+)
+EXAMPLES = 300 if os.environ.get("NIGHTLY") == "1" else 25
 
 SCALARS = (
     st.none()
@@ -80,12 +84,23 @@ def lines(singer: Singer, message: dict[str, t.Any]) -> Iterator[str]:
         yield f"{json.dumps(one)}\n"
 
 
+def is_sound(message: dict[str, t.Any]) -> bool:
+    """Whether a message of anyone's tap could be this SCHEMA."""
+    name = message.get("stream")
+    changed = {**message, **STREAM}
+    return (
+        isinstance(name, str)
+        and bool(name.strip())
+        and changed == {"type": "SCHEMA", **WHOLE["SCHEMA"]}
+    )
+
+
 @pytest.mark.parametrize("kind", WHOLE)
 def test_every_shape_of_a_message(instance: Instance, singer: Singer, kind: str) -> None:
     """Kind: a message that a tap got wrong. No traceback, and what came before it is not lost."""
 
     @settings(
-        max_examples=300,
+        max_examples=EXAMPLES,
         deadline=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     )
@@ -94,8 +109,11 @@ def test_every_shape_of_a_message(instance: Instance, singer: Singer, kind: str)
         ended = instance.run(lines(singer, message), unmapped_streams="passthrough")
         if ended.code:
             [sentence] = ended.sentences
-            assert SENTENCE.fullmatch(sentence), sentence
-            assert sentence.startswith("Line 5 ")
+            if is_sound(message):  # a stream of another name, which no table is for
+                assert sentence.startswith("ServiceNow failed at reading "), sentence
+            else:
+                assert SENTENCE.fullmatch(sentence), sentence
+                assert sentence.startswith("Line 5 ")
         else:
             assert ended.sentences == []
             assert {"1", "2"} <= instance.by_source("proc_vendor").keys()
@@ -107,7 +125,7 @@ def test_what_is_no_message_at_all(instance: Instance, singer: Singer) -> None:
     """Kind: a line of JSON that is not an object, or of no known type."""
 
     @settings(
-        max_examples=300,
+        max_examples=EXAMPLES,
         deadline=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     )

@@ -35,8 +35,8 @@ def test_the_second_run_is_refused_while_the_first_one_lives(
             assert (second.code, second.states) == (1, [])
             assert second.sentences == [
                 (
-                    f"Another run is writing by the ledger {instance.ledger}, setting ledger_path "
-                    "(database is locked): let it end and run again"
+                    f"Another run is using the ledger {instance.ledger} (ledger_path): wait until "
+                    "it ends, then run again"
                 )
             ]
             assert instance.by_source("proc_vendor").keys() == {"1"}

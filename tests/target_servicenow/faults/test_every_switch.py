@@ -44,8 +44,9 @@ SENTENCES: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], str]] = {
         {"application_user": ""},
         {},
         (
-            "ServiceNow knows the OAuth client but not the user it acts for: set the OAuth Application "
-            "User on its registry record (unauthorized_client: integration user is not configured)"
+            "ServiceNow knows the OAuth client but not the user it acts for: set the OAuth "
+            "Application User on its registry record (unauthorized_client: integration user is "
+            "not configured)"
         ),
     ),
     "Basic is off": ({"basic_auth": False}, BASIC, CREDENTIALS),
