@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 import requests
+from typing_extensions import override
 from urllib3.exceptions import InvalidHeader
 from urllib3.util import Retry
 
@@ -188,12 +189,20 @@ def client_credentials(
     return ClientCredentials(fetch=fetch, client_id=client_id, client_secret=client_secret)
 
 
+class _Http(requests.Session):
+    """Takes a redirect as the answer it is; even to look at its address could fail."""
+
+    @override
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        return None
+
+
 class _Wire:
     """Physical requests and the waits between them."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._http = requests.Session()
+        self._http = _Http()
         self._http.headers.update(
             {"Accept": "application/json", "Content-Type": "application/json"}
         )
@@ -217,7 +226,6 @@ class _Wire:
                     self._connection.connect_timeout_seconds,
                     self._connection.read_timeout_seconds,
                 ),
-                allow_redirects=False,
                 **options,
             )
         except requests.exceptions.RequestException as error:

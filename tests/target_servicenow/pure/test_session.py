@@ -1,0 +1,270 @@
+"""What a session makes of statuses, headers and redirects: tables that need no server."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+import pytest
+import requests
+
+from target_servicenow.api.errors import Action, RefusedError, StopRunError, UnknownOutcomeError
+from target_servicenow.api.oauth import BasicAuth
+from target_servicenow.api.session import Connection, Session, client_credentials
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from requests_mock import Mocker
+
+URL = "https://dev1.service-now.com"
+PATH = "/api/now/table/proc_vendor"
+TOKEN = "/oauth_token.do"
+JSON = {"Content-Type": "application/json"}
+ERROR = {"error": {"message": "No", "detail": None}, "status": "failure"}
+
+Answer = dict[str, t.Any]
+
+
+class Waits(list[float]):
+    """The seconds that were slept."""
+
+
+@pytest.fixture
+def waits() -> Waits:
+    return Waits()
+
+
+@pytest.fixture
+def connect(waits: Waits) -> Callable[..., Session]:
+    """A session with Basic auth, which sleeps without waiting."""
+
+    def session(**changes: t.Any) -> Session:
+        connection = Connection(URL, **{"max_retries": 2, "sleep": waits.append, **changes})
+        return Session(connection, BasicAuth("user", "sécret"))
+
+    return session
+
+
+@pytest.mark.parametrize(
+    ("status", "calls", "end"),
+    [
+        (200, 1, Action.OK),
+        (201, 1, Action.OK),
+        (301, 1, StopRunError),
+        (302, 1, StopRunError),
+        (307, 1, StopRunError),
+        (400, 1, Action.ROW),
+        (401, 1, StopRunError),
+        (403, 1, RefusedError),
+        (404, 1, RefusedError),
+        (405, 1, RefusedError),
+        (409, 1, Action.ROW),
+        (413, 1, Action.SPLIT),
+        (414, 1, Action.SPLIT),
+        (429, 3, StopRunError),
+        (500, 3, StopRunError),
+        (502, 3, StopRunError),
+        (503, 3, StopRunError),
+        (504, 3, StopRunError),
+    ],
+)
+def test_statuses(  # noqa: PLR0917
+    requests_mock: Mocker,
+    connect: Callable[..., Session],
+    waits: Waits,
+    status: int,
+    calls: int,
+    end: Action | type[Exception],
+) -> None:
+    requests_mock.get(URL + PATH, status_code=status, json=ERROR, headers=JSON)
+    session = connect()
+    if isinstance(end, Action):
+        assert session.call("GET", PATH, what="reading").verdict.action is end
+    else:
+        with pytest.raises(end) as caught:
+            session.call("GET", PATH, what="reading")
+        assert type(caught.value) is end
+    assert (requests_mock.call_count, session.calls, len(waits)) == (calls, calls, calls - 1)
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_a_write_of_unknown_effect_is_not_sent_again(
+    requests_mock: Mocker, connect: Callable[..., Session], status: int
+) -> None:
+    requests_mock.post(URL + PATH, status_code=status, json=ERROR, headers=JSON)
+    with pytest.raises(UnknownOutcomeError):
+        connect().call("POST", PATH, what="writing", body=b"{}", repeatable=False)
+    assert requests_mock.call_count == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "calls", "end"),
+    [
+        (requests.exceptions.ConnectTimeout("late"), 3, StopRunError),
+        (
+            requests.exceptions.ConnectionError("Failed to establish a new connection"),
+            3,
+            StopRunError,
+        ),
+        (requests.exceptions.ConnectionError("Failed to resolve 'dev1'"), 1, StopRunError),
+        (requests.exceptions.SSLError("CERTIFICATE_VERIFY_FAILED"), 1, StopRunError),
+        (requests.exceptions.SSLError("WRONG_VERSION_NUMBER"), 1, StopRunError),
+        (requests.exceptions.ReadTimeout("late"), 1, UnknownOutcomeError),
+        (requests.exceptions.ConnectionError("Connection aborted."), 1, UnknownOutcomeError),
+        (requests.exceptions.ChunkedEncodingError("cut"), 1, UnknownOutcomeError),
+    ],
+)
+def test_calls_without_an_answer(
+    requests_mock: Mocker,
+    connect: Callable[..., Session],
+    fault: Exception,
+    calls: int,
+    end: type[Exception],
+) -> None:
+    requests_mock.post(URL + PATH, exc=fault)
+    with pytest.raises(end):
+        connect().call("POST", PATH, what="writing", body=b"{}", repeatable=False)
+    assert requests_mock.call_count == calls
+
+
+@pytest.mark.parametrize(
+    ("answer", "action", "body"),
+    [
+        ({"json": {"result": []}, "headers": JSON}, Action.OK, {"result": []}),
+        ({"text": '{"result": "\\ud800"}', "headers": JSON}, Action.OK, {"result": "\ud800"}),
+        ({"json": {"result": []}, "headers": {"Content-Type": "text/html"}}, None, None),
+        ({"text": "<html>", "headers": JSON}, None, None),
+        ({"text": '{"result": [', "headers": JSON}, None, None),
+        ({"text": "", "headers": JSON}, None, None),
+    ],
+)
+def test_bodies(
+    requests_mock: Mocker,
+    connect: Callable[..., Session],
+    answer: Answer,
+    action: Action | None,
+    body: t.Any,
+) -> None:
+    requests_mock.get(URL + PATH, **answer)
+    if action is None:
+        with pytest.raises(StopRunError, match="cannot be read"):
+            connect().call("GET", PATH, what="reading")
+        return
+    reply = connect().call("GET", PATH, what="reading")
+    assert (reply.verdict.action, reply.body) == (action, body)
+
+
+@pytest.mark.parametrize(
+    ("header", "least", "most"),
+    [(None, 0.5, 1.0), ("7", 7.0, 7.0), ("0", 0.0, 0.0), ("soon", 0.5, 1.0), ("99999", 3600, 3600)],
+)
+def test_retry_after(  # noqa: PLR0917
+    requests_mock: Mocker,
+    connect: Callable[..., Session],
+    waits: Waits,
+    header: str | None,
+    least: float,
+    most: float,
+) -> None:
+    headers = JSON if header is None else {**JSON, "Retry-After": header}
+    requests_mock.get(
+        URL + PATH,
+        [
+            {"status_code": 429, "json": ERROR, "headers": headers},
+            {"json": {"result": []}, "headers": {**JSON, "X-Total-Count": "12"}},
+        ],
+    )
+    assert connect().call("GET", PATH, what="reading").total == 12
+    [wait] = waits
+    assert least <= wait <= most
+
+
+@pytest.mark.parametrize("total", ["", "many", "-1"])
+def test_a_count_that_is_no_number(
+    requests_mock: Mocker, connect: Callable[..., Session], total: str
+) -> None:
+    requests_mock.get(URL + PATH, json={"result": []}, headers={**JSON, "X-Total-Count": total})
+    assert connect().call("GET", PATH, what="reading").total is None
+
+
+def test_what_is_sent(requests_mock: Mocker, connect: Callable[..., Session]) -> None:
+    requests_mock.post(URL + PATH, json={"result": {}}, headers=JSON)
+    connect().call("POST", PATH, what="writing", body=json.dumps({"name": "é"}).encode())
+    sent = requests_mock.last_request
+    assert sent.json() == {"name": "é"}
+    assert sent.headers["Accept"] == sent.headers["Content-Type"] == "application/json"
+    assert sent.headers["Authorization"] == "Basic dXNlcjpzw6ljcmV0"
+    assert (sent.timeout, sent.verify) == ((10, 90), True)
+
+
+@pytest.mark.parametrize("where", ["https://elsewhere.example/", "/login.do", "http://[bad"])
+def test_no_redirect_is_followed(
+    requests_mock: Mocker, connect: Callable[..., Session], where: str
+) -> None:
+    requests_mock.get(URL + PATH, status_code=302, headers={"Location": where})
+    other = requests_mock.get("https://elsewhere.example/")
+    with pytest.raises(StopRunError, match="redirects reading"):
+        connect().call("GET", PATH, what="reading")
+    assert (requests_mock.call_count, other.call_count) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (
+            {"status_code": 401, "json": {"error": "invalid_client", "error_description": "no"}},
+            ("ServiceNow issued no token: check client_id and client_secret (invalid_client: no)"),
+        ),
+        (
+            {"status_code": 401, "json": {"error": "server_error", "error_description": "denied"}},
+            (
+                "ServiceNow has the client credentials grant switched off: an administrator must "
+                "set the property glide.oauth.inbound.client.credential.grant_type.enabled to true"
+            ),
+        ),
+        (
+            {"status_code": 400, "json": {"error": "unauthorized_client"}},
+            (
+                "ServiceNow knows the OAuth client but not the user it acts for: set the OAuth "
+                "Application User on its registry record (unauthorized_client)"
+            ),
+        ),
+        (
+            {"status_code": 404, "text": "<html>", "headers": {}},
+            (
+                "ServiceNow's token endpoint answered HTTP 404 without JSON: check instance_url, "
+                "and that the instance is awake"
+            ),
+        ),
+        (
+            {"json": {"access_token": ""}},
+            "ServiceNow issued no token: check client_id and client_secret (HTTP 200)",
+        ),
+    ],
+)
+def test_a_token_that_is_refused(requests_mock: Mocker, answer: Answer, sentence: str) -> None:
+    requests_mock.post(URL + TOKEN, **{"headers": JSON, **answer})
+    connection = Connection(URL, max_retries=0)
+    authenticator = client_credentials(connection, client_id="c", client_secret="hush")
+    with pytest.raises(StopRunError) as caught:
+        Session(connection, authenticator).call("GET", PATH, what="reading")
+    assert str(caught.value) == sentence
+    assert requests_mock.call_count == 1
+
+
+def test_a_token_is_renewed_once_on_a_401(requests_mock: Mocker) -> None:
+    tokens = [
+        {"json": {"access_token": f"t{n}", "expires_in": 1800}, "headers": JSON} for n in (1, 2)
+    ]
+    requests_mock.post(URL + TOKEN, tokens)
+    requests_mock.get(URL + PATH, status_code=401, json=ERROR, headers=JSON)
+    connection = Connection(URL, max_retries=5)
+    session = Session(connection, client_credentials(connection, client_id="c", client_secret="s"))
+    with pytest.raises(StopRunError, match="does not accept the credentials"):
+        session.call("GET", PATH, what="reading")
+    used = [r.headers["Authorization"] for r in requests_mock.request_history if r.path == PATH]
+    assert used == ["Bearer t1", "Bearer t2"]
+    assert requests_mock.request_history[0].text == (
+        "grant_type=client_credentials&client_id=c&client_secret=s"
+    )
