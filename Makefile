@@ -1,10 +1,10 @@
-# Two commands for a fresh machine that has Python (3.11 to 3.14), make and git:
-#   make demo   the whole road, Sage 300 to ServiceNow, on the sandbox
-#   make test   every test
+# Two commands for a fresh machine with Python (3.11 to 3.14), make and git:
+#   make demo   Sage 300 to ServiceNow from end to end, on the sandbox
+#   make test   all tests
 # Both install what they need, once.
 
 PYTHON ?= python3
-# Many company networks have an authority of their own; uv then must ask the system about it.
+# Many company networks have their own certificate authority; this makes uv trust what the system does.
 export UV_SYSTEM_CERTS ?= 1
 BIN := .venv/bin
 PACKAGES := tap-sage300 target-servicenow sandbox
@@ -23,13 +23,13 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Figures, as ratios within one run; each script says what it holds them against.
+# Figures, mostly ratios within one run; each script prints its targets beside them.
 bench: install
 	$(BIN)/python bench/sandbox.py
 	$(BIN)/python bench/tap.py
 	$(BIN)/python bench/target.py
 
-# What is said of the two plugins elsewhere, made anew from their own --about.
+# Regenerate what is said about the plugins elsewhere: Hub definitions, lock files, README tables.
 plugins: install
 	$(BIN)/python plugins/generate.py
 
@@ -42,7 +42,7 @@ install: .venv/installed
 	$(BIN)/uv pip install --quiet --python .venv --no-deps --no-build-isolation $(PACKAGES:%=-e %)
 	touch $@
 
-# The plugins' own environments, as Meltano keeps them.
+# The plugins' own environments, which Meltano keeps apart.
 .meltano/installed: .venv/installed meltano.yml
 	$(BIN)/meltano --log-level=warning install --clean
 	touch $@
