@@ -132,7 +132,7 @@ class CommandLineTarget(SingerTarget):
             raise
         except (SystemExit, KeyboardInterrupt):
             with suppress(LedgerError):
-                self.finish("stopped", "it was ended by a signal")
+                self.finish("stopped", "ended by a signal")
             raise
 
     @classmethod
@@ -153,7 +153,7 @@ class CommandLineTarget(SingerTarget):
             callback=command.callback,
             params=[*command.params, test],
             help=command.help,
-            epilog="target-servicenow ledger --help: read the audit of every record.",
+            epilog="target-servicenow ledger --help: read the audit trail of every record.",
             context_settings=command.context_settings,
             logger=cls.logger,
         )

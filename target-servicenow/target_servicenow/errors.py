@@ -1,4 +1,4 @@
-"""The base of every failure that a user is told of in one sentence."""
+"""The base class of every failure that is reported to the user in one sentence."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class Loader:
     """Renders, upserts and records.
 
     Attributes:
-        altered: Rows whose column ServiceNow stored otherwise than sent, by table and column.
+        altered: Rows whose column ServiceNow stored differently from what was sent, by table and column.
     """
 
     def __init__(

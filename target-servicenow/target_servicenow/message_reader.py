@@ -87,15 +87,15 @@ def check(message: object) -> None:
         raise InputError("is not a JSON object")
     kind = message.get("type")
     if kind is None:
-        raise InputError("lacks type")
+        raise InputError("has no type")
     checks = _CHECKS.get(kind) if isinstance(kind, str) else None
     if checks is None:
-        raise InputError(f"is of type {str(kind)[:40]!r}, which is not one of Singer's")
+        raise InputError(f"has type {str(kind)[:40]!r}, which Singer does not define")
     missing = [
         name for name, (required, _, _) in checks.items() if required and name not in message
     ]
     if missing:
-        raise InputError(f"lacks {' and '.join(missing)}")
+        raise InputError(f"has no {' and no '.join(missing)}")
     for name, (required, fits, words) in checks.items():
         value = message.get(name)
         if (required or value is not None) and not fits(value):
@@ -104,8 +104,8 @@ def check(message: object) -> None:
         raise InputError(f"has a schema whose {fault}")
     if kind == "BATCH":
         raise InputError(
-            f"is a BATCH message of stream {message['stream']}, which this target does not take "
-            "(switch batch_config off in the tap)"
+            f"is a BATCH message of stream {message['stream']}, which this target does not support "
+            "(turn off batch_config in the tap)"
         )
 
 

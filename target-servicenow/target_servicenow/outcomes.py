@@ -12,7 +12,7 @@ class Outcome(enum.StrEnum):
     ADOPTED = "adopted"  # typed in by hand, found by its natural key, now carries our identifier
     UPDATED = "updated"
     UNCHANGED = "unchanged"
-    HELD = "held"  # waits for something else, such as the row it points at; retried by itself
+    HELD = "held"  # waits for something else, such as the row it points at; retried automatically
     REJECTED = "rejected"  # at fault itself; retried in the next run, counts against max_rejects
 
 

@@ -184,8 +184,8 @@ def _dictionary(table: Table, columns: Mapping[str, ColumnDefinition] | None) ->
         yield Finding(
             table.name,
             Level.WARNING,
-            f"The integration user may not read ServiceNow's dictionary of {table.name}: columns, "
-            "lengths and types show only by what comes back from a write",
+            f"The integration user may not read ServiceNow's dictionary of {table.name}, so columns, "
+            "lengths and types cannot be checked before the first write",
         )
         return
     source = columns.get(table.source_column)
@@ -203,7 +203,7 @@ def _dictionary(table: Table, columns: Mapping[str, ColumnDefinition] | None) ->
     if absent:
         yield _warning(
             table,
-            f"has no column {', '.join(absent)}: what is mapped there is omitted; add the columns, "
+            f"has no column {', '.join(absent)}: the mapped values will not be stored; add the columns, "
             "or remove them with mapping_overrides",
         )
     mapped = {column.name for column in table.columns}
@@ -219,7 +219,7 @@ def _dictionary(table: Table, columns: Mapping[str, ColumnDefinition] | None) ->
 
 def _of_column(table: Table, column: Column, definition: ColumnDefinition) -> Iterator[Finding]:
     if definition.read_only:
-        yield _warning(table, f"has {column.name} read-only: what is mapped there is omitted")
+        yield _warning(table, f"has {column.name} read-only: the mapped value will not be stored")
     if column.reference and not column.take:
         if definition.reference != column.reference:
             yield _warning(

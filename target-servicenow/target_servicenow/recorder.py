@@ -43,7 +43,7 @@ class LedgerRecorder(Recorder):
             table: The table of the rows.
             ledger: The ledger, its run started.
             version: The Singer version the rows came under, if any.
-            altered: Counts rows whose column was stored otherwise than sent.
+            altered: Counts rows whose column was stored differently from what was sent.
             announce: Log every change, row by row, old and new (mode plan).
         """
         self._table = table
@@ -77,7 +77,7 @@ class LedgerRecorder(Recorder):
                         changes=changes,
                         attempts=1,
                         cause=Cause.LOST_ANSWER,
-                        reason=f"written in run {run}, whose end was not recorded",
+                        reason=f"written in run {run}, which was interrupted before it recorded the answer",
                     )
                 )
             elif left > 0:

@@ -12,7 +12,7 @@ SCHEMA: dict[str, t.Any] = th.PropertiesList(
         th.StringType(nullable=False),
         required=True,
         title="Instance URL",
-        description="The instance's full URL, or just its name: dev12345 stands for "
+        description="The instance's full URL, or just its name: dev12345 means "
         "https://dev12345.service-now.com.",
     ),
     th.Property(
@@ -29,7 +29,7 @@ SCHEMA: dict[str, t.Any] = th.PropertiesList(
         th.StringType,
         secret=True,
         title="Client ID",
-        description="Of the OAuth application registered in ServiceNow, for "
+        description="Client ID of the OAuth application registered in ServiceNow, for "
         "oauth_client_credentials.",
     ),
     th.Property(
@@ -37,23 +37,23 @@ SCHEMA: dict[str, t.Any] = th.PropertiesList(
         th.StringType,
         secret=True,
         title="Client secret",
-        description="Of the same. Left empty, it is looked up in the operating system's "
-        "credential store (service: the instance URL, user: the client ID), if the keyring extra "
-        "is installed.",
+        description="Client secret of that application. If empty, it is looked up in the "
+        "operating system's credential store (service: the instance URL, user: the client ID), if "
+        "the keyring extra is installed.",
     ),
     th.Property(
         "username",
         th.StringType,
         title="User name",
-        description="Of the service account, for basic.",
+        description="User name of the service account, for basic.",
     ),
     th.Property(
         "password",
         th.StringType,
         secret=True,
         title="Password",
-        description="Of the service account. Left empty, it is looked up in the credential store "
-        "(service: the instance URL, user: the user name).",
+        description="Password of the service account. If empty, it is looked up in the credential "
+        "store (service: the instance URL, user: the user name).",
     ),
     th.Property(
         "mapping",
@@ -66,7 +66,7 @@ SCHEMA: dict[str, t.Any] = th.PropertiesList(
         "mapping_overrides",
         th.ObjectType(additional_properties=True),
         title="Mapping overrides",
-        description="Merged into the mapping, in its own shape; a null removes what it names: "
+        description="Merged into the mapping, with the same structure; a null removes what it names: "
         '{"tables": {"proc_vendor": {"source_column": "u_sage", "columns": {"fax": null}}}}.',
     ),
     th.Property(
@@ -100,7 +100,7 @@ SCHEMA: dict[str, t.Any] = th.PropertiesList(
         th.IntegerType(nullable=False, minimum=1),
         default=1000,
         title="Batch size",
-        description="Records of a stream that are collected, looked up and compared at once.",
+        description="Records of a stream that are collected, looked up and compared together.",
     ),
     th.Property(
         "workers",
@@ -115,7 +115,8 @@ SCHEMA: dict[str, t.Any] = th.PropertiesList(
         th.IntegerType(nullable=False, minimum=0),
         default=30,
         title="Checkpoint interval",
-        description="Seconds after which what was collected is written and state is emitted.",
+        description="Seconds between checkpoints, at which collected records are written and state is "
+        "emitted.",
     ),
     th.Property(
         "on_missing_reference",
@@ -124,7 +125,7 @@ SCHEMA: dict[str, t.Any] = th.PropertiesList(
         allowed_values=["hold", "blank", "reject"],
         title="Missing references",
         description="When a row points at one that ServiceNow does not have: hold it and retry it "
-        "by itself, write it with the reference empty, or reject it.",
+        "automatically, write it with the reference empty, or reject it.",
     ),
     th.Property(
         "on_long_text",
@@ -132,7 +133,7 @@ SCHEMA: dict[str, t.Any] = th.PropertiesList(
         default="reject",
         allowed_values=["reject", "truncate"],
         title="Long texts",
-        description="When a text is longer than its column, by ServiceNow's dictionary: reject "
+        description="When a text is longer than its column, according to ServiceNow's dictionary: reject "
         "the row, or cut the text.",
     ),
     th.Property(
@@ -147,7 +148,7 @@ SCHEMA: dict[str, t.Any] = th.PropertiesList(
         th.IntegerType(nullable=False, minimum=0, maximum=100),
         default=10,
         title="Maximum inactive",
-        description="After a complete read (ACTIVATE_VERSION), rows that it did not bring are set "
+        description="After a complete read (ACTIVATE_VERSION), rows that it did not include are set "
         "inactive. If they are more than this percentage of a table's rows, the run stops instead.",
     ),
     th.Property(

@@ -1,4 +1,4 @@
-"""The Singer SDK's side of loading: a sink collects a stream's records and hands them on."""
+"""The Singer SDK's side of loading: a sink collects a stream's records and passes them on."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class TableSink(SingerSink):
         if missing:
             raise MissingKeyError(
                 f"is a record of stream {self.stream_name} without its key property "
-                f"{' and '.join(missing)} (look at stream_maps, too, if there are any)"
+                f"{' and '.join(missing)} (check stream_maps too, if it is set)"
             )
 
     @override

@@ -62,14 +62,14 @@ _PERMISSION = (
 
 _CASES = (
     _Case(400, r"Invalid table", Action.STOP,
-          "ServiceNow failed at {what} ({text}): correct the table's name in the "
+          "ServiceNow failed while {what} ({text}): correct the table's name in the "
           "mapping, or install the application it belongs to"),
     _Case(400, r"Rejected large REST payload|Exception while reading request", Action.SPLIT,
-          "The request for {what} is too large for ServiceNow ({text})"),
+          "A request was too large for ServiceNow while {what} ({text})"),
     _Case(400, r"does not represent any resource", Action.STOP,
-          "ServiceNow does not know the address of {what} ({text}): check instance_url"),
+          "ServiceNow has no such address (while {what}; {text}): check instance_url"),
     _Case(401, "", Action.RENEW,
-          "ServiceNow does not accept the credentials for {what}: check client_id and "
+          "ServiceNow rejected the credentials while {what}: check client_id and "
           "client_secret (or username and password), and that the integration user is active"),
     _Case(403, r"Error during insert of", Action.TAKEN,
           "ServiceNow did not insert the row (another may have its unique value): {text}"),
@@ -79,13 +79,13 @@ _CASES = (
     _Case(404, r"No Record found|Record doesn't exist", Action.GONE,
           "ServiceNow has no such row: {text}"),
     _Case(404, "", Action.STOP,
-          "ServiceNow does not know the address of {what} ({text}): check instance_url"),
+          "ServiceNow has no such address (while {what}; {text}): check instance_url"),
     _Case(405, "", Action.STOP, "ServiceNow does not allow {what} ({text})"),
-    _Case(413, "", Action.SPLIT, "The request for {what} is too large for ServiceNow"),
-    _Case(414, "", Action.SPLIT, "The address for {what} is too long for ServiceNow"),
-    _Case(429, "", Action.WAIT, "ServiceNow limits the rate of {what} ({text})"),
+    _Case(413, "", Action.SPLIT, "A request was too large for ServiceNow while {what}"),
+    _Case(414, "", Action.SPLIT, "An address was too long for ServiceNow while {what}"),
+    _Case(429, "", Action.WAIT, "ServiceNow limited the rate of requests while {what} ({text})"),
     _Case(500, r"maximum execution time", Action.UNKNOWN,
-          "ServiceNow cancelled {what}: it took too long"),
+          "ServiceNow cancelled a request that took too long, while {what}"),
 )  # fmt: skip
 
 _REDIRECTS = range(300, 400)
@@ -117,7 +117,7 @@ def judge(status: int, body: t.Any, *, what: str) -> Verdict:
         # A 200 whose JSON does not parse has been seen after a cancelled transaction, and a
         # sleeping instance answers 200 with a page.
         if body is None:
-            return Verdict(Action.UNKNOWN, f"ServiceNow's answer to {what} cannot be read")
+            return Verdict(Action.UNKNOWN, f"ServiceNow's answer while {what} cannot be read")
         return Verdict(Action.OK)
     if status in _REDIRECTS:
         return Verdict(
@@ -130,4 +130,4 @@ def judge(status: int, body: t.Any, *, what: str) -> Verdict:
             return Verdict(case.action, case.sentence.format(what=what, text=text))
     if status in CLIENT_ERRORS:
         return Verdict(Action.ROW, f"ServiceNow refused the row: {text}")
-    return Verdict(Action.UNKNOWN, f"ServiceNow failed at {what} ({text})")
+    return Verdict(Action.UNKNOWN, f"ServiceNow failed while {what} ({text})")

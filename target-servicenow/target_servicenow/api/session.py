@@ -179,7 +179,7 @@ def client_credentials(
                 data=form,
                 headers={"Content-Type": "application/x-www-form-urlencoded"},
             )
-            return wire.send(request, "the token")
+            return wire.send(request, "requesting a token")
 
         reply = wire.until_answered(attempt, repeatable=True)
         if not reply.status:  # no answer, and a retry would bring none
@@ -298,4 +298,4 @@ def _transport_verdict(
             Action.WAIT,
             f"ServiceNow cannot be reached at {place}: check instance_url and the network",
         )
-    return Verdict(Action.UNKNOWN, f"ServiceNow's answer to {what} did not arrive")
+    return Verdict(Action.UNKNOWN, f"No answer from ServiceNow while {what}")

@@ -44,7 +44,7 @@ class _Commands(click.Group):
 )
 @click.pass_context
 def ledger(context: click.Context, path: Path) -> None:
-    """Read the audit of every record.
+    """Read the audit trail: what happened to each record, and why.
 
     Example: target-servicenow ledger --ledger output/prod.ledger.sqlite runs
     """
@@ -59,7 +59,7 @@ def _reader(path: Path) -> LedgerReader:
 
 
 @ledger.command()
-@click.option("--limit", default=20, show_default=True, help="How many runs.")
+@click.option("--limit", default=20, show_default=True, help="Number of runs to show.")
 @_as_json
 @click.pass_obj
 def runs(path: Path, limit: int, *, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""What the SQL of one database says otherwise than that of another.
+"""Differences between the SQL of SQLite and of other databases.
 
 The ledger's SQL is written as SQLite takes it, within what PostgreSQL takes too, except for the
 phrases listed here.

@@ -48,7 +48,7 @@ class Entry(t.NamedTuple):
         outcome: An `Outcome`, as text.
         sys_id: Where it is; empty when that is not known.
         changes: Columns with their old and new values.
-        altered: Columns that ServiceNow stored (old) otherwise than sent (new).
+        altered: Columns that ServiceNow stored (old) differently from what was sent (new).
         status: The HTTP status of the write; 0 when nothing was sent.
         attempts: How often it was sent.
         reason: Why it was held or rejected, or how its outcome came to be known.

@@ -179,7 +179,7 @@ def _format(db: sqlite3.Connection, path: Path) -> int:
     if not tables:
         return 0
     if application != APPLICATION:
-        raise sqlite3.DatabaseError("it is the database of another program")
+        raise sqlite3.DatabaseError("it belongs to another program")
     if found > FORMAT:
         raise LedgerError(
             f"The ledger {path} (ledger_path) was written by a newer version of target-servicenow "
@@ -199,8 +199,8 @@ def _migrate(db: sqlite3.Connection, path: Path) -> None:
 
 def _unusable(path: Path, why: Exception) -> LedgerError:
     return LedgerError(
-        f"The ledger {path} (ledger_path) cannot be used ({why}): name another file, in a folder "
-        "that can be written"
+        f"The ledger {path} (ledger_path) cannot be used ({why}): name another file, in a writable "
+        "folder"
     )
 
 

@@ -83,7 +83,7 @@ class LedgerWriter:
             for statement in _PLAN if mode == "plan" else ():
                 self._db.execute(statement)
             self._db.execute(
-                "UPDATE runs SET status = 'stopped', message = 'it was interrupted'"
+                "UPDATE runs SET status = 'stopped', message = 'interrupted'"
                 " WHERE status = 'running'"
             )
             [(self._run,)] = self._db.execute(

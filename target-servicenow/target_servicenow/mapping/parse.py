@@ -99,7 +99,7 @@ def parse(raw: t.Any, name: str) -> Profile:
         ordered = tuple(tables[table] for table in order.static_order() if table in tables)
     except CycleError as error:
         circle = " -> ".join(error.args[1])
-        raise MappingError(f"Mapping {name}: its references form a circle: {circle}") from None
+        raise MappingError(f"Mapping {name}: its references form a cycle: {circle}") from None
     profile = Profile(source=str(raw.get("source", "sage300")), tables=ordered, rules=rules)
     return profile.without(taken_out)
 
@@ -122,11 +122,11 @@ def _check_references(tables: Mapping[str, Table], taken_out: set[str], name: st
             place = f"Mapping {name}, table {table.name}, column {column.name}"
             if column.reference not in tables:
                 raise MappingError(
-                    f"{place}: it points into {column.reference}, which this mapping does not fill"
+                    f"{place}: it references {column.reference}, which this mapping does not fill"
                 )
             if column.take and column.take not in tables[column.reference].fields:
                 raise MappingError(
-                    f"{place}: it takes {column.take}, which is no mapped column of "
+                    f"{place}: it takes {column.take}, which is not a mapped column of "
                     f"{column.reference}"
                 )
 
@@ -242,7 +242,9 @@ def _column(name: str, spec: t.Any, place: str) -> Column:
         raise MappingError(f"{place}: type currency and `currency` go together")
     choices = spec.get("choices")
     if choices is not None and not isinstance(choices, dict):
-        raise MappingError(f"{place}: choices must give ServiceNow's word for each of the source's")
+        raise MappingError(
+            f"{place}: choices must give ServiceNow's value for each of the source's"
+        )
     return Column(
         name=name,
         value=_expression(str(spec["value"]), place),
@@ -264,7 +266,7 @@ def _expression(text: t.Any, place: str) -> Expression | None:
 def _expressions(texts: t.Any, place: str) -> tuple[Expression, ...]:
     compiled = tuple(_expression(text, place) for text in _list(texts))
     if None in compiled:
-        raise MappingError(f"{place}: a part of its key is empty")
+        raise MappingError(f"{place}: part of its key is empty")
     return tuple(expression for expression in compiled if expression is not None)
 
 

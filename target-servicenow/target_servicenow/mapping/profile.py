@@ -212,6 +212,6 @@ def check_stream(table: Table, schema: Mapping[str, t.Any]) -> None:
         for name in sorted(expression.names - known - table.rules.keys()):
             raise MappingError(
                 f"Column {table.name}.{place} is made from {name}, which stream {table.stream} "
-                "does not send: select the property in the tap, or take the column out with "
+                "does not send: select the property in the tap, or remove the column with "
                 "mapping_overrides"
             )

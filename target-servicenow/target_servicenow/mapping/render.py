@@ -193,7 +193,7 @@ def _identity(
     parts = [part(scope) for part in table.key]
     if any(_empty(part) for part in (*company, *parts)):
         named = ([table.company] if table.company else []) + list(table.key)
-        raise RecordError(f"a part of its key ({_names(named)}) is empty")
+        raise RecordError(f"part of its key ({_names(named)}) is empty")
     return identifier(source, table, company, parts)
 
 

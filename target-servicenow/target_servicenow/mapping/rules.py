@@ -106,7 +106,7 @@ class RuleSet:
                 *(["..."] if len(self.unmapped) > SHOWN else []),
             ]
             found.append(
-                f"{len(self.unmapped)} records match no rule of {self.title}: {', '.join(shown)}"
+                f"{_records_match(len(self.unmapped))} no rule of {self.title}: {', '.join(shown)}"
             )
         for number, rule in enumerate(self.rules):
             if self.fitting[number] and not self.first[number]:
@@ -116,6 +116,10 @@ class RuleSet:
                     f"match all {self.fitting[number]} records that it matches"
                 )
         return found
+
+
+def _records_match(number: int) -> str:
+    return "1 record matches" if number == 1 else f"{number} records match"
 
 
 SHOWN = 20

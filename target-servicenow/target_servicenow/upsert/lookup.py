@@ -106,7 +106,7 @@ def _rows(session: Session, table: Table, items: Iterable[batch.Item]) -> Iterat
                     unanswered.append(item)
                     continue
                 if answer.verdict.action is not Action.OK or not isinstance(answer.result, list):
-                    raise StopRunError(answer.verdict.sentence or f"ServiceNow failed at {what}")
+                    raise StopRunError(answer.verdict.sentence or f"ServiceNow failed while {what}")
                 yield from map(read_row, answer.result)
                 more = next_page(item, len(answer.result))
                 further += [more] if more else []
@@ -114,5 +114,5 @@ def _rows(session: Session, table: Table, items: Iterable[batch.Item]) -> Iterat
         pending = unanswered + further
     if pending:
         raise StopRunError(
-            f"ServiceNow does not answer when {what}: check the instance and run again"
+            f"ServiceNow did not answer while {what}: check the instance and run again"
         )

@@ -88,8 +88,8 @@ class References:
                 waiting.append(
                     Unresolved(
                         row,
-                        f"{name} points at {row.references[name]}, which "
-                        f"{columns[name].reference} does not hold",
+                        f"{name} points at {row.references[name]}, which is not in "
+                        f"{columns[name].reference}",
                     )
                 )
                 continue

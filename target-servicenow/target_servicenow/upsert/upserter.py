@@ -109,7 +109,8 @@ class Upserter:
         decisions = self._decisions(table, ready)
         if wait := recorder.decided(decisions):
             logger.info(
-                "A run was cut off while it wrote %s: waiting %.0f s for ServiceNow to end that",
+                "An earlier run was interrupted while writing %s: waiting %.0f s for ServiceNow to "
+                "finish that call",
                 table.name,
                 wait,
             )

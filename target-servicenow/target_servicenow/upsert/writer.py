@@ -130,9 +130,8 @@ class RowWriter:
                 entry.attempts += 1
                 if entry.attempts > MAX_ATTEMPTS:
                     raise StopRunError(
-                        f"ServiceNow does not settle {entry.decision.row.identifier} of "
-                        f"{self._table.name} after {MAX_ATTEMPTS} attempts: check the instance and "
-                        "run again"
+                        f"{self._table.name} {entry.decision.row.identifier} could not be "
+                        f"confirmed after {MAX_ATTEMPTS} attempts: check the instance and run again"
                     )
             self._sending([entry.decision for entry in group])
             try:
@@ -248,8 +247,8 @@ class RowWriter:
             change = row.altered.get(self._table.source_column)
             if change is not None:
                 raise StopRunError(
-                    f"ServiceNow does not keep {self._table.source_column} of {self._table.name} "
-                    f"(sent {change.new!r}, stored {change.old!r}), so the row {row.sys_id} could "
+                    f"ServiceNow did not store {self._table.source_column} of {self._table.name} as "
+                    f"sent (sent {change.new!r}, stored {change.old!r}), so the row {row.sys_id} could "
                     "not be found again: make the column writable for the integration user and "
                     "100 characters long, or name another one as source_column in "
                     "mapping_overrides"
@@ -277,8 +276,8 @@ class RowWriter:
         if creates and self._table.name not in self._keeps_sys_ids:
             seconds = max(0.0, COMMIT_SECONDS - (time.monotonic() - sent_at))
             logger.info(
-                "A call that wrote %s was cut off: waiting %.0f s for ServiceNow to end it before "
-                "looking its %d rows up",
+                "A call that was writing %s was interrupted: waiting %.0f s for ServiceNow to finish "
+                "it, then looking up its rows (%d)",
                 self._table.name,
                 seconds,
                 len(entries),
