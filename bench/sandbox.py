@@ -14,14 +14,14 @@ import gc
 import json
 import time
 import tracemalloc
+import typing as t
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
 
 import requests
 
 from sage300_servicenow_sandbox import Sandbox, SandboxOptions
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
 GENERATED = 100_000

@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from sage300_servicenow_sandbox import Sandbox, SandboxOptions
+from sage300_servicenow_sandbox.control_client import ControlClient, ControlError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,7 +27,7 @@ class Client:
         self.sandbox = sandbox
         self.session = requests.Session()
         self.session.auth = CREDENTIALS
-        self.control_url = sandbox.sage_url.removesuffix("/Sage300WebApi") + "/_sandbox/"
+        self.control = ControlClient(sandbox.sage_url)
 
     def url(self, path: str, company: str = "SAMINC") -> str:
         module = path[:2]
@@ -50,12 +51,16 @@ class Client:
 
     def records(self, resource: str, company: str = "SAMINC") -> list[dict[str, Any]]:
         """All records of a resource, from behind the Web API."""
-        answer = requests.get(f"{self.control_url}sage300/{company}/{resource}")
-        return json.loads(answer.text, parse_float=Decimal)["records"]
+        return self.control.records(company, resource)
 
-    def control(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
-        answer = requests.request(method, self.control_url + path, json=body)
-        return answer.status_code, json.loads(answer.text, parse_float=Decimal)
+    def edit(self, resource: str, key: str | int, **values: Any) -> dict[str, Any]:
+        return self.control.edit("SAMINC", resource, key, **values)
+
+    def refused(self, method: str, path: str, body: object = None) -> tuple[int, str]:
+        """The status and the sentence that a control endpoint refuses with."""
+        with pytest.raises(ControlError) as error:
+            self.control.call(method, path, body)
+        return error.value.status, str(error.value)
 
 
 @pytest.fixture(scope="session")

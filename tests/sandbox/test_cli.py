@@ -14,6 +14,7 @@ import pytest
 import requests
 
 from sage300_servicenow_sandbox.cli import main
+from sage300_servicenow_sandbox.control_client import ControlClient
 
 COMMAND = [sys.executable, "-c", "from sage300_servicenow_sandbox.cli import main; main()", "up"]
 SMALL = ["--vendors", "5", "--accounts", "44", "--batches", "6"]
@@ -73,18 +74,15 @@ def test_a_signal_ends_it_cleanly_even_with_a_connection_open(number):
 def test_data_are_kept_in_the_directory_and_said_to_be(tmp_path):
     data = tmp_path / "new" / "data"
     with _running("--data", str(data)) as (process, line):
-        control = _urls(line)[0].removesuffix("/Sage300WebApi") + "/_sandbox/"
-        edit = {"VendorName": "Kept"}
-        answer = requests.post(f"{control}sage300/SAMINC/APVendors/1010/edit", json=edit)
-        assert answer.status_code == 200
-        row = requests.post(f"{control}servicenow/proc_vendor", json={"name": "Kept"}).json()
+        control = ControlClient(_urls(line)[0])
+        control.edit("SAMINC", "APVendors", "1010", VendorName="Kept")
+        row = control.insert_row("proc_vendor", name="Kept")
         process.terminate()
         process.communicate(timeout=20)
     again = ("--data", str(data), "--vendors", "50", "--company", "SAMINC", "--company", "NEW")
     with _running(*again) as (_, line):
-        control = _urls(line)[0].removesuffix("/Sage300WebApi") + "/_sandbox/"
-        vendors = requests.get(f"{control}sage300/SAMINC/APVendors").json()["records"]
-        rows = requests.get(f"{control}servicenow/proc_vendor").json()["rows"]
+        control = ControlClient(_urls(line)[0])
+        vendors, rows = control.records("SAMINC", "APVendors"), control.rows("proc_vendor")
     assert [vendor["VendorName"] for vendor in vendors][1] == "Kept"
     assert "SAMINC (continued): 5 vendors, 6 batches, " in line
     assert "NEW: 50 vendors, " in line
@@ -159,9 +157,9 @@ def test_a_fault_plan_from_a_file_is_followed(tmp_path):
         statuses = [
             requests.get(url, auth=("INTEGRATION", "SANDBOX")).status_code for _ in range(2)
         ]
-        log = requests.get(sage.removesuffix("/Sage300WebApi") + "/_sandbox/log").json()
+        log = ControlClient(sage).log()
     assert statuses == [503, 200]
-    assert [entry["number"] for entry in log["requests"]] == [2]
+    assert [entry["number"] for entry in log] == [2]
 
 
 @pytest.mark.parametrize(

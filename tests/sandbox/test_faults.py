@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from sage300_servicenow_sandbox.control_client import ControlClient
+
 BASIC = "Basic SU5URUdSQVRJT046U0FOREJPWA=="
 TABLE = "/api/now/table/proc_vendor"
 FORM = {
@@ -33,14 +35,12 @@ def small(start, client_of):
 @pytest.fixture
 def both(small):
     """A client with no faults, rows and requests behind it."""
-    assert small.control("POST", "reset")[0] == 200
+    small.control.reset()
     return small
 
 
 def plan(client, *rules, seed=0):
-    status, report = client.control("POST", "faults", {"seed": seed, "rules": list(rules)})
-    assert status == 200, report
-    return report
+    return client.control.follow_faults({"seed": seed, "rules": list(rules)})
 
 
 def insert(client, name):
@@ -54,11 +54,11 @@ def insert(client, name):
 
 
 def rows(client):
-    return sorted(row["name"] for row in client.control("GET", "servicenow/proc_vendor")[1]["rows"])
+    return sorted(row["name"] for row in client.control.rows("proc_vendor"))
 
 
 def logged(client):
-    return client.control("GET", "log")[1]["requests"]
+    return client.control.log()
 
 
 @pytest.mark.parametrize(
@@ -218,17 +218,18 @@ def test_the_plan_tells_what_it_did_and_ends_when_deleted(both):
     both.get("GLAccounts")
     assert statuses == [500, 500, 200]
     rule = {"fault": "error", "side": "sage300", "path": "APVendors", "first": 2}
-    assert both.control("GET", "faults")[1] == {
+    assert both.control.call("GET", "faults") == {
         "seed": 0,
         "rules": [{**rule, "met": 3, "struck": 2}],
     }
-    assert both.control("DELETE", "faults")[1] == {"seed": 0, "rules": []}
+    both.control.clear_faults()
+    assert both.control.call("GET", "faults") == {"seed": 0, "rules": []}
     assert both.get("APVendors").status_code == 200
 
 
 def test_control_endpoints_meet_no_faults_and_are_not_logged(both):
     plan(both, {"fault": "reset"})
-    assert both.control("GET", "clock")[0] == 200
+    both.control.call("GET", "clock")
     assert logged(both) == []
 
 
@@ -236,7 +237,7 @@ def test_calls_without_an_answer_are_counted_as_such(both):
     plan(both, {"fault": "drop"})
     with pytest.raises(NO_ANSWER):
         both.get("APVendors")
-    counts = both.control("GET", "counters")[1]["sage300"]
+    counts = both.control.counters()["sage300"]
     assert counts["by_status"] == {"0": 1}
 
 
@@ -254,10 +255,10 @@ def test_calls_without_an_answer_are_counted_as_such(both):
 )
 def test_a_plan_that_makes_no_sense_is_refused_and_the_old_one_stays(both, body, sentence):
     before = plan(both, {"fault": "drop", "nth": 9})
-    status, answer = both.control("POST", "faults", body)
+    status, refusal = both.refused("POST", "faults", body)
     assert status == 400
-    assert sentence in answer["error"]
-    assert both.control("GET", "faults")[1] == before
+    assert sentence in refusal
+    assert both.control.call("GET", "faults") == before
 
 
 def test_the_log_keeps_the_latest_requests_only(start, client_of):
@@ -268,7 +269,6 @@ def test_the_log_keeps_the_latest_requests_only(start, client_of):
         entries = logged(client)
         assert [entry["number"] for entry in entries] == [3, 4, 5]
         assert entries[-1]["query"] == "%24skip=4"
-        assert client.control("DELETE", "log")[1] == {"requests": []}
         client.session.close()
 
 
@@ -305,10 +305,7 @@ def test_rows_that_take_their_time_do_not_hold_up_the_end(start):
 def test_stopping_ends_every_wait(start):
     with start(vendors=1, accounts=1, batches=0) as sandbox:
         url = sandbox.sage_url
-        requests.post(
-            url.removesuffix("/Sage300WebApi") + "/_sandbox/faults",
-            json={"rules": [{"fault": "hang", "seconds": 600}]},
-        )
+        ControlClient(url).follow_faults({"rules": [{"fault": "hang", "seconds": 600}]})
         ended = []
 
         def hang():

@@ -27,14 +27,12 @@ def shared(start, client_of):
 def site(shared):
     """A client of a stock server, made one again after each test."""
     yield shared
-    shared.control("PATCH", "sage300/behaviours", Behaviours().as_json())
+    shared.control.sage_behaviours(**Behaviours().as_json())
     shared.get("APVendors", top=0)  # a pool that cannot be exhausted forgets its calls
 
 
 def behave(client, **changes):
-    status, answer = client.control("PATCH", "sage300/behaviours", changes)
-    assert status == 200, answer
-    return answer
+    return client.control.sage_behaviours(**changes)
 
 
 def numbers(page):
@@ -50,13 +48,13 @@ def test_every_switch_says_what_it_does_and_how_sure_that_is():
 def test_switches_are_read_set_and_reset(start, client_of):
     with start(vendors=1, accounts=1, batches=0) as sandbox:
         client = client_of(sandbox)
-        stock = client.control("GET", "sage300/behaviours")[1]
+        stock = client.control.sage_behaviours()
         assert stock["page_size"] == 100
         changed = behave(client, page_size=200, forbidden_modules={"SAMINC": ["GL"]})
         assert changed == {**stock, "page_size": 200, "forbidden_modules": {"SAMINC": ["GL"]}}
-        assert client.control("GET", "sage300/behaviours")[1] == changed
-        client.control("POST", "reset")
-        assert client.control("GET", "sage300/behaviours")[1] == stock
+        assert client.control.sage_behaviours() == changed
+        client.control.reset()
+        assert client.control.sage_behaviours() == stock
         client.session.close()
 
 
@@ -73,11 +71,11 @@ def test_switches_are_read_set_and_reset(start, client_of):
     ],
 )
 def test_a_switch_that_makes_no_sense_is_refused_and_nothing_changes(site, changes, sentence):
-    before = site.control("GET", "sage300/behaviours")[1]
-    status, answer = site.control("PATCH", "sage300/behaviours", {**changes})
+    before = site.control.sage_behaviours()
+    status, refusal = site.refused("PATCH", "sage300/behaviours", changes)
     assert status == 400
-    assert sentence in answer["error"]
-    assert site.control("GET", "sage300/behaviours")[1] == before
+    assert sentence in refusal
+    assert site.control.sage_behaviours() == before
 
 
 def test_page_size_caps_every_answer(site):
@@ -178,7 +176,7 @@ def test_a_site_has_properties_of_its_own(site):
         "Bonus": "Edm.Decimal",
     }
     assert list(site.page("APVendors('1010')"))[-3:] == ["UpdateOperation", "Rating", "Bonus"]
-    edited = site.control("POST", "sage300/SAMINC/APVendors/1010/edit", {"Rating": "AAA"})[1]
+    edited = site.edit("APVendors", "1010", Rating="AAA")
     assert edited["Rating"] == "AAA"
     texts = ("Rating eq 'AAA'", "Rating eq '' and VendorNumber le '1020'")
     found = [numbers(site.page("APVendors", filter=text)) for text in texts]
@@ -199,7 +197,7 @@ def test_accounts_may_have_a_change_date(site):
     behave(site, account_change_date=True)
     assert "DateLastMaintained" in _properties(site, "GL", "Account")
     assert site.page("GLAccounts", filter=text)["value"] == []
-    site.control("POST", "sage300/SAMINC/GLAccounts/6000/edit", {"Description": "Stationery"})
+    site.edit("GLAccounts", "6000", Description="Stationery")
     [account] = site.page("GLAccounts", filter=text)["value"]
     assert account["UnformattedAccount"] == "6000"
     assert account["DateLastMaintained"] == "2026-11-20T00:00:00Z"
@@ -243,14 +241,15 @@ def test_refusals_come_as_iis_pages_or_in_sages_form(site):
 def test_more_requests_at_once_than_the_limit_are_too_many(site):
     assert site.get("APVendors").status_code == 200
     behave(site, concurrent_limit=1)
-    site.control("POST", "faults", {"rules": [{"fault": "hang", "path": "GL", "seconds": 0.5}]})
+    hang = {"fault": "hang", "path": "GL", "seconds": 0.5}
+    site.control.follow_faults({"rules": [hang]})
     slow = threading.Thread(target=_ignoring_its_end, args=(site.url("GLAccounts"),))
     slow.start()
-    while not site.control("GET", "faults")[1]["rules"][0]["struck"]:
+    while not site.control.call("GET", "faults")["rules"][0]["struck"]:
         time.sleep(0.01)
     assert site.refusal("APVendors")[:2] == (429, "TooManyRequests")
     slow.join()
-    site.control("DELETE", "faults")
+    site.control.clear_faults()
     assert site.get("APVendors").status_code == 200
 
 
@@ -260,7 +259,7 @@ def _ignoring_its_end(url):
 
 
 def _asleep(client, seconds):
-    client.control("POST", "clock", {"advance_seconds": seconds})
+    client.control.advance_clock(seconds)
     return client.get("APVendors", top=1).elapsed.total_seconds()
 
 
@@ -287,9 +286,9 @@ def test_an_exhausted_pool_hangs_and_refuses_until_it_has_rested(site):
     assert refused.status_code == 503
     assert refused.headers["Content-Type"] == "text/html"
     assert refused.elapsed.total_seconds() >= 0.2
-    site.control("POST", "clock", {"advance_seconds": 99})
+    site.control.advance_clock(99)
     assert site.get("GLAccounts").status_code == 503
-    site.control("POST", "clock", {"advance_seconds": 1})
+    site.control.advance_clock(1)
     assert [site.get("APVendors").status_code for _ in range(4)] == [200, 200, 200, 503]
 
 
@@ -297,4 +296,4 @@ def test_calls_outside_the_window_do_not_exhaust_the_pool(site):
     behave(site, pool_calls=3, pool_window_seconds=60)
     for _ in range(6):
         assert site.get("APVendors", top=1).status_code == 200
-        site.control("POST", "clock", {"advance_seconds": 25})
+        site.control.advance_clock(25)

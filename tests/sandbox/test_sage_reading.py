@@ -35,8 +35,7 @@ def test_next_links_lead_through_every_record_once_in_key_order(reader, resource
 def test_text_is_ordered_byte_by_byte_and_numbers_by_size(client):
     numbers = ["ZZ", "abc", "Zz", "a_1"]
     for number in numbers:
-        copy = "sage300/SAMINC/APVendors/1010/copy"
-        assert client.control("POST", copy, {"VendorNumber": number})[0] == 200
+        client.control.copy("SAMINC", "APVendors", "1010", VendorNumber=number)
     vendors = client.page("APVendors", select="VendorNumber")["value"]
     assert [vendor["VendorNumber"] for vendor in vendors][-4:] == ["ZZ", "Zz", "a_1", "abc"]
     batches = client.page("APInvoiceBatches", select="BatchNumber")["value"]

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
 import pytest
-import requests
+
+from sage300_servicenow_sandbox.faults import read_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -129,9 +130,7 @@ def run(start):
             sandbox.servicenow.behave(
                 row_cost_ms=2, rate_rules=[{"resource": "all", "per_hour": 500}]
             )
-            faults = {"seed": seed, "rules": rules}
-            control = f"{sandbox.servicenow_url}/_sandbox/faults"
-            assert requests.post(control, json=faults).status_code == 200
+            sandbox.faults.follow(read_plan({"seed": seed, "rules": rules}))
             wire = Wire(url)
             SIDES[side](wire, rounds)
             return wire.received, json.dumps(sandbox.log.entries())

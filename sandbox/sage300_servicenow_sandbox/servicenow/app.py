@@ -131,7 +131,7 @@ class ServiceNowApp:
         definition = self._apis.schema.tables[table]
         unknown = values.keys() - definition.columns.keys()
         if unknown:
-            raise KeyError(f"{table} has no column {', '.join(sorted(unknown))}.")
+            raise KeyError(f"The table {table} has no column {', '.join(sorted(unknown))}.")
         with self._turn:
             return self._apis.records.insert(definition, values, user=ADMIN)
 
