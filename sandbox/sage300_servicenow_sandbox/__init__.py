@@ -1,5 +1,5 @@
 """Sage 300 and ServiceNow on localhost, as strict as the real ones."""
 
-from .sandbox import Sandbox, SandboxOptions
+from sage300_servicenow_sandbox.sandbox import Sandbox, SandboxOptions
 
 __all__ = ["Sandbox", "SandboxOptions"]

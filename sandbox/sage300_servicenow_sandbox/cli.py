@@ -8,21 +8,21 @@ import signal
 import sqlite3
 import sys
 import time
+import typing as t
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 import yaml
 
-from .declared import DeclarationError
-from .faults import NO_FAULTS, Plan, read_plan
-from .sage.app import PASSWORD, USER
-from .sage.company import most_accounts
-from .sandbox import Sandbox, SandboxOptions
-from .server import PortTakenError
-from .tls import NoTlsError
+from sage300_servicenow_sandbox.declared import DeclarationError
+from sage300_servicenow_sandbox.faults import NO_FAULTS, Plan, read_plan
+from sage300_servicenow_sandbox.sage.app import PASSWORD, USER
+from sage300_servicenow_sandbox.sage.company import most_accounts
+from sage300_servicenow_sandbox.sandbox import Sandbox, SandboxOptions
+from sage300_servicenow_sandbox.server import PortTakenError
+from sage300_servicenow_sandbox.tls import NoTlsError
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from types import FrameType
 
 _COMPANY = re.compile(r"[A-Z0-9]{1,6}")
@@ -133,7 +133,7 @@ _COUNT = click.IntRange(0)
     help="Requests that GET /_sandbox/log remembers.",
 )
 @click.option("--tls", is_flag=True, help="Serve https, with a certificate made at the start.")
-def up(**options: Any) -> None:
+def up(**options: t.Any) -> None:
     """Serve both systems until Ctrl-C or SIGTERM.
 
     Example: sandbox up --company SAMINC --company SAMLTD --data sandbox-data

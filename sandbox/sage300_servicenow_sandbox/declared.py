@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import typing as t
 from dataclasses import MISSING, fields, is_dataclass
 from decimal import Decimal
 from functools import cache
 from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 _MOST = 1_000_000
 _NAMES = {
@@ -21,36 +21,36 @@ class DeclarationError(ValueError):
     """What was declared cannot be taken; the message is a sentence that names the place."""
 
 
-def read(hint: Any, value: Any, place: str) -> Any:
+def read(hint: t.Any, value: t.Any, place: str) -> t.Any:
     """Return `value` as the type `hint` names; `place` is what to call it in a sentence.
 
     Knows booleans, numbers (none negative, none over a million), text, literals, lists (tuples),
     objects by key (dicts), dataclasses, and each of them or None.
 
     Raises:
-        DeclarationError: the value is of another type or names something that does not exist.
+        DeclarationError: The value is of another type or names something that does not exist.
     """
-    origin = get_origin(hint)
+    origin = t.get_origin(hint)
     if is_dataclass(hint):
         return _object(hint, value, place)
-    if origin in {UnionType, Union}:
-        [inner] = [kind for kind in get_args(hint) if kind is not type(None)]
+    if origin in {UnionType, t.Union}:
+        [inner] = [kind for kind in t.get_args(hint) if kind is not type(None)]
         return None if value is None else read(inner, value, place)
-    if origin is Literal:
-        return _one_of(get_args(hint), value, place)
+    if origin is t.Literal:
+        return _one_of(t.get_args(hint), value, place)
     if origin is tuple:
-        return _list(get_args(hint)[0], value, place)
+        return _list(t.get_args(hint)[0], value, place)
     if origin is dict:
-        keys, kind = get_args(hint)
+        keys, kind = t.get_args(hint)
         return _by_key(keys, kind, value, place)
     return _plain(hint, value, place)
 
 
-def read_fields(cls: Any, value: dict[str, Any], place: str) -> dict[str, Any]:
+def read_fields(cls: t.Any, value: dict[str, t.Any], place: str) -> dict[str, t.Any]:
     """Return some fields of a dataclass, each as the type it is annotated with.
 
     Raises:
-        DeclarationError: a name is no field of it, or a value is of another type.
+        DeclarationError: A name is no field of it, or a value is of another type.
     """
     hints = _hints(cls)
     for name in value:
@@ -60,7 +60,7 @@ def read_fields(cls: Any, value: dict[str, Any], place: str) -> dict[str, Any]:
     return {name: read(hints[name], inner, f"{place}{name}") for name, inner in value.items()}
 
 
-def _object(cls: Any, value: Any, place: str) -> Any:
+def _object(cls: t.Any, value: t.Any, place: str) -> t.Any:
     if isinstance(value, cls):
         return value
     if not isinstance(value, dict):
@@ -72,19 +72,19 @@ def _object(cls: Any, value: Any, place: str) -> Any:
     return cls(**given)
 
 
-def _one_of(choices: tuple[str, ...], value: Any, place: str) -> str:
+def _one_of(choices: tuple[str, ...], value: t.Any, place: str) -> str:
     if isinstance(value, str) and value in choices:
         return value
     raise DeclarationError(f"{place} has to be {' or '.join(choices)}, not {value!r}.")
 
 
-def _list(kind: Any, value: Any, place: str) -> tuple[Any, ...]:
+def _list(kind: t.Any, value: t.Any, place: str) -> tuple[t.Any, ...]:
     if not isinstance(value, list | tuple):
         raise DeclarationError(f"{place} has to be a list, not {value!r}.")
     return tuple(read(kind, inner, f"{place}[{at}]") for at, inner in enumerate(value))
 
 
-def _by_key(keys: Any, kind: Any, value: Any, place: str) -> dict[str, Any]:
+def _by_key(keys: t.Any, kind: t.Any, value: t.Any, place: str) -> dict[str, t.Any]:
     if not isinstance(value, dict):
         raise DeclarationError(f"{place} has to be an object, not {value!r}.")
     return {
@@ -93,19 +93,19 @@ def _by_key(keys: Any, kind: Any, value: Any, place: str) -> dict[str, Any]:
     }
 
 
-def _plain(kind: Any, value: Any, place: str) -> Any:
+def _plain(kind: t.Any, value: t.Any, place: str) -> t.Any:
     fits = _is_number(value) if kind is float else type(value) is kind
     if not fits or (kind in {int, float} and not 0 <= value <= _MOST):
         raise DeclarationError(f"{place} has to be {_NAMES[kind]}, not {value!r}.")
     return kind(value)
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: t.Any) -> bool:
     if isinstance(value, Decimal):
         return value.is_finite()
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 @cache
-def _hints(cls: type) -> dict[str, Any]:
-    return get_type_hints(cls)
+def _hints(cls: type) -> dict[str, t.Any]:
+    return t.get_type_hints(cls)

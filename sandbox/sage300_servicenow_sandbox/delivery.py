@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import typing as t
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-DELIVERY: Final = "sandbox.delivery"
-_PIECES: Final = 20
+DELIVERY: t.Final = "sandbox.delivery"
+_PIECES: t.Final = 20
 
 
 @dataclass(frozen=True)

@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import json
+import typing as t
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
 
-from .counters import SAGE300
-from .delivery import DELIVERY, Delivery
+from sage300_servicenow_sandbox.counters import SAGE300
+from sage300_servicenow_sandbox.delivery import DELIVERY, Delivery
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterable
 
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-    from .faults import Faults, Rule
+    from sage300_servicenow_sandbox.faults import Faults, Rule
 
-FAULT: Final = "sandbox.fault"
-APP_STATUS: Final = "sandbox.app_status"
+FAULT: t.Final = "sandbox.fault"
+APP_STATUS: t.Final = "sandbox.app_status"
 
-_PAGE: Final = (
+_PAGE: t.Final = (
     "<!DOCTYPE html>\r\n<html><head><title>{0}</title></head>\r\n"
     "<body><h1>{0}</h1><p>The proxy could not complete the request.</p></body></html>\r\n"
 )
 # Sage 300's own code for a status; every other is General.
-_SAGE_CODES: Final = {429: "TooManyRequests", 500: "InternalServerError", 503: "SessionError"}
+_SAGE_CODES: t.Final = {429: "TooManyRequests", 500: "InternalServerError", 503: "SessionError"}
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,8 @@ class FaultServer:
         """Serve one request, or spoil it.
 
         Raises:
-            ConnectionAbortedError: the connection is to be closed without an answer.
-            ConnectionResetError: it is to be reset.
+            ConnectionAbortedError: The connection is to be closed without an answer.
+            ConnectionResetError: It is to be reset.
         """
         rule = self._faults.meet(self._side, environ["REQUEST_METHOD"], environ["PATH_INFO"])
         if rule:
@@ -81,9 +81,9 @@ class FaultServer:
         return [answer.body]
 
     def _serve(self, environ: WSGIEnvironment) -> Answer:
-        said: list[Any] = []
+        said: list[t.Any] = []
 
-        def start_response(status: str, headers: list[tuple[str, str]], *_: Any) -> Any:
+        def start_response(status: str, headers: list[tuple[str, str]], *_: t.Any) -> t.Any:
             said[:] = [status, headers]
 
         body = b"".join(self._app(environ, start_response))
@@ -130,10 +130,10 @@ def _instead(side: str, rule: Rule) -> Answer:
     return Answer(status, (("Content-Type", "application/json"), *retry), json.dumps(body).encode())
 
 
-def _sage_error(code: int, phrase: str) -> dict[str, Any]:
+def _sage_error(code: int, phrase: str) -> dict[str, t.Any]:
     message = {"lang": "en-US", "value": phrase}
     return {"error": {"code": _SAGE_CODES.get(code, "General"), "message": message}}
 
 
-def _servicenow_error(phrase: str) -> dict[str, Any]:
+def _servicenow_error(phrase: str) -> dict[str, t.Any]:
     return {"error": {"message": phrase, "detail": ""}, "status": "failure"}

@@ -9,15 +9,15 @@ from __future__ import annotations
 import random
 import re
 import threading
+import typing as t
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Final, Literal
 
 from sage300_servicenow_sandbox.declared import DeclarationError, read_fields
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
-Fault = Literal[
+Fault = t.Literal[
     "delay",  # wait, then go on
     "hang",  # wait, then close the connection without an answer
     "reset",  # reset the connection (RST); the request is never seen
@@ -29,9 +29,9 @@ Fault = Literal[
     "unparsable",  # serve it and answer with half of the JSON, complete as HTTP
     "expire_token",  # let ServiceNow's tokens die, then go on
 ]
-_SERVED: Final = {"delay", "drop", "cut", "trickle", "unparsable", "expire_token"}
-_CHOICES: Final = ("nth", "every", "first", "probability")
-_ERROR_STATUSES: Final = range(400, 600)
+_SERVED: t.Final = {"delay", "drop", "cut", "trickle", "unparsable", "expire_token"}
+_CHOICES: t.Final = ("nth", "every", "first", "probability")
+_ERROR_STATUSES: t.Final = range(400, 600)
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,11 @@ class Rule:
     0: no header) are an error's.
 
     Raises:
-        DeclarationError: the rule contradicts itself.
+        DeclarationError: The rule contradicts itself.
     """
 
     fault: Fault
-    side: Literal["", "sage300", "servicenow"] = ""
+    side: t.Literal["", "sage300", "servicenow"] = ""
     method: str = ""
     path: str = ""
     nth: int = 0
@@ -61,7 +61,7 @@ class Rule:
     commit: bool = False
     seconds: float = 1.0
     status: int = 500
-    body: Literal["json", "html"] = "json"
+    body: t.Literal["json", "html"] = "json"
     retry_after: int = 0
 
     def __post_init__(self) -> None:
@@ -112,14 +112,14 @@ class Plan:
     seed: int = 0
 
 
-NO_FAULTS: Final = Plan()
+NO_FAULTS: t.Final = Plan()
 
 
-def read_plan(value: Any) -> Plan:
+def read_plan(value: t.Any) -> Plan:
     """Read a plan from what its YAML file or JSON body holds.
 
     Raises:
-        DeclarationError: it is no plan; the message is a sentence that names the place.
+        DeclarationError: It is no plan; the message is a sentence that names the place.
     """
     if not isinstance(value, dict):
         raise DeclarationError("A fault plan is an object with rules, and a seed if it likes.")
@@ -164,7 +164,7 @@ class Faults:
                     struck = rule
         return struck
 
-    def report(self) -> dict[str, Any]:
+    def report(self) -> dict[str, t.Any]:
         """Return the plan as JSON values; each rule with how many requests it met and struck."""
         with self._lock:
             rules = [
@@ -174,7 +174,7 @@ class Faults:
             return {"seed": self.plan.seed, "rules": rules}
 
 
-def _given(rule: Rule) -> Mapping[str, Any]:
+def _given(rule: Rule) -> Mapping[str, t.Any]:
     """Return what a rule says that is not the default."""
     values = {one.name: getattr(rule, one.name) for one in fields(Rule)}
     defaults = {one.name: one.default for one in fields(Rule)}

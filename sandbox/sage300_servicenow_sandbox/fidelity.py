@@ -6,21 +6,21 @@ Prints docs/fidelity.md, made from the three fidelity.yml files.
 from __future__ import annotations
 
 import sys
+import typing as t
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import TYPE_CHECKING, Final
 
 import yaml
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-_SIDES: Final = (
+_SIDES: t.Final = (
     ("Sage 300 Web API", "sage300_servicenow_sandbox.sage"),
     ("ServiceNow", "sage300_servicenow_sandbox.servicenow"),
     ("Both: the frame around them", "sage300_servicenow_sandbox"),
 )
-_HEAD: Final = """# How true the sandbox is
+_HEAD: t.Final = """# How true the sandbox is
 
 One row for each endpoint and quirk: what the sandbox does, how sure it is that the real system
 does the same, and the test that fails when the sandbox stops doing it. *Documented* is what the

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import threading
+import typing as t
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
 
-from .fault_server import APP_STATUS, FAULT
+from sage300_servicenow_sandbox.fault_server import APP_STATUS, FAULT
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-    from .counters import Counters
-    from .request_log import RequestLog
+    from sage300_servicenow_sandbox.counters import Counters
+    from sage300_servicenow_sandbox.request_log import RequestLog
 
-UNDER_WAY: Final = "sandbox.under_way"
+UNDER_WAY: t.Final = "sandbox.under_way"
 """In the WSGI environment: how many requests of its side are under way, this one included."""
 
 
@@ -56,7 +56,7 @@ class Front:
             return self._control(environ, start_response)
         statuses = ["0"]
 
-        def note_status(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+        def note_status(status: str, headers: list[tuple[str, str]], *rest: t.Any) -> t.Any:
             statuses.append(status)
             return start_response(status, headers, *rest)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
+import typing as t
 from collections import deque
 from dataclasses import asdict, dataclass
-from typing import Any
 
 
 @dataclass(frozen=True)
@@ -46,13 +46,13 @@ class RequestLog:
             self._entries.clear()
             self._number = 0
 
-    def add(self, **known: Any) -> None:
+    def add(self, **known: t.Any) -> None:
         """Add one request; the names are those of an entry, but for its number."""
         with self._lock:
             self._number += 1
             self._entries.append(Entry(number=self._number, **known))
 
-    def entries(self) -> list[dict[str, Any]]:
+    def entries(self) -> list[dict[str, t.Any]]:
         """Return the requests as JSON values, the earliest first."""
         with self._lock:
             entries = list(self._entries)

@@ -4,32 +4,30 @@ from __future__ import annotations
 
 import tempfile
 import threading
+import typing as t
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from . import tls
-from .clock import Clock
-from .control import Control
-from .counters import SAGE300, SERVICENOW, Counters
-from .fault_server import FaultServer
-from .faults import NO_FAULTS, Faults, Plan
-from .front import Front
-from .request_log import RequestLog
-from .sage.app import SageApp
-from .sage.company import CompanyPlan
-from .sage.paths import ROOT
-from .sage.site import SageSite
-from .server import Server
-from .servicenow import ServiceNowApp
-from .snapshots import Snapshots
+from sage300_servicenow_sandbox import tls
+from sage300_servicenow_sandbox.clock import Clock
+from sage300_servicenow_sandbox.control import Control
+from sage300_servicenow_sandbox.counters import SAGE300, SERVICENOW, Counters
+from sage300_servicenow_sandbox.fault_server import FaultServer
+from sage300_servicenow_sandbox.faults import NO_FAULTS, Faults, Plan
+from sage300_servicenow_sandbox.front import Front
+from sage300_servicenow_sandbox.request_log import RequestLog
+from sage300_servicenow_sandbox.sage.app import SageApp
+from sage300_servicenow_sandbox.sage.company import CompanyPlan
+from sage300_servicenow_sandbox.sage.paths import ROOT
+from sage300_servicenow_sandbox.sage.site import SageSite
+from sage300_servicenow_sandbox.server import Server
+from sage300_servicenow_sandbox.servicenow import ServiceNowApp
+from sage300_servicenow_sandbox.snapshots import Snapshots
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     import ssl
     from types import TracebackType
-
-    from typing import Self
 
 
 @dataclass(frozen=True)
@@ -66,9 +64,9 @@ class Sandbox:
     behind them. `certificate` is the file to trust where they serve https.
 
     Raises:
-        PortTakenError: a port cannot be bound.
-        NoTlsError: the package that makes certificates is not installed.
-        OSError: the data directory cannot be used.
+        PortTakenError: A port cannot be bound.
+        NoTlsError: The package that makes certificates is not installed.
+        OSError: The data directory cannot be used.
     """
 
     sage: SageSite
@@ -88,7 +86,7 @@ class Sandbox:
         self._stopping = threading.Event()
         self._ending = ExitStack()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> t.Self:
         """Make or open the data and start both servers."""
         with ExitStack() as started:
             folder = self.options.data

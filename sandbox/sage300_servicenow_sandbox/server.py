@@ -8,25 +8,26 @@ import os
 import socket
 import struct
 import threading
+import typing as t
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
 from wsgiref.handlers import format_date_time
 
+from typing_extensions import override
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
-from .delivery import DELIVERY, Delivery
+from sage300_servicenow_sandbox.delivery import DELIVERY, Delivery
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     import ssl
 
     from _typeshed.wsgi import WSGIEnvironment
 
-    from .clock import Clock
-    from .front import Front
+    from sage300_servicenow_sandbox.clock import Clock
+    from sage300_servicenow_sandbox.front import Front
 
 _logger = logging.getLogger(__name__)
 # On, with no time to linger: closing then resets. Windows has shorter numbers here.
-_NO_LINGER: Final = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
+_NO_LINGER: t.Final = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 
 
 class PortTakenError(Exception):
@@ -47,7 +48,7 @@ class Server:
         """Bind and serve; port 0 takes any free one, a TLS context makes it https.
 
         Raises:
-            PortTakenError: the address is in use or not this machine's.
+            PortTakenError: The address is in use or not this machine's.
         """
         self._front = front
         self._listener = _Listener(host, port, front, clock, tls)
@@ -83,6 +84,7 @@ class _Listener(ThreadedWSGIServer):
                 self.socket, server_side=True, do_handshake_on_connect=False
             )
 
+    @override
     def server_bind(self) -> None:
         try:
             super().server_bind()
@@ -93,15 +95,17 @@ class _Listener(ThreadedWSGIServer):
                 f"Cannot listen on {self.host}:{self.port}: {reason}. Choose another port."
             ) from None
 
-    def process_request(self, request: Any, client_address: Any) -> None:
+    @override
+    def process_request(self, request: t.Any, client_address: t.Any) -> None:
         self._connections.add(request)
         super().process_request(request, client_address)
 
-    def reset(self, request: Any) -> None:
+    def reset(self, request: t.Any) -> None:
         """Let closing the connection, which must not linger, reset it."""
         self._connections.discard(request)
 
-    def shutdown_request(self, request: Any) -> None:
+    @override
+    def shutdown_request(self, request: t.Any) -> None:
         if request in self._connections:
             self._connections.discard(request)
             super().shutdown_request(request)
@@ -126,6 +130,7 @@ class _Handler(WSGIRequestHandler):
     disable_nagle_algorithm = True
     server: _Listener
 
+    @override
     def run_wsgi(self) -> None:
         environ = self.make_environ()
         try:
@@ -161,9 +166,9 @@ class _Handler(WSGIRequestHandler):
         return body
 
     def _answer(self, environ: WSGIEnvironment) -> tuple[str, list[tuple[str, str]], bytes]:
-        answer: list[Any] = []
+        answer: list[t.Any] = []
 
-        def start_response(status: str, headers: list[tuple[str, str]], *_: Any) -> Any:
+        def start_response(status: str, headers: list[tuple[str, str]], *_: t.Any) -> t.Any:
             answer[:] = [status, headers]
 
         try:
@@ -181,5 +186,6 @@ class _Handler(WSGIRequestHandler):
         status, headers = answer
         return status, headers, content
 
-    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002
+    @override
+    def log(self, type: str, message: str, *args: t.Any) -> None:
         """Keep quiet: the counters tell what was called."""

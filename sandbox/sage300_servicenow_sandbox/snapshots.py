@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+import typing as t
 from contextlib import closing
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
@@ -34,7 +34,7 @@ class Snapshots:
         """Put the data of every side back.
 
         Raises:
-            KeyError: there is no such snapshot.
+            KeyError: There is no such snapshot.
         """
         if name not in self.names():
             raise KeyError(name)

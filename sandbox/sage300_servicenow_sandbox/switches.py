@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import typing as t
 from dataclasses import field
-from typing import Any, Literal
 
-Sure = Literal["documented", "measured", "assumed"]
+Sure = t.Literal["documented", "measured", "assumed"]
 
 
 def said(sure: Sure, text: str) -> dict[str, str]:
@@ -13,6 +13,6 @@ def said(sure: Sure, text: str) -> dict[str, str]:
     return {"sure": sure, "text": text}
 
 
-def switch(sure: Sure, text: str, *, default: Any) -> Any:
+def switch(sure: Sure, text: str, *, default: t.Any) -> t.Any:
     """Give a field with what is said of it."""
     return field(default=default, metadata=said(sure, text))

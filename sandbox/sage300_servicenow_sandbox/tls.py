@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import ipaddress
 import ssl
-from datetime import datetime, timedelta, timezone, UTC
-from typing import TYPE_CHECKING
+import typing as t
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from pathlib import Path
 
 
@@ -19,7 +19,7 @@ def make_context(host: str, folder: Path) -> tuple[ssl.SSLContext, Path]:
     """Make a certificate for a loopback host; return the server's context and the certificate.
 
     Raises:
-        NoTlsError: the package that makes certificates is not installed.
+        NoTlsError: The package that makes certificates is not installed.
     """
     try:
         from cryptography import x509  # noqa: PLC0415 -- of the extra `tls`
@@ -31,7 +31,7 @@ def make_context(host: str, folder: Path) -> tuple[ssl.SSLContext, Path]:
         ) from None
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
-    now = datetime.now(UTC)
+    now = dt.datetime.now(dt.UTC)
     names: list[x509.GeneralName] = [x509.DNSName("localhost")]
     if host != "localhost":
         names.append(x509.IPAddress(ipaddress.ip_address(host)))
@@ -41,8 +41,8 @@ def make_context(host: str, folder: Path) -> tuple[ssl.SSLContext, Path]:
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=365))
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=365))
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .sign(key, hashes.SHA256())

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
-from datetime import datetime, timezone, UTC
+import typing as t
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
@@ -13,11 +13,11 @@ import requests
 from sage300_servicenow_sandbox import Sandbox, SandboxOptions
 from sage300_servicenow_sandbox.control_client import ControlClient, ControlError
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 CREDENTIALS = ("INTEGRATION", "SANDBOX")
-NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
+NOW = dt.datetime(2026, 11, 20, 10, 0, tzinfo=dt.UTC)
 
 
 class Client:
@@ -33,27 +33,27 @@ class Client:
         module = path[:2]
         return f"{self.sandbox.sage_url}/v1.0/-/{company}/{module}/{path}"
 
-    def get(self, path: str, **options: Any) -> requests.Response:
+    def get(self, path: str, **options: t.Any) -> requests.Response:
         """GET a resource; options are query options without their dollar sign."""
         params = {f"${name}": str(value) for name, value in options.items()}
         return self.session.get(self.url(path), params=params)
 
-    def page(self, path: str, **options: Any) -> dict[str, Any]:
+    def page(self, path: str, **options: t.Any) -> dict[str, t.Any]:
         answer = self.get(path, **options)
         assert answer.status_code == 200, answer.text
         return json.loads(answer.text, parse_float=Decimal)
 
-    def refusal(self, path: str, **options: Any) -> tuple[int, str, str]:
+    def refusal(self, path: str, **options: t.Any) -> tuple[int, str, str]:
         answer = self.get(path, **options)
         error = answer.json()["error"]
         assert error["message"]["lang"] == "en-US"
         return answer.status_code, error["code"], error["message"]["value"]
 
-    def records(self, resource: str, company: str = "SAMINC") -> list[dict[str, Any]]:
+    def records(self, resource: str, company: str = "SAMINC") -> list[dict[str, t.Any]]:
         """All records of a resource, from behind the Web API."""
         return self.control.records(company, resource)
 
-    def edit(self, resource: str, key: str | int, **values: Any) -> dict[str, Any]:
+    def edit(self, resource: str, key: str | int, **values: t.Any) -> dict[str, t.Any]:
         return self.control.edit("SAMINC", resource, key, **values)
 
     def refused(self, method: str, path: str, body: object = None) -> tuple[int, str]:
@@ -67,7 +67,7 @@ class Client:
 def start() -> Callable[..., Sandbox]:
     """Describe a sandbox on free ports, at a fixed time; it starts in a with block."""
 
-    def describe(**options: Any) -> Sandbox:
+    def describe(**options: t.Any) -> Sandbox:
         sandbox = Sandbox(SandboxOptions(sage_port=0, servicenow_port=0, **options))
         sandbox.clock.set(NOW)
         return sandbox

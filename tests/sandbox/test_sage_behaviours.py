@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import fields
-from xml.etree import ElementTree as ET
+from xml.etree import ElementTree
 
 import pytest
 import requests
@@ -162,7 +162,7 @@ def test_links_may_name_another_host_as_behind_a_proxy(site):
 
 def _properties(client, module, type_name):
     url = client.url(module).removesuffix(module) + "$metadata"
-    root = ET.fromstring(client.session.get(url).content)
+    root = ElementTree.fromstring(client.session.get(url).content)
     entity = root.find(f".//{EDM}EntityType[@Name='{type_name}']")
     return {prop.get("Name"): prop.get("Type") for prop in entity.iter(f"{EDM}Property")}
 

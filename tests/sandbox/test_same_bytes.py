@@ -6,14 +6,14 @@ import base64
 import json
 import re
 import socket
-from typing import TYPE_CHECKING
+import typing as t
 from urllib.parse import urlencode, urlsplit
 
 import pytest
 
 from sage300_servicenow_sandbox.faults import read_plan
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Callable
 
 KINDS = (

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
+import typing as t
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
 
 from werkzeug.wrappers import Request, Response
 
-from . import frame, sage, servicenow
-from .route import RefusedError, Route
+from sage300_servicenow_sandbox.control import frame, sage, servicenow
+from sage300_servicenow_sandbox.control.route import RefusedError, Route
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterable
 
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -55,7 +55,7 @@ def _endpoints(_sandbox: Sandbox) -> str:
     return json.dumps(lines, indent=1)
 
 
-def _body(request: Request) -> dict[str, Any]:
+def _body(request: Request) -> dict[str, t.Any]:
     try:
         body = json.loads(request.get_data(), parse_float=Decimal)
     except ValueError:
@@ -65,7 +65,7 @@ def _body(request: Request) -> dict[str, Any]:
     return body
 
 
-ROUTES: Final = (
+ROUTES: t.Final = (
     Route("GET", "", "this list", _endpoints),
     *frame.ROUTES,
     *sage.ROUTES,

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import re
-from datetime import datetime
+import typing as t
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
 
+from sage300_servicenow_sandbox.control.route import RefusedError, Route
 from sage300_servicenow_sandbox.declared import DeclarationError
 from sage300_servicenow_sandbox.faults import NO_FAULTS, read_plan
 
-from .route import RefusedError, Route
-
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from sage300_servicenow_sandbox.clock import Clock
     from sage300_servicenow_sandbox.sandbox import Sandbox
 
-_SNAPSHOT: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_SNAPSHOT: t.Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def _counters(sandbox: Sandbox) -> str:
@@ -42,7 +41,7 @@ def _clock(sandbox: Sandbox) -> str:
     return json.dumps({"now": f"{sandbox.clock.now():%Y-%m-%dT%H:%M:%SZ}"})
 
 
-def _move_clock(sandbox: Sandbox, body: dict[str, Any]) -> str:
+def _move_clock(sandbox: Sandbox, body: dict[str, t.Any]) -> str:
     try:
         _apply(body, sandbox.clock)
     except (ValueError, OverflowError):
@@ -54,12 +53,12 @@ def _move_clock(sandbox: Sandbox, body: dict[str, Any]) -> str:
     return _clock(sandbox)
 
 
-def _apply(order: dict[str, Any], clock: Clock) -> None:
+def _apply(order: dict[str, t.Any], clock: Clock) -> None:
     match order:
         case {"now": None}:
             clock.set(None)
         case {"now": str(text)}:
-            clock.set(datetime.strptime(text, "%Y-%m-%dT%H:%M:%S%z"))
+            clock.set(dt.datetime.strptime(text, "%Y-%m-%dT%H:%M:%S%z"))
         case {"advance_seconds": int() | Decimal() as seconds}:
             clock.advance(float(seconds))
         case _:
@@ -70,7 +69,7 @@ def _faults(sandbox: Sandbox) -> str:
     return json.dumps(sandbox.faults.report())
 
 
-def _follow_faults(sandbox: Sandbox, body: dict[str, Any]) -> str:
+def _follow_faults(sandbox: Sandbox, body: dict[str, t.Any]) -> str:
     try:
         sandbox.faults.follow(read_plan(body))
     except DeclarationError as error:
@@ -107,7 +106,7 @@ def _reset(sandbox: Sandbox) -> str:
     return _counters(sandbox)
 
 
-ROUTES: Final = (
+ROUTES: t.Final = (
     Route("GET", "counters", "calls per side since the last reset", _counters),
     Route("POST", "counters/reset", "set every count to zero", _reset_counters),
     Route("GET", "log", "the latest requests, each with the fault it met", _log),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
+import typing as t
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Callable
 
 

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+import typing as t
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
 
+from sage300_servicenow_sandbox.control.route import RefusedError, Route
 from sage300_servicenow_sandbox.declared import DeclarationError
 from sage300_servicenow_sandbox.sage.edits import WrongStatusError
 
-from .route import RefusedError, Route
-
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Callable
 
     from sage300_servicenow_sandbox.sage.resources import Resource
     from sage300_servicenow_sandbox.sandbox import Sandbox
 
-_NUMBER: Final = re.compile("[0-9]{1,18}")
+_NUMBER: t.Final = re.compile("[0-9]{1,18}")
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def _records(sandbox: Sandbox, company: str, name: str) -> str:
     return '{"records":[' + ",".join(records) + "]}"
 
 
-def _edit(sandbox: Sandbox, company: str, name: str, key: str, body: dict[str, Any]) -> str:
+def _edit(sandbox: Sandbox, company: str, name: str, key: str, body: dict[str, t.Any]) -> str:
     place = _place(sandbox, company, name)
     return _done(
         lambda: sandbox.sage.edit(company, place.resource, place.key(key), body),
@@ -77,7 +76,7 @@ def _edit(sandbox: Sandbox, company: str, name: str, key: str, body: dict[str, A
     )
 
 
-def _copy(sandbox: Sandbox, company: str, name: str, key: str, body: dict[str, Any]) -> str:
+def _copy(sandbox: Sandbox, company: str, name: str, key: str, body: dict[str, t.Any]) -> str:
     place = _place(sandbox, company, name)
     return _done(
         lambda: sandbox.sage.copy(company, place.resource, place.key(key), body),
@@ -117,7 +116,7 @@ def _behaviours(sandbox: Sandbox) -> str:
     return json.dumps(sandbox.sage.behaviours.as_json())
 
 
-def _behave(sandbox: Sandbox, body: dict[str, Any]) -> str:
+def _behave(sandbox: Sandbox, body: dict[str, t.Any]) -> str:
     try:
         sandbox.sage.behave(**body)
     except DeclarationError as error:
@@ -125,9 +124,9 @@ def _behave(sandbox: Sandbox, body: dict[str, Any]) -> str:
     return _behaviours(sandbox)
 
 
-_RECORD: Final = "sage300/{company}/{resource}/{key}"
-_BATCH: Final = "sage300/{company}/APInvoiceBatches/{number}"
-ROUTES: Final = (
+_RECORD: t.Final = "sage300/{company}/{resource}/{key}"
+_BATCH: t.Final = "sage300/{company}/APInvoiceBatches/{number}"
+ROUTES: t.Final = (
     Route("GET", "sage300/behaviours", "how the Sage 300 site behaves", _behaviours),
     Route("PATCH", "sage300/behaviours", "{behaviour: value}", _behave, takes_body=True),
     Route("GET", "sage300/{company}/{resource}", "all records, whole, in key order", _records),

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final
+import typing as t
 
+from sage300_servicenow_sandbox.control.route import RefusedError, Route
 from sage300_servicenow_sandbox.declared import DeclarationError
 from sage300_servicenow_sandbox.servicenow.errors import ApiError
 
-from .route import RefusedError, Route
-
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from sage300_servicenow_sandbox.sandbox import Sandbox
 
 
@@ -21,7 +20,7 @@ def _rows(sandbox: Sandbox, table: str) -> str:
         raise RefusedError(404, f"ServiceNow has no table {table}.") from None
 
 
-def _insert_row(sandbox: Sandbox, table: str, body: dict[str, Any]) -> str:
+def _insert_row(sandbox: Sandbox, table: str, body: dict[str, t.Any]) -> str:
     try:
         return json.dumps(sandbox.servicenow.insert(table, body))
     except KeyError as error:
@@ -36,7 +35,7 @@ def _behaviours(sandbox: Sandbox) -> str:
     return json.dumps(sandbox.servicenow.behaviours)
 
 
-def _behave(sandbox: Sandbox, body: dict[str, Any]) -> str:
+def _behave(sandbox: Sandbox, body: dict[str, t.Any]) -> str:
     try:
         sandbox.servicenow.behave(**body)
     except DeclarationError as error:
@@ -44,7 +43,7 @@ def _behave(sandbox: Sandbox, body: dict[str, Any]) -> str:
     return _behaviours(sandbox)
 
 
-ROUTES: Final = (
+ROUTES: t.Final = (
     Route("GET", "servicenow/behaviours", "how the ServiceNow instance behaves", _behaviours),
     Route("PATCH", "servicenow/behaviours", "{behaviour: value}", _behave, takes_body=True),
     Route("GET", "servicenow/{table}", "all rows, as stored", _rows),

@@ -5,39 +5,38 @@ from __future__ import annotations
 import base64
 import json
 import threading
+import typing as t
 from itertools import count
-from typing import TYPE_CHECKING, Final
 
 from werkzeug.wrappers import Request, Response
 
 from sage300_servicenow_sandbox.front import UNDER_WAY
+from sage300_servicenow_sandbox.sage import metadata, paths, query
+from sage300_servicenow_sandbox.sage.errors import SageError, forbidden, iis_page, record_not_found
+from sage300_servicenow_sandbox.sage.pool import Pool
+from sage300_servicenow_sandbox.sage.records import empty, join, members
 
-from . import metadata, paths, query
-from .errors import SageError, forbidden, iis_page, record_not_found
-from .pool import Pool
-from .records import empty, join, members
-
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterable
 
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-    from .behaviours import Behaviours
-    from .paths import Target
-    from .query import Query
-    from .resources import Resource
-    from .site import SageSite
+    from sage300_servicenow_sandbox.sage.behaviours import Behaviours
+    from sage300_servicenow_sandbox.sage.paths import Target
+    from sage300_servicenow_sandbox.sage.query import Query
+    from sage300_servicenow_sandbox.sage.resources import Resource
+    from sage300_servicenow_sandbox.sage.site import SageSite
 
-USER: Final = "INTEGRATION"
-ADMIN: Final = "ADMIN"
-PASSWORD: Final = "SANDBOX"  # noqa: S105 -- the sandbox's own, printed when it starts
-_LONGEST_QUERY_STRING: Final = 2048  # IIS request filtering, maxQueryString
-_SESSION_COOKIE: Final = "ASP.NET_SessionId"
-_JSON: Final = "application/json; odata.metadata=minimal"
-_HTML: Final = "text/html"
-_NO_RIGHTS: Final = "Insufficient security rights for user."
+USER: t.Final = "INTEGRATION"
+ADMIN: t.Final = "ADMIN"
+PASSWORD: t.Final = "SANDBOX"  # noqa: S105 -- the sandbox's own, printed when it starts
+_LONGEST_QUERY_STRING: t.Final = 2048  # IIS request filtering, maxQueryString
+_SESSION_COOKIE: t.Final = "ASP.NET_SessionId"
+_JSON: t.Final = "application/json; odata.metadata=minimal"
+_HTML: t.Final = "text/html"
+_NO_RIGHTS: t.Final = "Insufficient security rights for user."
 # Status to the title and text of IIS's own page.
-_PAGES: Final = {
+_PAGES: t.Final = {
     401: (
         "401 - Unauthorized: Access is denied due to invalid credentials.",
         "You do not have permission to view this directory with the credentials you supplied.",

@@ -7,16 +7,16 @@ others, or assumed because the public record is silent.
 from __future__ import annotations
 
 import json
+import typing as t
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Final, Literal
 
 from sage300_servicenow_sandbox.declared import DeclarationError, read_fields
 from sage300_servicenow_sandbox.switches import said, switch
 
-DateLiterals = Literal["v4", "quoted", "v3"]
+DateLiterals = t.Literal["v4", "quoted", "v3"]
 
-SMALLEST_PAGE: Final = 100
-LARGEST_PAGE: Final = 1000
+SMALLEST_PAGE: t.Final = 100
+LARGEST_PAGE: t.Final = 1000
 
 
 @dataclass(frozen=True)
@@ -24,23 +24,23 @@ class Behaviours:
     """The switches of one site; the defaults are a stock server.
 
     Raises:
-        DeclarationError: the page size is none that the server takes.
+        DeclarationError: The page size is none that the server takes.
     """
 
     # Reading
     page_size: int = switch(
         "documented", "Most records in an answer, whatever $top says: 100 to 1000.", default=100
     )
-    orderby: Literal["refused", "accepted"] = switch(
+    orderby: t.Literal["refused", "accepted"] = switch(
         "assumed", "$orderby, which no document of Sage's names.", default="refused"
     )
-    date_literals: Literal["v4", "quoted", "v3"] = switch(
+    date_literals: t.Literal["v4", "quoted", "v3"] = switch(
         "measured",
         "The one form of a date in $filter: 2026-01-01T00:00:00Z, '2026-01-01' or "
         "datetime'2026-01-01T00:00:00'.",
         default="v4",
     )
-    key_order: Literal["on", "none"] = switch(
+    key_order: t.Literal["on", "none"] = switch(
         "assumed", "Records come in key order, or in an order that only looks random.", default="on"
     )
     next_link_host: str = switch(
@@ -64,17 +64,17 @@ class Behaviours:
     )
 
     # Who may come in
-    admin: Literal["refused", "accepted"] = switch(
+    admin: t.Literal["refused", "accepted"] = switch(
         "documented", "The user ADMIN, with the integration user's password.", default="refused"
     )
     forbidden_modules: dict[str, tuple[str, ...]] = field(
         default_factory=dict,
         metadata=said("documented", "Modules that the user has no right to, by company."),
     )
-    unauthorized_body: Literal["html", "json"] = switch(
+    unauthorized_body: t.Literal["html", "json"] = switch(
         "assumed", "The body of a 401: IIS's page or Sage's error.", default="html"
     )
-    forbidden_body: Literal["html", "json"] = switch(
+    forbidden_body: t.Literal["html", "json"] = switch(
         "assumed", "The body of a 403: IIS's page or Sage's error.", default="json"
     )
 
@@ -111,15 +111,15 @@ class Behaviours:
                 f"page_size has to be {SMALLEST_PAGE} to {LARGEST_PAGE}, not {self.page_size}."
             )
 
-    def changed(self, changes: dict[str, Any]) -> Behaviours:
+    def changed(self, changes: dict[str, t.Any]) -> Behaviours:
         """Return these behaviours with some switches, given as JSON values, set anew.
 
         Raises:
-            DeclarationError: a switch does not exist or does not take such a value.
+            DeclarationError: A switch does not exist or does not take such a value.
         """
         return replace(self, **read_fields(Behaviours, changes, ""))
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, t.Any]:
         """Return every switch as JSON values."""
-        values: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        values: dict[str, t.Any] = json.loads(json.dumps(asdict(self)))
         return values

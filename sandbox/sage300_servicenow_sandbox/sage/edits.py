@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import typing as t
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
 
-from .records import empty, encode, join, members, read
+from sage300_servicenow_sandbox.sage.records import empty, encode, join, members, read
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Mapping
-    from datetime import date
 
-    from .resources import Resource
+    from sage300_servicenow_sandbox.sage.resources import Resource
 
 _UNPOSTED = ("Open", "ReadyToPost")
 
@@ -20,14 +20,14 @@ class WrongStatusError(Exception):
     """The batch's status does not allow what is asked; the message is a sentence."""
 
 
-def edit(resource: Resource, record: str, values: Mapping[str, Any], today: date) -> str:
+def edit(resource: Resource, record: str, values: Mapping[str, t.Any], today: dt.date) -> str:
     """Return the record with the given properties changed, as text.
 
     The change date moves to today, as Sage 300 moves it, unless the values name it: a user may
     sign on with any session date. Nested collections are replaced whole.
 
     Raises:
-        ValueError: a property that the resource lacks, a key, or a value that does not fit.
+        ValueError: A property that the resource lacks, a key, or a value that does not fit.
     """
     for name in values:
         if name in resource.keys:
@@ -35,11 +35,11 @@ def edit(resource: Resource, record: str, values: Mapping[str, Any], today: date
     return _changed(resource, record, values, today)
 
 
-def copy(resource: Resource, record: str, values: Mapping[str, Any], today: date) -> str:
+def copy(resource: Resource, record: str, values: Mapping[str, t.Any], today: dt.date) -> str:
     """Return a new record like the given one under another key, as text.
 
     Raises:
-        ValueError: a key is missing, or as for an edit.
+        ValueError: A key is missing, or as for an edit.
     """
     for name in resource.keys:
         if name not in values:
@@ -54,32 +54,32 @@ def post(record: str, sequence: int) -> str:
     it as the day on which a document was last added or changed, and posting is neither.
 
     Raises:
-        WrongStatusError: the batch is neither open nor ready to post.
+        WrongStatusError: The batch is neither open nor ready to post.
     """
     texts = _unposted(record, "posted")
     return join({**texts, "BatchStatus": '"Posted"', "PostingSequenceNumber": str(sequence)})
 
 
-def delete_batch(resource: Resource, record: str, today: date) -> str:
+def delete_batch(resource: Resource, record: str, today: dt.date) -> str:
     """Return an invoice batch as deleting it leaves it, as text: it stays, with its number.
 
     Its entries stay too. Sage does not say whether the real ones go; with them, a reader that
     does not look at the status books what was never posted, so this is the harder case.
 
     Raises:
-        WrongStatusError: the batch is neither open nor ready to post.
+        WrongStatusError: The batch is neither open nor ready to post.
     """
     _unposted(record, "deleted")
     return _changed(resource, record, {"BatchStatus": "Deleted"}, today)
 
 
-def remove_entry(resource: Resource, record: str, number: int, today: date) -> str | None:
+def remove_entry(resource: Resource, record: str, number: int, today: dt.date) -> str | None:
     """Return an open invoice batch without one of its entries, as text; None: no such entry.
 
     The entry vanishes, its number stays unused, and the batch's total and count follow.
 
     Raises:
-        WrongStatusError: the batch is not open.
+        WrongStatusError: The batch is not open.
     """
     texts = _unposted(record, "changed", ("Open",))
     entries = read(texts["Invoices"])
@@ -91,7 +91,7 @@ def remove_entry(resource: Resource, record: str, number: int, today: date) -> s
     return _changed(resource, record, values, today)
 
 
-def _changed(resource: Resource, record: str, values: Mapping[str, Any], today: date) -> str:
+def _changed(resource: Resource, record: str, values: Mapping[str, t.Any], today: dt.date) -> str:
     properties = resource.record_type.properties
     stamp = {resource.change_date: today} if resource.change_date else {}
     texts = {prop.name: empty(prop) for prop in resource.site_properties} | members(record)

@@ -6,25 +6,26 @@ byte. Nothing of the filter is ever put into the SQL text: literals are bound.
 
 from __future__ import annotations
 
+import datetime as dt
 import re
+import typing as t
 from dataclasses import dataclass
-from datetime import timezone, UTC
-from typing import TYPE_CHECKING, Any, Final
 
 from odata_query import ast
 from odata_query.exceptions import ODataException, UnknownFunctionException
 from odata_query.grammar import ODataLexer, ODataParser
 from odata_query.visitor import NodeVisitor
+from typing_extensions import override
 
-from .errors import invalid_parameters
-from .store import Sql, column
+from sage300_servicenow_sandbox.sage.errors import invalid_parameters
+from sage300_servicenow_sandbox.sage.store import Sql, column
 
-if TYPE_CHECKING:
-    from .behaviours import DateLiterals
-    from .model import Property
-    from .resources import Resource
+if t.TYPE_CHECKING:
+    from sage300_servicenow_sandbox.sage.behaviours import DateLiterals
+    from sage300_servicenow_sandbox.sage.model import Property
+    from sage300_servicenow_sandbox.sage.resources import Resource
 
-_OPERATORS: Final = {
+_OPERATORS: t.Final = {
     ast.Eq: ("Equal", "IS"),
     ast.NotEq: ("NotEqual", "IS NOT"),
     ast.Lt: ("LessThan", "<"),
@@ -32,7 +33,7 @@ _OPERATORS: Final = {
     ast.Gt: ("GreaterThan", ">"),
     ast.GtE: ("GreaterThanOrEqual", ">="),
 }
-_EDM: Final = {
+_EDM: t.Final = {
     "string": "Edm.String",
     "decimal": "Edm.Decimal",
     "int32": "Edm.Int32",
@@ -41,9 +42,9 @@ _EDM: Final = {
     "time": "Edm.DateTimeOffset",
     "boolean": "Edm.Boolean",
 }
-_DEEPEST: Final = 40
-_QUOTED_DATE: Final = re.compile(r"(\d{4}-\d\d-\d\d)(?:T00:00:00Z?)?")
-_LARGEST_INTEGER: Final = 2**63 - 1
+_DEEPEST: t.Final = 40
+_QUOTED_DATE: t.Final = re.compile(r"(\d{4}-\d\d-\d\d)(?:T00:00:00Z?)?")
+_LARGEST_INTEGER: t.Final = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,9 @@ class _V3Lexer(_Lexer):
 
     tokens = _Lexer.tokens
 
+    @override
     @_(r"datetime'[^']*'")  # type: ignore[name-defined, untyped-decorator, unused-ignore]  # noqa: F821
-    def DATETIME(self, token: Any) -> Any:  # noqa: N802
+    def DATETIME(self, token: t.Any) -> t.Any:
         token.value = ast.DateTime(token.value.removeprefix("datetime'")[:-1] + "Z")
         return token
 
@@ -108,6 +110,7 @@ class _Translator(NodeVisitor):  # type: ignore[misc, unused-ignore]
         self._dates = dates
         self._depth = 0
 
+    @override
     def visit(self, node: ast._Node) -> _Term:
         """Translate a node, unless it lies deeper than SQLite's own parser could follow."""
         if self._depth == _DEEPEST:
@@ -117,6 +120,7 @@ class _Translator(NodeVisitor):  # type: ignore[misc, unused-ignore]
         self._depth -= 1
         return term
 
+    @override
     def generic_visit(self, node: ast._Node) -> _Term:
         """Refuse what the Web API's documents never mention: lambdas, arithmetic, lists."""
         raise invalid_parameters(f"{type(node).__name__} is not supported in a filter.")
@@ -163,7 +167,7 @@ class _Translator(NodeVisitor):  # type: ignore[misc, unused-ignore]
                 "offset are expected, such as 2024-01-01T00:00:00Z."
             )
         return _Term(
-            "?", (f"{instant.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",), "Edm.DateTimeOffset"
+            "?", (f"{instant.astimezone(dt.UTC):%Y-%m-%dT%H:%M:%SZ}",), "Edm.DateTimeOffset"
         )
 
     def visit_Compare(self, node: ast.Compare) -> _Term:  # noqa: N802
@@ -213,13 +217,13 @@ class _Translator(NodeVisitor):  # type: ignore[misc, unused-ignore]
         return _Term(text, values, edm)
 
 
-_FUNCTIONS: Final = {
+_FUNCTIONS: t.Final = {
     "startswith": ("(substr({0}, 1, length({1})) = {1})", "Edm.Boolean"),
     "endswith": ("(length({1}) = 0 OR substr({0}, -length({1})) = {1})", "Edm.Boolean"),
     "contains": ("(instr({0}, {1}) > 0)", "Edm.Boolean"),
     "length": ("length({0})", "Edm.Int32"),
 }
-_NUMBERS: Final = {"Edm.Decimal", "Edm.Int32", "Edm.Int64"}
+_NUMBERS: t.Final = {"Edm.Decimal", "Edm.Int32", "Edm.Int64"}
 
 
 def _chain(node: ast.BoolOp) -> list[ast._Node]:

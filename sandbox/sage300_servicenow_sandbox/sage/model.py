@@ -7,14 +7,14 @@ Property names, order and types are those of live responses and of Sage's own pa
 from __future__ import annotations
 
 import re
+import typing as t
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING
 
 import yaml
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _RANGE = re.compile(r"\(1-(\d+)\)")
@@ -78,7 +78,7 @@ def read_property(name: str, text: str) -> Property:
     """Return the property that a line `name: text` of a type describes.
 
     Raises:
-        ValueError: the text describes no type.
+        ValueError: The text describes no type.
     """
     if text.startswith("["):
         return Property(name, "collection", item_type=text.strip("[]"))

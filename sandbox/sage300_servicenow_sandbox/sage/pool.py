@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
+import typing as t
 from collections import deque
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from datetime import datetime
-
+if t.TYPE_CHECKING:
     from sage300_servicenow_sandbox.clock import Clock
-
-    from .behaviours import Behaviours
+    from sage300_servicenow_sandbox.sage.behaviours import Behaviours
 
 
 @dataclass(frozen=True)
@@ -36,9 +33,9 @@ class Pool:
     def reset(self) -> None:
         """Be awake and rested."""
         with self._lock:
-            self._calls: deque[datetime] = deque()
-            self._last: datetime | None = None
-            self._exhausted: datetime | None = None
+            self._calls: deque[dt.datetime] = deque()
+            self._last: dt.datetime | None = None
+            self._exhausted: dt.datetime | None = None
 
     def admit(self, behaviours: Behaviours) -> Verdict:
         """Take one call in and say what becomes of it."""
@@ -47,20 +44,20 @@ class Pool:
             last, self._last = self._last, now
             if self._is_exhausted(now, behaviours):
                 return Verdict(behaviours.pool_hang_seconds, refused=True)
-        idle = timedelta(seconds=behaviours.idle_seconds)
+        idle = dt.timedelta(seconds=behaviours.idle_seconds)
         slept = last is not None and now - last >= idle
         return Verdict(behaviours.cold_start_seconds if slept else 0.0)
 
-    def _is_exhausted(self, now: datetime, behaviours: Behaviours) -> bool:
+    def _is_exhausted(self, now: dt.datetime, behaviours: Behaviours) -> bool:
         if not behaviours.pool_calls:
             self._calls.clear()
             self._exhausted = None
             return False
-        rest = timedelta(seconds=behaviours.pool_rest_seconds)
+        rest = dt.timedelta(seconds=behaviours.pool_rest_seconds)
         if self._exhausted and now - self._exhausted >= rest:
             self._calls.clear()
             self._exhausted = None
-        window = timedelta(seconds=behaviours.pool_window_seconds)
+        window = dt.timedelta(seconds=behaviours.pool_window_seconds)
         while self._calls and now - self._calls[0] >= window:
             self._calls.popleft()
         if not self._exhausted and len(self._calls) >= behaviours.pool_calls:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import typing as t
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, quote
 
-from .errors import invalid_parameters
-from .filters import unknown_property, where
-from .store import EVERY, column, key_order, shuffled_order
+from sage300_servicenow_sandbox.sage.errors import invalid_parameters
+from sage300_servicenow_sandbox.sage.filters import unknown_property, where
+from sage300_servicenow_sandbox.sage.store import EVERY, column, key_order, shuffled_order
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .behaviours import Behaviours
-    from .resources import Resource
-    from .store import Sql
+    from sage300_servicenow_sandbox.sage.behaviours import Behaviours
+    from sage300_servicenow_sandbox.sage.resources import Resource
+    from sage300_servicenow_sandbox.sage.store import Sql
 
-_LARGEST: Final = 2**31 - 1
-_COLLECTION_OPTIONS: Final = ("$filter", "$top", "$skip", "$count")
+_LARGEST: t.Final = 2**31 - 1
+_COLLECTION_OPTIONS: t.Final = ("$filter", "$top", "$skip", "$count")
 
 
 @dataclass(frozen=True)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
+import typing as t
 from dataclasses import dataclass, replace
 from string import digits
-from typing import TYPE_CHECKING, Final
 
 from sage300_servicenow_sandbox.declared import DeclarationError
+from sage300_servicenow_sandbox.sage.model import Property, RecordType, load_types, read_property
 
-from .model import Property, RecordType, load_types, read_property
-
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .behaviours import Behaviours
+    from sage300_servicenow_sandbox.sage.behaviours import Behaviours
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class Resource:
         return f"{self.namespace}.{type_name}{prop.name.rstrip(digits)}"
 
 
-RESOURCES: Final = {
+RESOURCES: t.Final = {
     resource.name: resource
     for resource in (
         Resource("APVendors", "AP", ("VendorNumber",), "DateLastMaintained"),
@@ -81,16 +80,16 @@ RESOURCES: Final = {
         Resource("CSCurrencyCodes", "CS", ("CurrencyCodeKey",), None),
     )
 }
-MODULES: Final = tuple(sorted({resource.module for resource in RESOURCES.values()}))
-_NAME: Final = re.compile(r"[A-Za-z]\w{0,127}", re.ASCII)
-_ACCOUNT_CHANGE_DATE: Final = "DateLastMaintained"
+MODULES: t.Final = tuple(sorted({resource.module for resource in RESOURCES.values()}))
+_NAME: t.Final = re.compile(r"[A-Za-z]\w{0,127}", re.ASCII)
+_ACCOUNT_CHANGE_DATE: t.Final = "DateLastMaintained"
 
 
 def of_site(behaviours: Behaviours) -> Mapping[str, Resource]:
     """Return the resources as one site has them, by name.
 
     Raises:
-        DeclarationError: a property is declared for what is no resource, or with an unknown type.
+        DeclarationError: A property is declared for what is no resource, or with an unknown type.
     """
     resources = dict(RESOURCES)
     if behaviours.account_change_date:

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import typing as t
 import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
-from .records import empty
-from .resources import RESOURCES
+from sage300_servicenow_sandbox.sage.records import empty
+from sage300_servicenow_sandbox.sage.resources import RESOURCES
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from .resources import Resource
+    from sage300_servicenow_sandbox.sage.resources import Resource
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Sql:
     """An SQL expression and the values to bind to it."""
 
     text: str
-    values: tuple[Any, ...]
+    values: tuple[t.Any, ...]
 
 
 EVERY = Sql("TRUE", ())
@@ -121,7 +121,7 @@ class Store:
         with self._lock:
             self._db.executemany(sql, ((record,) for record in records))
 
-    def replace(self, company: str, resource: Resource, key: Sequence[Any], record: str) -> None:
+    def replace(self, company: str, resource: Resource, key: Sequence[t.Any], record: str) -> None:
         """Put a record in the place of the one with that key."""
         condition = by_key(resource, key)
         sql = f"UPDATE {_table(company, resource)} SET record = ? WHERE {condition.text}"  # noqa: S608
@@ -134,7 +134,7 @@ class Store:
         with self._lock:
             return self._db.execute(sql, condition.values).rowcount
 
-    def get(self, company: str, resource: Resource, key: Sequence[Any]) -> str | None:
+    def get(self, company: str, resource: Resource, key: Sequence[t.Any]) -> str | None:
         """Return the record with that key, as JSON text."""
         found = self.select(company, resource, by_key(resource, key))
         return found[0] if found else None
@@ -158,7 +158,7 @@ class Store:
             rows = self._db.execute(sql, (*condition.values, limit, skip)).fetchall()
         return [record for (record,) in rows]
 
-    def value(self, company: str, resource: Resource, expression: str, condition: Sql) -> Any:
+    def value(self, company: str, resource: Resource, expression: str, condition: Sql) -> t.Any:
         """Return what an SQL aggregate gives over the records that meet a condition."""
         sql = f"SELECT {expression} FROM {_table(company, resource)} WHERE {condition.text}"  # noqa: S608
         with self._lock:
@@ -192,6 +192,6 @@ def _create_table(company: str, resource: Resource) -> str:
     return f"CREATE TABLE {_table(company, resource)} ({derived}record TEXT NOT NULL)"
 
 
-def by_key(resource: Resource, key: Sequence[Any]) -> Sql:
+def by_key(resource: Resource, key: Sequence[t.Any]) -> Sql:
     """Return the condition that holds for the record with that key."""
     return Sql(" AND ".join(f'"{name}" = ?' for name in resource.keys), tuple(key))

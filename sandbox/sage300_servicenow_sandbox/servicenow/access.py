@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import typing as t
 
 from sage300_servicenow_sandbox.declared import DeclarationError
 from sage300_servicenow_sandbox.servicenow import errors, sql
 from sage300_servicenow_sandbox.servicenow.errors import ApiError
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from sage300_servicenow_sandbox.servicenow.behaviours import AccessRule
@@ -29,7 +29,7 @@ class Access:
         """Take the rules.
 
         Raises:
-            DeclarationError: a rule names a table or column that does not exist.
+            DeclarationError: A rule names a table or column that does not exist.
         """
         self._schema = schema
         self._closed = frozenset(no_web_services)
@@ -48,7 +48,7 @@ class Access:
         """Refuse what may not be done to a table at all.
 
         Raises:
-            ApiError: web services are closed to the table, or a rule forbids the operation.
+            ApiError: Web services are closed to the table, or a rule forbids the operation.
         """
         if table.name in self._closed:
             raise ApiError(errors.API_ACL)
@@ -62,7 +62,7 @@ class Access:
         """Refuse a query on what the account may not read or query.
 
         Raises:
-            ApiError: such a column is in a condition or in the order.
+            ApiError: Such a column is in a condition or in the order.
         """
         if not self._forbidden:
             return

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
+import typing as t
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import parse_qsl, unquote
 
 from sage300_servicenow_sandbox.servicenow import errors
 from sage300_servicenow_sandbox.servicenow.errors import ApiError
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _JSON_TYPE = ("Content-Type", "application/json;charset=UTF-8")
@@ -45,7 +45,7 @@ class ApiRequest:
             f"{name}={value}" for name, value in pairs if not name.startswith("sysparm_")
         )
 
-    def json(self) -> Any:
+    def json(self) -> t.Any:
         """Return the body's JSON, numbers as the text they were written in.
 
         Raises:
@@ -69,7 +69,7 @@ class ApiRequest:
         """Refuse a caller that takes no JSON.
 
         Raises:
-            ApiError: the Accept header names other types only.
+            ApiError: The Accept header names other types only.
         """
         accept = self.headers.get("accept", "*/*")
         if not any(kind in accept for kind in ("*/*", "application/*", "json")):
@@ -120,5 +120,5 @@ def error_response(error: ApiError) -> ApiResponse:
     return json_response(error.status, error.body())
 
 
-def _no_json_number(name: str) -> NoReturn:
+def _no_json_number(name: str) -> t.NoReturn:
     raise ValueError(f"{name} is not a JSON number.")

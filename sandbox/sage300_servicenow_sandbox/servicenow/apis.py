@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
+import typing as t
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from sage300_servicenow_sandbox.servicenow import errors
 from sage300_servicenow_sandbox.servicenow.access import Access
@@ -14,7 +14,7 @@ from sage300_servicenow_sandbox.servicenow.rules import RowRules
 from sage300_servicenow_sandbox.servicenow.stats_api import StatsApi
 from sage300_servicenow_sandbox.servicenow.table_api import TableApi
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterable
 
     from sage300_servicenow_sandbox.clock import Clock
@@ -37,7 +37,7 @@ class Apis:
         """Serve the tables of `schema`, their rows in `rows`.
 
         Raises:
-            DeclarationError: a behaviour names a table or column that does not exist.
+            DeclarationError: A behaviour names a table or column that does not exist.
         """
         self.schema = _with_columns(schema, behaviours.columns)
         for index in behaviours.unique:
@@ -54,7 +54,7 @@ class Apis:
         """Answer a request for a table, one of its rows or its figures.
 
         Raises:
-            ApiError: the request fails; nothing was written.
+            ApiError: The request fails; nothing was written.
         """
         if found := _TABLE.fullmatch(request.path):
             version, name, sys_id = found.groups()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import sqlite3
 import threading
+import typing as t
 from dataclasses import replace
 from itertools import count
-from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from werkzeug.wrappers import Request, Response
@@ -33,7 +33,7 @@ from sage300_servicenow_sandbox.servicenow.records import ADMIN
 from sage300_servicenow_sandbox.servicenow.slots import Sessions, Slots
 from sage300_servicenow_sandbox.servicenow.store import Store
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
@@ -93,15 +93,15 @@ class ServiceNowApp:
         return response(environ, start_response)
 
     @property
-    def behaviours(self) -> dict[str, Any]:
+    def behaviours(self) -> dict[str, t.Any]:
         """Every switch and what it is set to, as JSON values."""
         return self._behaviours.as_json()
 
-    def behave(self, /, **changes: Any) -> None:
+    def behave(self, /, **changes: t.Any) -> None:
         """Set some switches, given as JSON values; each is replaced whole, from the next request.
 
         Raises:
-            DeclarationError: a switch does not exist, does not take such a value, names what the
+            DeclarationError: A switch does not exist, does not take such a value, names what the
                 instance does not have, or asks for a unique index where there are duplicates.
         """
         with self._turn:
@@ -115,7 +115,7 @@ class ServiceNowApp:
         """Return all rows of a table, every column, as stored.
 
         Raises:
-            KeyError: there is no such table.
+            KeyError: There is no such table.
         """
         with self._turn:
             return store.every(self._rows.connection, self._schema.tables[table])
@@ -124,8 +124,8 @@ class ServiceNowApp:
         """Insert a row as if typed in by hand and return it; what was sent is typed and sized.
 
         Raises:
-            KeyError: there is no such table or column.
-            ApiError: a rule refuses the row, a mandatory column is empty, or the sys_id or the
+            KeyError: There is no such table or column.
+            ApiError: A rule refuses the row, a mandatory column is empty, or the sys_id or the
                 values of a unique index are taken.
         """
         definition = self._apis.schema.tables[table]
@@ -139,11 +139,11 @@ class ServiceNowApp:
         """Add a table, as an administrator would; a reset empties it but lets it be.
 
         Args:
-            name: the table's.
-            columns: internal types, such as string or glide_date_time, by column name.
+            name: The table's.
+            columns: Internal types, such as string or glide_date_time, by column name.
 
         Raises:
-            ValueError: there is a table of that name.
+            ValueError: There is a table of that name.
         """
         with self._turn:
             defined = self._schema.define(name, columns)

@@ -7,13 +7,13 @@ others, or assumed because the public record is silent.
 from __future__ import annotations
 
 import json
+import typing as t
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
 
 from sage300_servicenow_sandbox.declared import DeclarationError, read_fields
 from sage300_servicenow_sandbox.switches import said, switch
 
-Property = Literal[
+Property = t.Literal[
     "glide.invalid_query.returns_no_rows",
     "glide.rest.choice.allow_non_existing_value",
     "glide.rest.table_api.admin_only_sys_fields",
@@ -29,7 +29,7 @@ class AccessRule:
     """
 
     table: str
-    operation: Literal["read", "query", "create", "write", "delete"]
+    operation: t.Literal["read", "query", "create", "write", "delete"]
     column: str = "*"
     when: str = ""
     allowed: bool = False
@@ -64,7 +64,7 @@ class BusinessRule:
     """
 
     table: str
-    action: Literal["refuse", "set"]
+    action: t.Literal["refuse", "set"]
     when: str = ""
     column: str = ""
     value: str = ""
@@ -83,7 +83,7 @@ class UniqueIndex:
 class RateRule:
     """How many requests to a resource a user may make in one hour of the clock."""
 
-    resource: Literal["table", "batch", "stats", "all"]
+    resource: t.Literal["table", "batch", "stats", "all"]
     per_hour: int
 
 
@@ -92,7 +92,7 @@ class Behaviours:
     """The switches of one instance; the defaults are a stock instance.
 
     Raises:
-        DeclarationError: there is no slot to run a request in.
+        DeclarationError: There is no slot to run a request in.
     """
 
     # The instance as a whole
@@ -155,10 +155,10 @@ class Behaviours:
         "documented", "Rules that refuse a row or change what is stored.", default=()
     )
     unique: tuple[UniqueIndex, ...] = switch("assumed", "Unique indexes.", default=())
-    over_long: Literal["truncate", "refuse"] = switch(
+    over_long: t.Literal["truncate", "refuse"] = switch(
         "assumed", "What becomes of text longer than its column.", default="truncate"
     )
-    unresolved_reference: Literal["empty", "stored"] = switch(
+    unresolved_reference: t.Literal["empty", "stored"] = switch(
         "measured", "What a reference to a row that is not there is stored as.", default="empty"
     )
 
@@ -167,7 +167,7 @@ class Behaviours:
     batch_limit_seconds: float = switch(
         "documented", "Time after which a batch is cancelled.", default=30.0
     )
-    cut_off_item: Literal["committed", "not_committed", "alternate"] = switch(
+    cut_off_item: t.Literal["committed", "not_committed", "alternate"] = switch(
         "assumed", "Whether the item that ran when time was out was committed.", default="alternate"
     )
 
@@ -176,11 +176,11 @@ class Behaviours:
         if not self.slots:
             raise DeclarationError("slots has to be 1 or more: nothing could ever run.")
 
-    def changed(self, changes: dict[str, Any]) -> Behaviours:
+    def changed(self, changes: dict[str, t.Any]) -> Behaviours:
         """Return these behaviours with some switches, given as JSON values, set anew.
 
         Raises:
-            DeclarationError: a switch does not exist or does not take such a value.
+            DeclarationError: A switch does not exist or does not take such a value.
         """
         return replace(self, **read_fields(Behaviours, changes, ""))
 
@@ -188,7 +188,7 @@ class Behaviours:
         """Tell what a system property is set to."""
         return self.properties.get(name, False)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, t.Any]:
         """Return every switch as JSON values."""
-        values: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        values: dict[str, t.Any] = json.loads(json.dumps(asdict(self)))
         return values

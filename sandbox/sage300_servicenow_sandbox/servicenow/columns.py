@@ -6,12 +6,12 @@ word. Numbers are exact: no binary floating point on the way.
 
 from __future__ import annotations
 
+import datetime as dt
 import re
-from datetime import datetime
+import typing as t
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Callable
 
     from sage300_servicenow_sandbox.servicenow.schema import Column
@@ -76,12 +76,12 @@ class ExactSum:
         """Start at nothing."""
         self._total = Decimal(0)
 
-    def step(self, text: Any) -> None:
+    def step(self, text: t.Any) -> None:
         """Add one value."""
         if _DECIMAL.fullmatch(text):
             self._total = _EXACT.add(self._total, Decimal(text))
 
-    def finalize(self) -> Any:
+    def finalize(self) -> t.Any:
         """Return the total."""
         return _plain(self._total)
 
@@ -139,7 +139,7 @@ def _moment(text: str) -> str | None:
     if not _DATE.fullmatch(text):
         return None
     try:
-        return datetime.fromisoformat(text).isoformat(" ")
+        return dt.datetime.fromisoformat(text).isoformat(" ")
     except ValueError:  # the thirtieth of February
         return None
 

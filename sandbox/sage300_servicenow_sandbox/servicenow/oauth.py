@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
-from datetime import timedelta
+import typing as t
 from hmac import compare_digest
 from itertools import count
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from sage300_servicenow_sandbox.servicenow import identifiers
 from sage300_servicenow_sandbox.servicenow.api import json_response
 
-if TYPE_CHECKING:
-    from datetime import datetime
-
+if t.TYPE_CHECKING:
     from sage300_servicenow_sandbox.clock import Clock
     from sage300_servicenow_sandbox.servicenow.api import ApiResponse
     from sage300_servicenow_sandbox.servicenow.behaviours import Behaviours
@@ -33,7 +31,7 @@ class OAuth:
         self._random_seed = random_seed
         self._lock = threading.Lock()
         self._token = ""
-        self._expires: datetime | None = None
+        self._expires: dt.datetime | None = None
         self._numbers = count(1)
 
     def handle(self, content_type: str, body: bytes, behaviours: Behaviours) -> ApiResponse:
@@ -57,7 +55,7 @@ class OAuth:
             now = self._clock.now()
             if self._expires is None or self._expires <= now:
                 self._token = identifiers.token(self._random_seed, next(self._numbers))
-                self._expires = now + timedelta(seconds=behaviours.token_seconds)
+                self._expires = now + dt.timedelta(seconds=behaviours.token_seconds)
             left = int((self._expires - now).total_seconds())
             token = self._token
         return json_response(

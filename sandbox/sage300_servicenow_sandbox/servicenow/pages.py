@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import typing as t
 
 from sage300_servicenow_sandbox.servicenow.api import ApiResponse
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from sage300_servicenow_sandbox.servicenow.behaviours import Behaviours
 
 _PAGE = "<!DOCTYPE html><html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>"

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
+import typing as t
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING
 from uuid import NAMESPACE_URL, uuid5
 
 from sage300_servicenow_sandbox.servicenow import errors
 from sage300_servicenow_sandbox.servicenow.errors import ApiError
 
-if TYPE_CHECKING:
-    from datetime import datetime
-
+if t.TYPE_CHECKING:
     from sage300_servicenow_sandbox.clock import Clock
     from sage300_servicenow_sandbox.servicenow.behaviours import RateRule
 
@@ -41,7 +39,7 @@ class Rates:
         """Forget what was counted."""
         with self._lock:
             self._rules: tuple[RateRule, ...] = ()
-            self._hour: datetime | None = None
+            self._hour: dt.datetime | None = None
             self._counts: list[int] = []
 
     def count(self, rules: tuple[RateRule, ...], resource: str) -> Verdict:
@@ -58,7 +56,7 @@ class Rates:
                 self._counts[at] += 1
             at = min(matching, key=lambda at: rules[at].per_hour - self._counts[at])
             exceeded = self._counts[at] > rules[at].per_hour
-        rule, reset = rules[at], hour + timedelta(hours=1)
+        rule, reset = rules[at], hour + dt.timedelta(hours=1)
         headers = (
             ("X-RateLimit-Limit", str(rule.per_hour)),
             ("X-RateLimit-Reset", str(int(reset.timestamp()))),

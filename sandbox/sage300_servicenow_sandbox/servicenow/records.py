@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING
+import typing as t
 
 from sage300_servicenow_sandbox.servicenow import errors, store
 from sage300_servicenow_sandbox.servicenow.columns import canonical, too_long
 from sage300_servicenow_sandbox.servicenow.errors import ApiError
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sage300_servicenow_sandbox.clock import Clock
@@ -41,7 +41,7 @@ class Records:
         """Insert a row and return it; its sys_id is the caller's own where `values` holds one.
 
         Raises:
-            ApiError: the table is the system's, a rule refuses the row, a mandatory column is
+            ApiError: The table is the system's, a rule refuses the row, a mandatory column is
                 empty, or the sys_id or the values of a unique index are taken.
         """
         _check_writable(table, "Insert")
@@ -68,7 +68,7 @@ class Records:
         """Change the columns sent; a row that already reads so is left untouched, stamps and all.
 
         Raises:
-            ApiError: the table is the system's, there is no such row, a rule refuses the row, a
+            ApiError: The table is the system's, there is no such row, a rule refuses the row, a
                 mandatory column would be empty, or the values of a unique index are taken.
         """
         _check_writable(table, "Update")
@@ -97,7 +97,7 @@ class Records:
         """Delete a row; references to it stay as they are (an assumption).
 
         Raises:
-            ApiError: the table is the system's or there is no such row.
+            ApiError: The table is the system's or there is no such row.
         """
         _check_writable(table, "Delete")
         with self._rows.transaction() as connection:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import typing as t
 from uuid import NAMESPACE_URL, uuid5
 
 from sage300_servicenow_sandbox.declared import DeclarationError
@@ -10,7 +10,7 @@ from sage300_servicenow_sandbox.servicenow import errors, sql
 from sage300_servicenow_sandbox.servicenow.columns import canonical
 from sage300_servicenow_sandbox.servicenow.errors import ApiError
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable
 
@@ -32,7 +32,7 @@ class RowRules:
         """Take the rules, in the order they run in.
 
         Raises:
-            DeclarationError: a rule names a column that does not exist, or a value its column
+            DeclarationError: A rule names a column that does not exist, or a value its column
                 cannot store.
         """
         self._business: dict[str, list[tuple[Clause, BusinessRule]]] = {}
@@ -53,7 +53,7 @@ class RowRules:
         """Return the row as it is to be written.
 
         Raises:
-            ApiError: a business rule refuses it, or a mandatory column is empty.
+            ApiError: A business rule refuses it, or a mandatory column is empty.
         """
         for when, rule in self._business.get(table.name, ()):
             if not sql.holds(connection, table, row, when):

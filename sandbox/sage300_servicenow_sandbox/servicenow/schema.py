@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import typing as t
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from sage300_servicenow_sandbox.declared import DeclarationError
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
 _LENGTHS = {"reference": 32, "decimal": 15}
@@ -78,7 +78,7 @@ class Schema:
         Text is as long as the dictionary of a real instance lets a plain text be.
 
         Raises:
-            ValueError: there is a table of that name.
+            ValueError: There is a table of that name.
         """
         if name in self.tables:
             raise ValueError(f"There is a table {name} already.")
@@ -91,7 +91,7 @@ class Schema:
             }
             for column, kind in columns.items()
         }
-        spec: dict[str, Any] = {"label": name, "display": "sys_id", "columns": described}
+        spec: dict[str, t.Any] = {"label": name, "display": "sys_id", "columns": described}
         table = _table(name, _document()["system_columns"], **spec)
         return Schema({**self.tables, name: table})
 
@@ -114,7 +114,7 @@ class Schema:
         """Return a column that has to be there.
 
         Raises:
-            DeclarationError: there is no such table or column.
+            DeclarationError: There is no such table or column.
         """
         if table not in self.tables:
             raise DeclarationError(f"The instance has no table {table}.")
@@ -138,18 +138,18 @@ def load() -> Schema:
 
 
 @cache
-def _document() -> dict[str, Any]:
+def _document() -> dict[str, t.Any]:
     text = (files(__package__) / "tables.yml").read_text(encoding="utf-8")
-    document: dict[str, Any] = yaml.safe_load(text)
+    document: dict[str, t.Any] = yaml.safe_load(text)
     return document
 
 
-def _table(name: str, shared: dict[str, Any], columns: dict[str, Any], **spec: Any) -> Table:
+def _table(name: str, shared: dict[str, t.Any], columns: dict[str, t.Any], **spec: t.Any) -> Table:
     described = {column: _column(column, **values) for column, values in (shared | columns).items()}
     return Table(name=name, columns=described, **spec)
 
 
-def _column(name: str, **spec: Any) -> Column:
+def _column(name: str, **spec: t.Any) -> Column:
     kind = spec.get("type", "string")
     usual = {"max_length": _LENGTHS.get(kind, _LENGTH), "default": _EMPTY.get(kind, "")}
     return Column(**{"name": name, **usual, **spec})

@@ -5,15 +5,15 @@ Names that reach the SQL come from tables.yml alone; whatever a caller sent is a
 
 from __future__ import annotations
 
+import typing as t
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
 
 from sage300_servicenow_sandbox.declared import DeclarationError
 from sage300_servicenow_sandbox.servicenow import columns, encoded_query
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Mapping
 
@@ -112,7 +112,7 @@ def declared(schema: Schema, table: str, text: str) -> Clause:
     """Express an encoded query of the instance's own rules; an empty one holds for every row.
 
     Raises:
-        DeclarationError: it names a column that does not exist or cannot be read.
+        DeclarationError: It names a column that does not exist or cannot be read.
     """
     query = encoded_query.parse(text)
     term = unknown(schema, table, query)
@@ -158,7 +158,7 @@ def count(connection: sqlite3.Connection, table: str, where: Clause) -> int:
 
 def aggregate(
     connection: sqlite3.Connection, table: str, where: Clause, groups: list[str], sums: list[str]
-) -> list[tuple[Any, ...]]:
+) -> list[tuple[t.Any, ...]]:
     """Return per group its values, the number of rows and the exact totals of `sums`.
 
     Without groups there is one row.

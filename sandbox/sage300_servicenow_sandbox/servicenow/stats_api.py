@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import typing as t
 
 from sage300_servicenow_sandbox.servicenow import encoded_query, errors, sql
 from sage300_servicenow_sandbox.servicenow.api import json_response
 from sage300_servicenow_sandbox.servicenow.errors import ApiError
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from sage300_servicenow_sandbox.servicenow.access import Access
     from sage300_servicenow_sandbox.servicenow.api import ApiRequest, ApiResponse
     from sage300_servicenow_sandbox.servicenow.schema import Schema, Table
@@ -37,7 +37,7 @@ class StatsApi:
         nothing they are 0 (assumptions). Unknown fields are ignored, as the Table API does.
 
         Raises:
-            ApiError: the request fails.
+            ApiError: The request fails.
         """
         table = self._schema.tables.get(name)
         if table is None:
@@ -59,7 +59,7 @@ class StatsApi:
         if hidden and sql.count(self._rows.connection, table.name, hidden):
             raise ApiError(errors.API_ACL)
 
-    def _figures(self, request: ApiRequest, table: Table) -> Any:
+    def _figures(self, request: ApiRequest, table: Table) -> t.Any:
         query = encoded_query.parse(request.query())
         self._access.check_query(table, query)
         where = sql.where(self._schema, table.name, query, strict=self._strict)
@@ -71,7 +71,7 @@ class StatsApi:
         figures = []
         for row in found:
             values, count, totals = row[: len(groups)], row[len(groups)], row[len(groups) + 1 :]
-            stats: dict[str, Any] = {}
+            stats: dict[str, t.Any] = {}
             if request.flag("sysparm_count"):
                 stats["count"] = str(count)
             if sums:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+import typing as t
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from sage300_servicenow_sandbox.servicenow import identifiers
 from sage300_servicenow_sandbox.servicenow.columns import ExactSum, compare_numbers
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
@@ -77,7 +77,7 @@ def insert(connection: sqlite3.Connection, table: Table, row: Mapping[str, str])
     """Add a row that holds every column.
 
     Raises:
-        sqlite3.IntegrityError: the sys_id is taken.
+        sqlite3.IntegrityError: The sys_id is taken.
     """
     marks = ", ".join("?" * len(table.columns))
     connection.execute(
@@ -139,7 +139,7 @@ def set_unique(
     """Make (table, columns) unique, and nothing else but sys_ids; empty values may repeat.
 
     Raises:
-        sqlite3.IntegrityError: a table holds duplicates already.
+        sqlite3.IntegrityError: A table holds duplicates already.
     """
     sql = "SELECT name FROM sqlite_master WHERE type = 'index' AND name LIKE ?"
     for (name,) in connection.execute(sql, [f"{_UNIQUE}%"]).fetchall():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from typing import TYPE_CHECKING, Any
+import typing as t
 from urllib.parse import quote, urlencode
 
 from sage300_servicenow_sandbox.servicenow import encoded_query, errors, sql
@@ -12,7 +12,7 @@ from sage300_servicenow_sandbox.servicenow.api import ApiResponse, json_response
 from sage300_servicenow_sandbox.servicenow.errors import ApiError
 from sage300_servicenow_sandbox.servicenow.representation import Representation
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from sage300_servicenow_sandbox.servicenow.access import Access
     from sage300_servicenow_sandbox.servicenow.api import ApiRequest
     from sage300_servicenow_sandbox.servicenow.records import Records
@@ -47,7 +47,7 @@ class TableApi:
         """Answer a request for a table (`sys_id` None) or one of its rows.
 
         Raises:
-            ApiError: the request fails; nothing was written.
+            ApiError: The request fails; nothing was written.
         """
         table = self._schema.tables.get(name)
         if table is None:
@@ -100,13 +100,13 @@ class TableApi:
             raise ApiError(errors.NO_RECORD)
         return json_response(200, {"result": found}, headers)
 
-    def _one(self, request: ApiRequest, table: Table, sys_id: str) -> dict[str, Any]:
+    def _one(self, request: ApiRequest, table: Table, sys_id: str) -> dict[str, t.Any]:
         found = self._find(request, table, sys_id)
         if found is None:
             raise ApiError(errors.NO_RECORD)
         return found
 
-    def _find(self, request: ApiRequest, table: Table, sys_id: str) -> dict[str, Any] | None:
+    def _find(self, request: ApiRequest, table: Table, sys_id: str) -> dict[str, t.Any] | None:
         view = Representation(self._schema, self._access, table, request)
         found = view.rows(self._rows.connection, sql.Clause("t0.sys_id = ?", (sys_id,)))
         return found[0] if found else None

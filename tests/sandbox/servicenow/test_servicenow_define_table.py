@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import typing as t
 
 import pytest
 
 from sage300_servicenow_sandbox.servicenow import ServiceNowApp
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from pathlib import Path
 
     from sage300_servicenow_sandbox.clock import Clock

@@ -1,8 +1,8 @@
 """Hourly rates, slots and sessions, and an instance that does not answer."""
 
+import datetime as dt
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timezone, UTC
 
 import pytest
 import requests
@@ -10,7 +10,7 @@ import requests
 TABLE = "/api/now/table/cmn_cost_center"
 STATS = "/api/now/stats/cmn_cost_center"
 BATCH = "/api/now/v1/batch"
-QUARTER_PAST = datetime(2026, 3, 1, 12, 15, 0, tzinfo=UTC)
+QUARTER_PAST = dt.datetime(2026, 3, 1, 12, 15, 0, tzinfo=dt.UTC)
 RATE_HEADERS = ("X-RateLimit-Limit", "X-RateLimit-Reset", "X-RateLimit-Rule", "Retry-After")
 
 

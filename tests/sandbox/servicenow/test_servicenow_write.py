@@ -1,12 +1,12 @@
 """The Table API, writing."""
 
-from datetime import datetime, timezone, UTC
+import datetime as dt
 
 import pytest
 import requests
 
 MISSING = "0" * 32
-NOON = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
+NOON = dt.datetime(2026, 3, 1, 12, 0, 0, tzinfo=dt.UTC)
 
 
 def failure(message, detail):

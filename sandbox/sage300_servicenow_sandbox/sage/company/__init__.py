@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import typing as t
 
+from sage300_servicenow_sandbox.sage.company import codes
+from sage300_servicenow_sandbox.sage.company.accounts import account, most_accounts
+from sage300_servicenow_sandbox.sage.company.activity import Activity
+from sage300_servicenow_sandbox.sage.company.batches import batches
+from sage300_servicenow_sandbox.sage.company.orders import Orders
+from sage300_servicenow_sandbox.sage.company.payments import Settlements
+from sage300_servicenow_sandbox.sage.company.plan import CompanyPlan
+from sage300_servicenow_sandbox.sage.company.vendors import vendor
 from sage300_servicenow_sandbox.sage.records import render
 from sage300_servicenow_sandbox.sage.resources import RESOURCES
 
-from . import codes
-from .accounts import account, most_accounts
-from .activity import Activity
-from .batches import batches
-from .orders import Orders
-from .payments import Settlements
-from .plan import CompanyPlan
-from .vendors import vendor
-
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 __all__ = ["CompanyPlan", "generate", "most_accounts"]
@@ -33,7 +32,7 @@ def generate(plan: CompanyPlan) -> Iterator[tuple[str, Iterable[str]]]:
         yield resource, (render(resource, type_name, record) for record in records)
 
 
-def _resources(plan: CompanyPlan) -> Iterator[tuple[str, Iterable[dict[str, Any]]]]:
+def _resources(plan: CompanyPlan) -> Iterator[tuple[str, Iterable[dict[str, t.Any]]]]:
     activity, settlements, orders = Activity(plan), Settlements(plan), Orders()
     yield "GLAccountGroups", codes.account_groups()
     yield "GLSegmentCodes", codes.segment_codes(plan)
@@ -50,14 +49,14 @@ def _resources(plan: CompanyPlan) -> Iterator[tuple[str, Iterable[dict[str, Any]
 
 def _batches(
     plan: CompanyPlan, *followed_by: Activity | Settlements | Orders
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[dict[str, t.Any]]:
     for batch in batches(plan):
         for follower in followed_by:
             follower.add(batch)
         yield batch
 
 
-def _vendors(plan: CompanyPlan, activity: Activity) -> Iterator[dict[str, Any]]:
+def _vendors(plan: CompanyPlan, activity: Activity) -> Iterator[dict[str, t.Any]]:
     for index in range(plan.vendors):
         card = vendor(plan, index)
         yield {**card, **activity.card(card["VendorNumber"])}

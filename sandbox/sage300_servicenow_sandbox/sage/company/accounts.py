@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import datetime as dt
+import typing as t
 from functools import cache
 from itertools import product
-from typing import TYPE_CHECKING, Any
 
-from .plan import tables
+from sage300_servicenow_sandbox.sage.company.plan import tables
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     import random
 
-    from .plan import CompanyPlan
+    from sage300_servicenow_sandbox.sage.company.plan import CompanyPlan
 
 _STRUCTURES = {1: "ACCT", 2: "ACDV", 3: "ACDVRG"}
 _EXPENSE_SPLITS = 8
@@ -24,7 +24,7 @@ def most_accounts() -> int:
     return len(tables()["chart"]) * len(_splits())
 
 
-def account(plan: CompanyPlan, index: int) -> dict[str, Any]:
+def account(plan: CompanyPlan, index: int) -> dict[str, t.Any]:
     """Return the properties of one account that are not empty; `index` counts from 0."""
     chart = tables()["chart"]
     split, position = divmod(index, len(chart))
@@ -35,7 +35,7 @@ def account(plan: CompanyPlan, index: int) -> dict[str, Any]:
     return {
         "UnformattedAccount": "".join(segments),
         "AccountNumber": "-".join(segments),
-        "DateCreated": plan.day - timedelta(days=rng.randint(400, 3000)),
+        "DateCreated": plan.day - dt.timedelta(days=rng.randint(400, 3000)),
         "Description": description("".join(segments)),
         "AccountType": account_type,
         "NormalBalanceDRCR": balance,

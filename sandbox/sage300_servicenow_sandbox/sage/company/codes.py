@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import datetime as dt
+import typing as t
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
 
-from .accounts import account, segment_names
-from .plan import tables
+from sage300_servicenow_sandbox.sage.company.accounts import account, segment_names
+from sage300_servicenow_sandbox.sage.company.plan import tables
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import date
 
-    from .plan import CompanyPlan
+    from sage300_servicenow_sandbox.sage.company.plan import CompanyPlan
 
 _STEP = 20  # Sage 300 numbers lines 20, 40, 60...
 
 
-def vendor_groups(plan: CompanyPlan) -> Iterator[dict[str, Any]]:
+def vendor_groups(plan: CompanyPlan) -> Iterator[dict[str, t.Any]]:
     """Give each vendor group's properties that are not empty, in key order."""
     for code, name, account_set, _, distribution in sorted(tables()["vendor_groups"]):
         yield {
@@ -41,7 +40,7 @@ def vendor_groups(plan: CompanyPlan) -> Iterator[dict[str, Any]]:
         }
 
 
-def terms(plan: CompanyPlan) -> Iterator[dict[str, Any]]:
+def terms(plan: CompanyPlan) -> Iterator[dict[str, t.Any]]:
     """Give the properties of each code of payment terms that are not empty, in key order."""
     for code, (name, percent, discount_days, instalments) in sorted(tables()["terms"].items()):
         yield {
@@ -66,7 +65,7 @@ def terms(plan: CompanyPlan) -> Iterator[dict[str, Any]]:
         }
 
 
-def account_groups() -> Iterator[dict[str, Any]]:
+def account_groups() -> Iterator[dict[str, t.Any]]:
     """Give the properties of the account groups, in key order."""
     sort_codes = {group: sort_code for *_, group, sort_code in tables()["chart"]}
     for code, (name, category) in sorted(tables()["account_groups"].items()):
@@ -78,7 +77,7 @@ def account_groups() -> Iterator[dict[str, Any]]:
         }
 
 
-def segment_codes(plan: CompanyPlan) -> Iterator[dict[str, Any]]:
+def segment_codes(plan: CompanyPlan) -> Iterator[dict[str, t.Any]]:
     """Give the codes that the segments of the plan's accounts take, in key order."""
     used: set[tuple[int, str]] = set()
     closing = ""
@@ -96,7 +95,7 @@ def segment_codes(plan: CompanyPlan) -> Iterator[dict[str, Any]]:
         }
 
 
-def currencies() -> Iterator[dict[str, Any]]:
+def currencies() -> Iterator[dict[str, t.Any]]:
     """Give the properties of the currencies, in key order."""
     for code, (name, symbol) in sorted(tables()["currencies"].items()):
         yield {
@@ -109,7 +108,7 @@ def currencies() -> Iterator[dict[str, Any]]:
         }
 
 
-def items(plan: CompanyPlan) -> Iterator[dict[str, Any]]:
+def items(plan: CompanyPlan) -> Iterator[dict[str, t.Any]]:
     """Give each inventory item's properties that are not empty, in key order."""
     for number, name, category, unit in sorted(tables()["items"]):
         unformatted = unformatted_item(number)
@@ -144,5 +143,5 @@ def unformatted_item(number: str) -> str:
     return number.replace("-", "").replace("/", "")
 
 
-def _maintained(plan: CompanyPlan, kind: str, code: str) -> date:
-    return plan.day - timedelta(days=plan.random(kind, code).randint(0, 900))
+def _maintained(plan: CompanyPlan, kind: str, code: str) -> dt.date:
+    return plan.day - dt.timedelta(days=plan.random(kind, code).randint(0, 900))

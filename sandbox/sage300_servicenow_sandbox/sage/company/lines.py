@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import typing as t
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
 
-from .accounts import description, expense_account
-from .optional_fields import detail_optional_fields
-from .plan import cents, tables
+from sage300_servicenow_sandbox.sage.company.accounts import description, expense_account
+from sage300_servicenow_sandbox.sage.company.optional_fields import detail_optional_fields
+from sage300_servicenow_sandbox.sage.company.plan import cents, tables
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
+    import datetime as dt
     import random
-    from datetime import date
 
-    from .plan import CompanyPlan
+    from sage300_servicenow_sandbox.sage.company.plan import CompanyPlan
 
 _STEP = 20  # Sage 300 numbers lines 20, 40, 60...
 
@@ -53,7 +53,7 @@ class Line:
 def make_line(
     plan: CompanyPlan,
     rng: random.Random,
-    supplier: dict[str, Any],
+    supplier: dict[str, t.Any],
     place: int,
     *,
     taxable: bool,
@@ -74,12 +74,12 @@ def make_line(
 
 
 def properties_of(
-    rng: random.Random, keys: dict[str, int], line: Line, rate: Decimal, day: date
-) -> dict[str, Any]:
+    rng: random.Random, keys: dict[str, int], line: Line, rate: Decimal, day: dt.date
+) -> dict[str, t.Any]:
     """Return a line's properties that are not empty; `rate` converts to functional currency."""
     options = detail_optional_fields(rng)
     allocated = line.tax - line.recoverable
-    properties: dict[str, Any] = {
+    properties: dict[str, t.Any] = {
         **keys,
         "LineNumber": line.number,
         "DistributionDescription": line.text,

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import random
+import typing as t
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
 
 import yaml
 
-if TYPE_CHECKING:
-    from datetime import date
+if t.TYPE_CHECKING:
+    import datetime as dt
 
 _CENT = Decimal("0.01")
 
@@ -29,7 +29,7 @@ class CompanyPlan:
     accounts: int
     batches: int
     random_seed: int
-    day: date
+    day: dt.date
 
     def random(self, *of: str | int) -> random.Random:
         """Return the random numbers of one thing, the same whenever it is asked for."""
@@ -38,10 +38,10 @@ class CompanyPlan:
 
 
 @cache
-def tables() -> dict[str, Any]:
+def tables() -> dict[str, t.Any]:
     """Return the tables of codes and words."""
     path = files("sage300_servicenow_sandbox.sage") / "data" / "company.yaml"
-    content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    content: dict[str, t.Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     return content
 
 
