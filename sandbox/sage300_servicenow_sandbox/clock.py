@@ -9,9 +9,9 @@ import threading
 class Clock:
     """UTC time that a test may set or move.
 
-    Left alone it is real time. Once set it stands still at that instant, so that two runs of a
-    test stamp the same dates; `advance` moves it, standing or running, and `set(None)` gives
-    real time back. Safe to use from several threads.
+    By default it is real time. Once set it stands still at that instant, so that two runs of a
+    test stamp the same dates; `advance` moves it, standing or running, and `set(None)` returns to
+    real time. Safe to use from several threads.
     """
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class Clock:
             ValueError: The instant has no time zone.
         """
         if instant is not None and instant.tzinfo is None:
-            raise ValueError("The clock needs an instant with its time zone, such as a final Z.")
+            raise ValueError("The clock needs an instant with a time zone, such as a final Z")
         with self._lock:
             self._fixed = instant and instant.astimezone(dt.UTC)
             self._offset = dt.timedelta()

@@ -1,4 +1,4 @@
-"""How often each side was called: the figures that call budgets and benchmarks go by."""
+"""How often each side was called: what call budgets and benchmarks are measured by."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class _Side:
         return counts
 
     def _label(self, path: str) -> str:
-        """Name the resource a path leads to, out of a bounded number of names."""
+        """Return the name of the resource in a path, out of a bounded number of names."""
         if path == OAUTH_PATH:
             return path.strip("/")
         found = self._resource.search(path)

@@ -73,7 +73,7 @@ def test_entries_of_a_batch_can_be_taken_out_and_changed(client):
 @pytest.mark.parametrize(
     ("path", "edit", "sentence"),
     [
-        ("APVendors/1010", {"Nonsense": 1}, "APVendors has no property Nonsense."),
+        ("APVendors/1010", {"Nonsense": 1}, "APVendors has no property Nonsense"),
         ("APVendors/1010", {"VendorNumber": "2"}, "VendorNumber is the key of APVendors"),
         ("APVendors/1010", {"VendorName": "x" * 61}, "VendorName takes text of at most 60"),
         ("APVendors/1010", {"VendorName": None}, "VendorName takes text"),

@@ -58,7 +58,12 @@ def test_a_copy_takes_its_place_in_key_order(client, number, place):
 @pytest.mark.parametrize(
     ("path", "body", "status", "sentence"),
     [
-        (f"{VENDORS}/1010/copy", {"VendorNumber": "1020"}, 400, "SAMINC has a record of APVendors"),
+        (
+            f"{VENDORS}/1010/copy",
+            {"VendorNumber": "1020"},
+            400,
+            "SAMINC already has a record of APVendors",
+        ),
         (f"{VENDORS}/1010/copy", {"City": "Leeds"}, 400, "needs a VendorNumber of its own"),
         (f"{VENDORS}/9/copy", {"VendorNumber": "9999"}, 404, "has no APVendors with the key 9"),
         (f"{PAYMENTS}/PY,1/copy", {"BatchNumber": 9}, 400, "needs a BatchSelector of its own"),
@@ -106,7 +111,7 @@ def test_a_deleted_batch_stays_with_its_number_and_its_entries(client, status):
     }
     assert client.refused("DELETE", f"{BATCHES}/{number}") == (
         409,
-        f"Batch {number} is Deleted; only an Open or ReadyToPost batch can be deleted.",
+        f"Batch {number} is Deleted; only an Open or ReadyToPost batch can be deleted",
     )
 
 

@@ -244,13 +244,28 @@ def test_calls_without_an_answer_are_counted_as_such(both):
 @pytest.mark.parametrize(
     ("body", "sentence"),
     [
-        ({"rule": []}, "rule does not exist; there are rules, seed."),
-        ({"rules": [{"fault": "burn"}]}, "rules[0].fault has to be delay or hang"),
-        ({"rules": [{}]}, "rules[0].fault is missing."),
-        ({"rules": [{"fault": "drop", "nth": 1, "every": 2}]}, "takes one of nth, every"),
-        ({"rules": [{"fault": "drop", "probability": 1.5}]}, "probability has to be 0 to 1"),
-        ({"rules": [{"fault": "error", "status": 200}]}, "status has to be 400 to 599"),
-        ({"rules": [{"fault": "drop", "path": "("}]}, "path is no regular expression"),
+        ({"rule": []}, "Invalid fault plan: object contains unknown field `rule`"),
+        (
+            {"rules": [{"fault": "burn"}]},
+            "Invalid fault plan at rules[0].fault: invalid enum value 'burn'",
+        ),
+        ({"rules": [{}]}, "at rules[0]: object missing required field `fault`"),
+        (
+            {"rules": [{"fault": "drop", "nth": 1, "every": 2}]},
+            "at rules[0]: a rule takes only one of nth, every",
+        ),
+        (
+            {"rules": [{"fault": "drop", "probability": 1.5}]},
+            "at rules[0].probability: expected `float` <= 1",
+        ),
+        (
+            {"rules": [{"fault": "error", "status": 200}]},
+            "at rules[0].status: expected `int` >= 400",
+        ),
+        (
+            {"rules": [{"fault": "drop", "path": "("}]},
+            "at rules[0]: the path is not a regular expression",
+        ),
     ],
 )
 def test_a_plan_that_makes_no_sense_is_refused_and_the_old_one_stays(both, body, sentence):

@@ -31,7 +31,7 @@ def edit(resource: Resource, record: str, values: Mapping[str, t.Any], today: dt
     """
     for name in values:
         if name in resource.keys:
-            raise ValueError(f"{name} is the key of {resource.name} and cannot be edited.")
+            raise ValueError(f"{name} is the key of {resource.name} and cannot be edited")
     return _changed(resource, record, values, today)
 
 
@@ -43,7 +43,7 @@ def copy(resource: Resource, record: str, values: Mapping[str, t.Any], today: dt
     """
     for name in resource.keys:
         if name not in values:
-            raise ValueError(f"A new record of {resource.name} needs a {name} of its own.")
+            raise ValueError(f"A new record of {resource.name} needs a {name} of its own")
     return _changed(resource, record, values, today)
 
 
@@ -97,7 +97,7 @@ def _changed(resource: Resource, record: str, values: Mapping[str, t.Any], today
     texts = {prop.name: empty(prop) for prop in resource.site_properties} | members(record)
     for name, value in {**stamp, **values}.items():
         if name not in properties:
-            raise ValueError(f"{resource.name} has no property {name}.")
+            raise ValueError(f"{resource.name} has no property {name}")
         texts[name] = encode(resource.name, properties[name], value)
     return join(texts)
 
@@ -108,6 +108,6 @@ def _unposted(record: str, what: str, statuses: tuple[str, ...] = _UNPOSTED) -> 
     if status not in statuses:
         raise WrongStatusError(
             f"Batch {texts['BatchNumber']} is {status}; only an {' or '.join(statuses)} batch can "
-            f"be {what}."
+            f"be {what}"
         )
     return texts

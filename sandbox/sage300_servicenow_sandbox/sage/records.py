@@ -49,7 +49,7 @@ def render(resource: str, type_name: str, values: Mapping[str, t.Any]) -> str:
     properties = load_types(resource)[type_name].properties
     for name, value in values.items():
         if name not in properties:
-            raise ValueError(f"{type_name} has no property {name}.")
+            raise ValueError(f"{type_name} has no property {name}")
         texts[name] = encode(resource, properties[name], value)
     return join(texts)
 
@@ -66,7 +66,7 @@ def encode(resource: str, prop: Property, value: t.Any) -> str:
     nested = prop.kind == "collection"
     text = _collection(resource, prop, value) if nested else _scalar(prop, value)
     if text is None:
-        raise ValueError(f"{prop.name} takes {_wanted(prop)}, not {value!r}.")
+        raise ValueError(f"{prop.name} takes {_wanted(prop)}, not {value!r}")
     return text
 
 

@@ -8,9 +8,11 @@ import sqlite3
 import typing as t
 from dataclasses import asdict
 
+from sage300_servicenow_sandbox.declared import changed
 from sage300_servicenow_sandbox.sage import edits
 from sage300_servicenow_sandbox.sage.behaviours import Behaviours
-from sage300_servicenow_sandbox.sage.company import CompanyPlan, generate
+from sage300_servicenow_sandbox.sage.company.generator import generate
+from sage300_servicenow_sandbox.sage.company.plan import CompanyPlan
 from sage300_servicenow_sandbox.sage.resources import RESOURCES, of_site
 from sage300_servicenow_sandbox.sage.store import EVERY, Sql, Store, by_key
 
@@ -57,13 +59,13 @@ class SageSite:
         """Return the number of records of a company by resource."""
         return {name: self.store.count(company, resource) for name, resource in RESOURCES.items()}
 
-    def behave(self, **changes: t.Any) -> None:
+    def behave(self, /, **changes: t.Any) -> None:
         """Set some behaviours, given as JSON values; each is replaced whole.
 
         Raises:
             DeclarationError: A behaviour does not exist or does not take such a value.
         """
-        self._become(self.behaviours.changed(changes))
+        self._become(changed(self.behaviours, changes, "behaviours"))
 
     def reset(self) -> None:
         """Make every company anew, as it was when it was first made, on a stock server."""
@@ -104,7 +106,7 @@ class SageSite:
                 self.store.insert(company, resource, [made])
             except sqlite3.IntegrityError:
                 raise ValueError(
-                    f"{company} has a record of {resource.name} with that key."
+                    f"{company} already has a record of {resource.name} with that key"
                 ) from None
         return made
 

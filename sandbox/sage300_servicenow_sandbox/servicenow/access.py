@@ -106,7 +106,7 @@ def _check(schema: Schema, rule: AccessRule) -> None:
     if rule.when and (rule.operation, rule.column) != ("read", _WHOLE):
         raise DeclarationError(
             f"The access rule on {rule.table} cannot have a condition: `when` hides rows, so it "
-            "goes with the operation read of the whole table."
+            "needs the operation read and the column *"
         )
 
 

@@ -45,10 +45,9 @@ class Apis:
                 self.schema.column(index.table, column)
         rules = RowRules(self.schema, behaviours.business_rules, behaviours.data_policies)
         access = Access(self.schema, behaviours.access, behaviours.no_web_services)
-        strict = behaviours.property("glide.invalid_query.returns_no_rows")
         self.records = Records(rows, clock, behaviours, rules)
-        self._tables = TableApi(self.schema, access, rows, self.records, strict=strict)
-        self._stats = StatsApi(self.schema, access, rows, strict=strict)
+        self._tables = TableApi(self.schema, access, rows, self.records)
+        self._stats = StatsApi(self.schema, access, rows)
 
     def handle(self, request: ApiRequest) -> ApiResponse:
         """Answer a request for a table, one of its rows or its figures.

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from werkzeug.wrappers import Request, Response
 
 from sage300_servicenow_sandbox.counters import OAUTH_PATH
-from sage300_servicenow_sandbox.declared import DeclarationError
+from sage300_servicenow_sandbox.declared import DeclarationError, as_json, changed
 from sage300_servicenow_sandbox.servicenow import (
     dictionary,
     errors,
@@ -60,10 +60,23 @@ class ServiceNowApp:
     application user is `integration`, and Basic auth as that user with the password `sandbox`.
     """
 
-    def __init__(self, *, path: Path, clock: Clock, counters: Counters, random_seed: int) -> None:
+    def __init__(
+        self,
+        *,
+        path: Path,
+        clock: Clock,
+        counters: Counters,
+        random_seed: int,
+        stopping: threading.Event,
+    ) -> None:
         """Open the instance kept in the SQLite file at `path`, or create it there.
 
-        Its sys_ids, sessions and tokens are made from the seed: the same requests get the same.
+        Args:
+            path: The SQLite file.
+            clock: The instance's time.
+            counters: Counts the items of batches.
+            random_seed: What sys_ids, sessions and tokens are made from.
+            stopping: Set, it ends every wait.
         """
         self._clock = clock
         self._random_seed = random_seed
@@ -74,7 +87,7 @@ class ServiceNowApp:
         self._slots = Slots()
         self._sessions = Sessions()
         self._session_numbers = count(1)
-        self._stopping = threading.Event()
+        self._stopping = stopping
         self._batches = BatchApi(self._serve_item, counters, self._stopping.wait)
         # One row's work at a time: Python runs one thread at once in any case, and handing over
         # in the middle of a row, at each of its SQL statements, costs more than waiting.
@@ -95,7 +108,7 @@ class ServiceNowApp:
     @property
     def behaviours(self) -> dict[str, t.Any]:
         """Every switch and what it is set to, as JSON values."""
-        return self._behaviours.as_json()
+        return as_json(self._behaviours)
 
     def behave(self, /, **changes: t.Any) -> None:
         """Set some switches, given as JSON values; each is replaced whole, from the next request.
@@ -105,7 +118,7 @@ class ServiceNowApp:
                 instance does not have, or asks for a unique index where there are duplicates.
         """
         with self._turn:
-            self._become(self._schema, self._behaviours.changed(changes))
+            self._become(self._schema, changed(self._behaviours, changes, "behaviours"))
 
     def expire_tokens(self) -> None:
         """Let every token die now; a request under way goes on."""
@@ -131,7 +144,7 @@ class ServiceNowApp:
         definition = self._apis.schema.tables[table]
         unknown = values.keys() - definition.columns.keys()
         if unknown:
-            raise KeyError(f"The table {table} has no column {', '.join(sorted(unknown))}.")
+            raise KeyError(f"The table {table} has no column {', '.join(sorted(unknown))}")
         with self._turn:
             return self._apis.records.insert(definition, values, user=ADMIN)
 
@@ -163,10 +176,6 @@ class ServiceNowApp:
         self._oauth.reset()
         self._rates.reset()
         self._batches.reset()
-
-    def stop(self) -> None:
-        """Let every request under way end at once: from now on no row takes time."""
-        self._stopping.set()
 
     def close(self) -> None:
         """Close the SQLite file; no request may be under way."""
@@ -256,7 +265,7 @@ class ServiceNowApp:
                 store.set_unique(connection, [(i.table, i.columns) for i in behaviours.unique])
             except sqlite3.IntegrityError as error:
                 raise DeclarationError(
-                    f"The unique index cannot be made, there are duplicates: {error}."
+                    f"The unique index cannot be created because there are duplicates: {error}"
                 ) from error
             self._describe(connection, apis.schema)
         self._schema, self._behaviours, self._apis = tables, behaviours, apis

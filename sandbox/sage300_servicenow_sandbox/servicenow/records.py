@@ -15,7 +15,7 @@ if t.TYPE_CHECKING:
     from sage300_servicenow_sandbox.clock import Clock
     from sage300_servicenow_sandbox.servicenow.behaviours import Behaviours
     from sage300_servicenow_sandbox.servicenow.rules import RowRules
-    from sage300_servicenow_sandbox.servicenow.schema import Column, Table
+    from sage300_servicenow_sandbox.servicenow.schema import Table
     from sage300_servicenow_sandbox.servicenow.store import Row, Store
 
 
@@ -136,15 +136,11 @@ class Records:
             text = canonical(column, value, any_choice=any_choice)
             if text is None:
                 continue
-            if text and column.reference and not self._resolves(connection, column, text):
-                text = ""
+            if text and column.reference:
+                found = store.exists(connection, column.reference, column.key, text)
+                text = text if found else ""
             kept[name] = text
         return kept
-
-    def _resolves(self, connection: sqlite3.Connection, column: Column, text: str) -> bool:
-        return self._behaviours.unresolved_reference == "stored" or store.exists(
-            connection, column.reference, column.key, text
-        )
 
 
 def _check_writable(table: Table, operation: str) -> None:

@@ -82,5 +82,5 @@ def _check_value(schema: Schema, rule: BusinessRule) -> None:
     if canonical(column, rule.value) != rule.value:
         raise DeclarationError(
             f"A business rule of {rule.table} cannot set {rule.column} to {rule.value!r}: "
-            f"the column does not store that."
+            "the column does not store that"
         )

@@ -81,7 +81,7 @@ class Schema:
             ValueError: There is a table of that name.
         """
         if name in self.tables:
-            raise ValueError(f"There is a table {name} already.")
+            raise ValueError(f"There is already a table {name}")
         described = {
             column: {
                 "label": column,
@@ -117,9 +117,9 @@ class Schema:
             DeclarationError: There is no such table or column.
         """
         if table not in self.tables:
-            raise DeclarationError(f"The instance has no table {table}.")
+            raise DeclarationError(f"The instance has no table {table}")
         if name not in self.tables[table].columns:
-            raise DeclarationError(f"The table {table} has no column {name}.")
+            raise DeclarationError(f"The table {table} has no column {name}")
         return self.tables[table].columns[name]
 
     def with_column(self, table: str, column: Column) -> Schema:

@@ -81,15 +81,12 @@ def operand(schema: Schema, table: str, path: str) -> Operand | None:
     return Operand(sql, steps[-1])
 
 
-def where(schema: Schema, table: str, query: EncodedQuery, *, strict: bool = False) -> Clause:
+def where(schema: Schema, table: str, query: EncodedQuery) -> Clause:
     """Express the conditions of a query.
 
     A condition on a column that does not exist is dropped: alone, it returns the whole table.
-    A group left without conditions is dropped with them (an assumption). `strict`, the property
-    glide.invalid_query.returns_no_rows, makes such a query find nothing instead.
+    A group left without conditions is dropped with them (an assumption).
     """
-    if strict and unknown(schema, table, query) is not None:
-        return Clause("0")
     groups = [
         _join(
             " AND ",
@@ -117,7 +114,7 @@ def declared(schema: Schema, table: str, text: str) -> Clause:
     query = encoded_query.parse(text)
     term = unknown(schema, table, query)
     if term is not None:
-        raise DeclarationError(f"The table {table} has no use for {term!r} in {text!r}.")
+        raise DeclarationError(f"The table {table} cannot use {term!r} in the query {text!r}")
     return where(schema, table, query)
 
 

@@ -28,18 +28,12 @@ _WHOLE_NUMBER = re.compile("[0-9]{1,9}")
 class TableApi:
     """`/api/now/table/{table}[/{sys_id}]`, alone or as an item of a batch."""
 
-    def __init__(
-        self, schema: Schema, access: Access, rows: Store, records: Records, *, strict: bool
-    ) -> None:
-        """Read from `rows` and write through `records`, within what `access` allows.
-
-        `strict` lets a query that cannot be understood whole find nothing.
-        """
+    def __init__(self, schema: Schema, access: Access, rows: Store, records: Records) -> None:
+        """Read from `rows` and write through `records`, within what `access` allows."""
         self._schema = schema
         self._access = access
         self._rows = rows
         self._records = records
-        self._strict = strict
 
     def handle(
         self, request: ApiRequest, *, version: str | None, name: str, sys_id: str | None
@@ -79,7 +73,7 @@ class TableApi:
     def _list(self, request: ApiRequest, table: Table, version: str | None) -> ApiResponse:
         query = encoded_query.parse(request.query())
         self._access.check_query(table, query)
-        where = sql.where(self._schema, table.name, query, strict=self._strict)
+        where = sql.where(self._schema, table.name, query)
         order = sql.order_by(self._schema, table.name, query.orders)
         limit = _number(request, "sysparm_limit") or _DEFAULT_LIMIT
         offset = _number(request, "sysparm_offset") or 0

@@ -15,10 +15,10 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from sage300_servicenow_sandbox.clock import Clock
 from sage300_servicenow_sandbox.counters import Counters
-from sage300_servicenow_sandbox.servicenow import ServiceNowApp
+from sage300_servicenow_sandbox.servicenow.app import ServiceNowApp
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 JSON_HEADERS = {"Accept": "application/json", "Content-Type": "application/json"}
@@ -119,10 +119,31 @@ def counters() -> Counters:
 
 
 @pytest.fixture
-def instance(tmp_path: Path, clock: Clock, counters: Counters) -> Iterator[Instance]:
-    app = ServiceNowApp(
-        path=tmp_path / "servicenow.sqlite", clock=clock, counters=counters, random_seed=300
-    )
+def stopping() -> threading.Event:
+    return threading.Event()
+
+
+@pytest.fixture
+def open_instance(
+    tmp_path: Path, clock: Clock, counters: Counters, stopping: threading.Event
+) -> Callable[..., ServiceNowApp]:
+    """Open the instance that a file of the test's folder holds."""
+
+    def opened(name: str = "servicenow", *, random_seed: int = 300) -> ServiceNowApp:
+        return ServiceNowApp(
+            path=tmp_path / f"{name}.sqlite",
+            clock=clock,
+            counters=counters,
+            random_seed=random_seed,
+            stopping=stopping,
+        )
+
+    return opened
+
+
+@pytest.fixture
+def instance(open_instance: Callable[..., ServiceNowApp]) -> Iterator[Instance]:
+    app = open_instance()
     with _served(app) as url, requests.Session() as session:
         session.auth = ("integration", "sandbox")
         session.headers.update(JSON_HEADERS)

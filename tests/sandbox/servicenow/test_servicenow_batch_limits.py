@@ -46,14 +46,14 @@ def cut(instance, prefix, **behaviours):
     ("cut_off_item", "stored"),
     [("committed", ["a0", "a1", "a2"]), ("not_committed", ["a0", "a1"])],
 )
-def test_the_item_that_ran_when_time_was_out(instance, counters, cut_off_item, stored):
+def test_the_item_that_ran_when_time_was_out(instance, stopping, counters, cut_off_item, stored):
     assert cut(instance, "a", cut_off_item=cut_off_item) == stored
     counts = counters.snapshot()["servicenow"]["batch_items_by_status"]
     assert counts == {"201": 2, "500": 1}
     # A stock instance gives 30 s; after the stop nothing is waited for, and the costs count on.
     instance.app.reset()
     instance.app.behave(row_cost_ms=10_000, cut_off_item=cut_off_item)
-    instance.app.stop()
+    stopping.set()
     answer = instance.batch(*posts(instance, "b", 5))
     assert [item["status_code"] for item in answer["serviced_requests"]] == [201, 201, 201, 500]
     assert answer["unserviced_requests"] == ["b4"]

@@ -58,8 +58,10 @@ def _age(plan: CompanyPlan, number: int, rng: random.Random) -> int:
 def _batch(plan: CompanyPlan, number: int, status: str, sequence: int) -> dict[str, t.Any]:
     rng = plan.random("batch", number)
     batch_date = plan.day - dt.timedelta(days=_age(plan, number, rng))
+    usual_entries = rng.randint(1, 6)
     entries = [
-        invoice(plan, number, entry, batch_date) for entry in range(1, rng.randint(1, 6) + 1)
+        invoice(plan, number, entry, batch_date)
+        for entry in range(1, (plan.invoices_per_batch or usual_entries) + 1)
     ]
     total = sum((entry["DocumentTotalIncludingTax"] for entry in entries), Decimal(0))
     batch_type = rng.choice(_TYPES)

@@ -48,12 +48,13 @@ def invoice(
     supplier = vendor(plan, rng.randrange(plan.vendors))
     document_date = batch_date - dt.timedelta(days=rng.randint(0, 5))
     document_type = rng.choices(("Invoice", "CreditNote", "DebitNote"), (88, 8, 4))[0]
-    number = f"{batch_number * 10 + entry_number:06}"
+    number = f"{batch_number * _document_numbers(plan) + entry_number:06}"
     rate = Decimal(tables()["countries"][supplier["Country"]][2])
     taxable = rng.random() < 0.8  # noqa: PLR2004
+    usual_lines = rng.choice((1, 1, 2, 2, 3, 4))
     lines = [
         make_line(plan, rng, supplier, place, taxable=taxable)
-        for place in range(1, rng.choice((1, 1, 2, 2, 3, 4)) + 1)
+        for place in range(1, (plan.lines_per_invoice or usual_lines) + 1)
     ]
     options = invoice_optional_fields(rng, document_date)
     keys = {"BatchNumber": batch_number, "EntryNumber": entry_number}
@@ -100,6 +101,11 @@ def invoice(
         "NumberOfOptionalFields": len(options),
         "InvoiceOptionalFields": [{**keys, **option} for option in options],
     }
+
+
+def _document_numbers(plan: CompanyPlan) -> int:
+    """Return how far apart the document numbers of neighbouring batches are, a power of ten."""
+    return int(10 ** len(str(plan.invoices_per_batch or 1)))
 
 
 def _totals(lines: list[Line], rate: Decimal) -> dict[str, t.Any]:
