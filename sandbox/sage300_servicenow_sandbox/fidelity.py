@@ -24,7 +24,7 @@ _SIDES: t.Final = (
 )
 _HEAD: t.Final = """# How true the sandbox is
 
-One row for each endpoint and quirk: what the sandbox does, on what basis the real system is believed
+One row for each endpoint and quirk: what the sandbox does, on what basis the real system is assumed
 to do the same, and the test that fails when the sandbox stops doing it. *Documented* is what the
 vendor says, *measured* what others saw on real servers, *assumed* where the public record is
 silent. A behaviour in the first column changes the row (`PATCH /_sandbox/sage300/behaviours`,
