@@ -1,4 +1,4 @@
-"""What can be switched on the Sage 300 site; how sure each default is stands in fidelity.yml."""
+"""What can be switched on the Sage 300 site; the basis of each default is in fidelity.yml."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Behaviours(Declared, frozen=True):
     """The switches of one site; the defaults are a stock server.
 
     Attributes:
-        page_size: Most records in an answer, whatever $top says.
+        page_size: The most records in an answer, even if $top is greater.
         orderby: Whether $orderby, which no document of Sage's names, is accepted.
         date_literals: The one form of a date in $filter: 2026-01-01T00:00:00Z, '2026-01-01' or
             datetime'2026-01-01T00:00:00'.

@@ -1,11 +1,13 @@
-"""What users do to records at Sage 300's screens: edit, copy, post, delete, take an entry out."""
+"""What users do to records at Sage 300's screens: edit, copy, post, delete."""
 
 from __future__ import annotations
 
 import typing as t
 from decimal import Decimal
 
-from sage300_servicenow_sandbox.sage.records import empty, encode, join, members, read
+import msgspec
+
+from sage300_servicenow_sandbox.sage.records import empty, encode, join, members
 
 if t.TYPE_CHECKING:
     import datetime as dt
@@ -17,14 +19,21 @@ _UNPOSTED = ("Open", "ReadyToPost")
 
 
 class WrongStatusError(Exception):
-    """The batch's status does not allow what is asked; the message is a sentence."""
+    """The batch's status does not allow the change; the text is a sentence."""
+
+
+class _Entry(msgspec.Struct):
+    """What an entry's removal needs of the entries, whose text is kept as it is."""
+
+    EntryNumber: int
+    DocumentTotalIncludingTax: Decimal
 
 
 def edit(resource: Resource, record: str, values: Mapping[str, t.Any], today: dt.date) -> str:
     """Return the record with the given properties changed, as text.
 
-    The change date moves to today, as Sage 300 moves it, unless the values name it: a user may
-    sign on with any session date. Nested collections are replaced whole.
+    The change date moves to today, as in Sage 300, unless the values name it: a user may sign on
+    with any session date. Nested collections are replaced whole.
 
     Raises:
         ValueError: A property that the resource lacks, a key, or a value that does not fit.
@@ -63,8 +72,8 @@ def post(record: str, sequence: int) -> str:
 def delete_batch(resource: Resource, record: str, today: dt.date) -> str:
     """Return an invoice batch as deleting it leaves it, as text: it stays, with its number.
 
-    Its entries stay too. Sage does not say whether the real ones go; with them, a reader that
-    does not look at the status books what was never posted, so this is the harder case.
+    Its entries stay too, as Sage does not say whether they are removed. This is the harder case: a
+    reader that ignores the status books what was never posted.
 
     Raises:
         WrongStatusError: The batch is neither open nor ready to post.
@@ -74,21 +83,23 @@ def delete_batch(resource: Resource, record: str, today: dt.date) -> str:
 
 
 def remove_entry(resource: Resource, record: str, number: int, today: dt.date) -> str | None:
-    """Return an open invoice batch without one of its entries, as text; None: no such entry.
+    """Return an open invoice batch without one of its entries, as text; None, no such entry.
 
-    The entry vanishes, its number stays unused, and the batch's total and count follow.
+    The entry's number stays unused; the batch's total and count change.
 
     Raises:
         WrongStatusError: The batch is not open.
     """
     texts = _unposted(record, "changed", ("Open",))
-    entries = read(texts["Invoices"])
-    kept = [entry for entry in entries if entry["EntryNumber"] != number]
+    raw = msgspec.json.decode(texts["Invoices"], type=list[msgspec.Raw])
+    entries = [(msgspec.json.decode(text, type=_Entry), text) for text in raw]
+    kept = [(entry, text) for entry, text in entries if entry.EntryNumber != number]
     if len(kept) == len(entries):
         return None
-    total = sum((entry["DocumentTotalIncludingTax"] for entry in kept), Decimal(0))
-    values = {"Invoices": kept, "NumberOfEntries": len(kept), "BatchTotal": total}
-    return _changed(resource, record, values, today)
+    invoices = b"[" + b",".join(text for _, text in kept) + b"]"
+    total = sum((entry.DocumentTotalIncludingTax for entry, _ in kept), Decimal(0))
+    values = {"NumberOfEntries": len(kept), "BatchTotal": total}
+    return _changed(resource, join({**texts, "Invoices": invoices.decode()}), values, today)
 
 
 def _changed(resource: Resource, record: str, values: Mapping[str, t.Any], today: dt.date) -> str:

@@ -1,7 +1,7 @@
 """`$filter` to SQL: the V4 dialect, as strict about types as the library Sage 300 uses.
 
 Comparisons follow OData's rule for null (only `eq null` and `ne` hold), text is compared byte by
-byte. Nothing of the filter is ever put into the SQL text: literals are bound.
+byte. Nothing of the filter becomes part of the SQL text: literals are bound.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class _Term(Sql):
 
 
 class _Lexer(ODataLexer):
-    """The library's lexer, which would else read `AllocationsAllowed` as `all` and a rest."""
+    """The library's lexer, which otherwise reads `AllocationsAllowed` as `all` and a rest."""
 
     tokens = ODataLexer.tokens
     ANY = r"any\b"  # type: ignore[assignment]
@@ -103,7 +103,7 @@ def unknown_property(resource: Resource, name: str) -> Exception:
 
 
 class _Translator(NodeVisitor):  # type: ignore[misc, unused-ignore]
-    """Visits the parsed filter; each visit returns Sql."""
+    """Visits the parsed filter; each visit returns SQL."""
 
     def __init__(self, resource: Resource, dates: DateLiterals) -> None:
         self._resource = resource
@@ -211,7 +211,7 @@ class _Translator(NodeVisitor):  # type: ignore[misc, unused-ignore]
                 )
         template, edm = function
         text = template.format(*(argument.text for argument in arguments))
-        # A text that the template names twice is bound twice.
+        # An argument that the template names twice is bound twice.
         order = [int(part[0]) for part in template.split("{")[1:]]
         values = tuple(value for index in order for value in arguments[index].values)
         return _Term(text, values, edm)
@@ -227,7 +227,7 @@ _NUMBERS: t.Final = {"Edm.Decimal", "Edm.Int32", "Edm.Int64"}
 
 
 def _chain(node: ast.BoolOp) -> list[ast._Node]:
-    """List what `a and b and c` joins; the parser nests it to the left."""
+    """Return the operands of `a and b and c`, which the parser nests to the left."""
     operands: list[ast._Node] = []
     left: ast._Node = node
     while isinstance(left, ast.BoolOp) and left.op == node.op:
@@ -237,14 +237,14 @@ def _chain(node: ast.BoolOp) -> list[ast._Node]:
 
 
 def _quoted_date(term: _Term) -> _Term:
-    """Take text as the date it holds, at midnight; leave everything else for the type check."""
+    """Read text as a date, at midnight; leave everything else to the type check."""
     found = _QUOTED_DATE.fullmatch(str(term.values[0])) if term.edm == "Edm.String" else None
     return _Term("?", (f"{found[1]}T00:00:00Z",), "Edm.DateTimeOffset") if found else term
 
 
 def _boolean(condition: _Term) -> _Term:
     if condition.edm != "Edm.Boolean":
-        raise invalid_parameters("The filter is no condition: it does not give true or false.")
+        raise invalid_parameters("The filter is not a condition: it is neither true nor false.")
     return condition
 
 

@@ -24,7 +24,14 @@ _NUMBER_LITERAL: t.Final = re.compile(r"[0-9]{1,18}")
 
 @dataclass(frozen=True)
 class Target:
-    """What a path names: a module's `$metadata` (no resource), a collection, or one record."""
+    """What a path names: a module's `$metadata`, a collection, or one record.
+
+    Attributes:
+        company: The company ID.
+        module: The module.
+        resource: The resource; None, `$metadata`.
+        key: The key; None, the collection.
+    """
 
     company: str
     module: str

@@ -1,4 +1,4 @@
-"""Records as JSON text: how a property's value is written, and how a record is taken apart.
+"""Records as JSON text: writing values, and splitting a record into its members.
 
 Amounts never pass through a float: a decimal is written with all the digits its field has
 (`12.990`), and text that is already written stays as it is.
@@ -7,11 +7,12 @@ Amounts never pass through a float: a decimal is written with all the digits its
 from __future__ import annotations
 
 import datetime as dt
-import json
 import re
 import typing as t
 from decimal import Decimal
 from json.encoder import encode_basestring_ascii
+
+import msgspec
 
 from sage300_servicenow_sandbox.sage.model import load_types
 
@@ -34,16 +35,15 @@ _LONGEST_DECIMAL: t.Final = 19
 _DAY: t.Final = re.compile(r"(\d{4}-\d\d-\d\d)(T00:00:00Z)?")
 _TIME: t.Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
-_decoder = json.JSONDecoder()
 _empty_records: dict[tuple[str, str], dict[str, str]] = {}
 
 
 def render(resource: str, type_name: str, values: Mapping[str, t.Any]) -> str:
-    """Write one record of a type: the given values, and every other property empty.
+    """Write one record of a type: these values, and every other property empty.
 
     Raises:
-        ValueError: A property that the type lacks, or a value that does not fit; the message
-            is one sentence naming the property.
+        ValueError: The type lacks a property, or a value does not fit; the text is a sentence
+            that names the property.
     """
     texts = _empty_record(resource, type_name).copy()
     properties = load_types(resource)[type_name].properties
@@ -72,22 +72,12 @@ def encode(resource: str, prop: Property, value: t.Any) -> str:
 
 def members(record: str) -> dict[str, str]:
     """Split a record's text into its members' texts, by name, without touching a digit."""
-    texts: dict[str, str] = {}
-    end = 0
-    while record[end] != "}":
-        name, colon = _decoder.raw_decode(record, end + 1)
-        _, end = _decoder.raw_decode(record, colon + 1)
-        texts[name] = record[colon + 1 : end]
-    return texts
-
-
-def read(text: str) -> t.Any:
-    """Read JSON text, amounts as Decimal."""
-    return json.loads(text, parse_float=Decimal)
+    raw = msgspec.json.decode(record, type=dict[str, msgspec.Raw])
+    return {name: bytes(text).decode() for name, text in raw.items()}
 
 
 def join(texts: Mapping[str, str]) -> str:
-    """Put members' texts together to a record's text."""
+    """Join members' texts to a record's text."""
     return "{" + ",".join([f'"{name}":{text}' for name, text in texts.items()]) + "}"
 
 

@@ -95,7 +95,7 @@ def of_site(behaviours: Behaviours) -> Mapping[str, Resource]:
                 f"Invalid behaviours at site_properties.{name}: there is no such resource, only "
                 f"{', '.join(resources)}"
             )
-        added = tuple(_site_property(name, one, text) for one, text in declared.items())
+        added = tuple(_site_property(name, added, text) for added, text in declared.items())
         known = resources[name].site_properties
         resources[name] = replace(resources[name], site_properties=(*known, *added))
     return resources

@@ -29,7 +29,12 @@ _BATCHES = "APInvoiceBatches"
 class SageSite:
     """The companies of a site, kept in a file; safe to use from several threads.
 
-    `behaviours` says how the site behaves, `resources` what its resources look like for it.
+    Attributes:
+        store: The records.
+        clock: The site's time.
+        behaviours: How the site behaves.
+        resources: The resources by name, as this site has them.
+        continued: The companies that were in the file already.
     """
 
     behaviours: Behaviours
@@ -68,7 +73,7 @@ class SageSite:
         self._become(changed(self.behaviours, changes, "behaviours"))
 
     def reset(self) -> None:
-        """Make every company anew, as it was when it was first made, on a stock server."""
+        """Make every company again, as it was at first, on a stock server."""
         self._become(Behaviours())
         for made_from in self.store.companies().values():
             values = json.loads(made_from)
@@ -77,7 +82,7 @@ class SageSite:
     def edit(
         self, company: str, resource: Resource, key: Sequence[t.Any], values: Mapping[str, t.Any]
     ) -> str | None:
-        """Change properties of a record as a user would, and return it; None: no such record.
+        """Change properties of a record as a user would, and return it; None, no such record.
 
         Raises:
             ValueError: The values do not fit the resource; one sentence naming the property.
@@ -92,7 +97,7 @@ class SageSite:
     ) -> str | None:
         """Add a record like another one under the key that the values name, and return it.
 
-        None: there is no record to copy.
+        Returns None if there is no record to copy.
 
         Raises:
             ValueError: The values do not fit the resource, or the key is taken.
@@ -111,7 +116,7 @@ class SageSite:
         return made
 
     def delete(self, company: str, resource: Resource, key: Sequence[t.Any]) -> str | None:
-        """Delete a record as a user would, and return what it was; None: no such record.
+        """Delete a record as a user would, and return what it was; None, no such record.
 
         An invoice batch stays, as Deleted; every other record goes without a trace.
 
@@ -121,7 +126,7 @@ class SageSite:
         if resource.name == _BATCHES:
             today = self.clock.now().date()
             return self._replace(
-                company, resource, key, lambda one: edits.delete_batch(resource, one, today)
+                company, resource, key, lambda batch: edits.delete_batch(resource, batch, today)
             )
         with self.store.transaction():
             record = self.store.get(company, resource, key)
@@ -129,7 +134,7 @@ class SageSite:
         return record
 
     def post_batch(self, company: str, number: int) -> str | None:
-        """Post an invoice batch and return it; None: no such batch.
+        """Post an invoice batch and return it; None, no such batch.
 
         Raises:
             edits.WrongStatusError: Its status does not allow it.
@@ -143,7 +148,7 @@ class SageSite:
         return self._replace(company, batches, (number,), post)
 
     def remove_entry(self, company: str, number: int, entry: int) -> str | None:
-        """Take an entry out of an open invoice batch and return the batch; None: no such entry.
+        """Delete an entry of an open invoice batch and return the batch; None, no such entry.
 
         Raises:
             edits.WrongStatusError: The batch is not open.
@@ -157,7 +162,7 @@ class SageSite:
         )
 
     def clear_history(self, company: str, sequence: int) -> int:
-        """Clear deleted batches and those posted up to a sequence; return how many went."""
+        """Clear deleted batches and those posted up to a sequence; return how many."""
         cleared = Sql(
             "\"BatchStatus\" = 'Deleted' "
             'OR ("BatchStatus" = \'Posted\' AND "PostingSequenceNumber" <= ?)',

@@ -21,7 +21,7 @@ _WORDS = {"create": "Insert", "write": "Update", "delete": "Delete"}
 
 
 class Access:
-    """Access rules, ready to be asked; what no rule forbids is allowed."""
+    """Access rules; what no rule forbids is allowed."""
 
     def __init__(
         self, schema: Schema, rules: Iterable[AccessRule], no_web_services: tuple[str, ...]
@@ -33,14 +33,14 @@ class Access:
         """
         self._schema = schema
         self._closed = frozenset(no_web_services)
-        decided = {(one.table, one.column, one.operation, one.when): one for one in rules}
-        forbidden = [one for one in decided.values() if not one.allowed]
+        last = {(rule.table, rule.column, rule.operation, rule.when): rule for rule in rules}
+        forbidden = [rule for rule in last.values() if not rule.allowed]
         for table in no_web_services:
             schema.column(table, "sys_id")
-        for one in forbidden:
-            _check(schema, one)
+        for rule in forbidden:
+            _check(schema, rule)
         self._forbidden = frozenset(
-            (one.operation, one.table, one.column) for one in forbidden if not one.when
+            (rule.operation, rule.table, rule.column) for rule in forbidden if not rule.when
         )
         self._hidden = _hidden(schema, forbidden)
 
@@ -66,7 +66,7 @@ class Access:
         """
         if not self._forbidden:
             return
-        paths = [one.field for group in query.groups for any_of in group for one in any_of]
+        paths = [term.field for group in query.groups for any_of in group for term in any_of]
         if paths and ("query", table.name, _WHOLE) in self._forbidden:
             raise ApiError(errors.QUERY_ACL)
         paths += [order.field for order in query.orders]
@@ -76,22 +76,22 @@ class Access:
     def shows(self, table: str, path: str, operation: str = "read") -> bool:
         """Tell whether every step of a dot-walked field may be read, and used so."""
         for step, column in enumerate(self._schema.walk(table, path)):
-            asked = {("read", table, column.name), (operation, table, column.name)}
+            needed = {("read", table, column.name), (operation, table, column.name)}
             if step:
-                asked.add(("read", table, _WHOLE))
-            if asked & self._forbidden:
+                needed.add(("read", table, _WHOLE))
+            if needed & self._forbidden:
                 return False
             table = column.reference
         return True
 
     def hidden(self, table: Table) -> Clause | None:
-        """Return for which rows of a table reading is forbidden; None where all may be read."""
+        """Return which rows of a table may not be read, None if all may."""
         return self._hidden.get(table.name)
 
     def writable(
         self, table: Table, operation: str, values: Mapping[str, object]
     ) -> Mapping[str, object]:
-        """Leave out the columns that may not be written, as read-only ones are (an assumption)."""
+        """Return the values without columns that may not be written: they are ignored (assumed)."""
         if not self._forbidden:
             return values
         return {

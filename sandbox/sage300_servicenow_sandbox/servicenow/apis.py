@@ -28,9 +28,11 @@ _STATS = re.compile(r"/api/now/(?:v[12]/)?stats/([^/]+)/?")
 
 
 class Apis:
-    """What serves requests, made anew whenever the tables or the behaviours change.
+    """What serves requests; it is replaced whenever the tables or the behaviours change.
 
-    `schema` is the instance's own with what the behaviours change in its columns.
+    Attributes:
+        schema: The instance's tables, with the columns as the behaviours change them.
+        records: The way to write rows.
     """
 
     def __init__(self, schema: Schema, behaviours: Behaviours, rows: Store, clock: Clock) -> None:

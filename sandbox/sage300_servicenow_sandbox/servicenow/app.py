@@ -56,7 +56,7 @@ _RESOURCE = re.compile(r"/api/now/(?:v[12]/)?([a-z]+)")
 class ServiceNowApp:
     """One instance: token endpoint, Table, Aggregate and Batch API over one SQLite file.
 
-    It takes the OAuth client `sandbox-client` with the secret `sandbox-secret`, whose
+    It accepts the OAuth client `sandbox-client` with the secret `sandbox-secret`, whose
     application user is `integration`, and Basic auth as that user with the password `sandbox`.
     """
 
@@ -89,8 +89,8 @@ class ServiceNowApp:
         self._session_numbers = count(1)
         self._stopping = stopping
         self._batches = BatchApi(self._serve_item, counters, self._stopping.wait)
-        # One row's work at a time: Python runs one thread at once in any case, and handing over
-        # in the middle of a row, at each of its SQL statements, costs more than waiting.
+        # One row at a time: Python runs one thread at a time in any case, and switching threads
+        # in the middle of a row, at each SQL statement, costs more than waiting.
         self._turn = threading.Lock()
         self._become(self._schema, Behaviours())
 
@@ -121,7 +121,7 @@ class ServiceNowApp:
             self._become(self._schema, changed(self._behaviours, changes, "behaviours"))
 
     def expire_tokens(self) -> None:
-        """Let every token die now; a request under way goes on."""
+        """Expire every token now; requests in progress go on."""
         self._oauth.expire()
 
     def rows(self, table: str) -> list[dict[str, str]]:
@@ -134,7 +134,7 @@ class ServiceNowApp:
             return store.every(self._rows.connection, self._schema.tables[table])
 
     def insert(self, table: str, values: Mapping[str, object]) -> dict[str, str]:
-        """Insert a row as if typed in by hand and return it; what was sent is typed and sized.
+        """Insert a row as if typed in by hand, and return it as stored.
 
         Raises:
             KeyError: There is no such table or column.
@@ -149,10 +149,10 @@ class ServiceNowApp:
             return self._apis.records.insert(definition, values, user=ADMIN)
 
     def define_table(self, name: str, columns: Mapping[str, str]) -> None:
-        """Add a table, as an administrator would; a reset empties it but lets it be.
+        """Add a table, as an administrator would; a reset empties it but keeps it.
 
         Args:
-            name: The table's.
+            name: The table's name.
             columns: Internal types, such as string or glide_date_time, by column name.
 
         Raises:
@@ -165,12 +165,12 @@ class ServiceNowApp:
             self._become(defined, self._behaviours)
 
     def reset(self) -> None:
-        """Be as at the start: empty tables, no token, the behaviours of a stock instance."""
+        """Go back to the start: empty tables, no token, the behaviours of a stock instance."""
         with self._turn:
             with self._rows.transaction() as connection:
                 for table in self._schema.tables.values():
                     store.clear(connection, table)
-                store.count_anew(connection)
+                store.restart_count(connection)
             self._become(self._schema, Behaviours())
         self._session_numbers = count(1)
         self._oauth.reset()
@@ -178,7 +178,7 @@ class ServiceNowApp:
         self._batches.reset()
 
     def close(self) -> None:
-        """Close the SQLite file; no request may be under way."""
+        """Close the SQLite file; no request may be in progress."""
         self._rows.close()
 
     def _answer(self, http: Request) -> ApiResponse:
@@ -225,7 +225,7 @@ class ServiceNowApp:
     def _within_limits(
         self, request: ApiRequest, session: str, behaviours: Behaviours
     ) -> ApiResponse:
-        """Serve a request in its turn: within its hourly rate, its session and the slots."""
+        """Serve a request within its hourly rate, its session and the slots."""
         found = _RESOURCE.match(request.path)
         verdict = self._rates.count(behaviours.rate_rules, found[1] if found else "")
         try:
@@ -258,7 +258,7 @@ class ServiceNowApp:
             return error_response(error)
 
     def _become(self, tables: Schema, behaviours: Behaviours) -> None:
-        """Serve these tables in this way from the next request on."""
+        """Serve these tables with these behaviours from the next request on."""
         apis = Apis(tables, behaviours, self._rows, self._clock)
         with self._rows.transaction() as connection:
             try:

@@ -29,7 +29,7 @@ _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 @dataclass(frozen=True)
 class _Item:
-    """One item as it was sent: a request to be served, or why it cannot be one."""
+    """One item as it was sent: a request, or the error that it fails with."""
 
     identifier: str
     request: ApiRequest | None
@@ -48,9 +48,9 @@ class _Item:
 class BatchApi:
     """`/api/now/v1/batch`: the items run one after another and commit one by one.
 
-    A batch that reaches a limit ends there. Over a size limit, the item and those behind it are
-    unserviced (that the item itself is among them is an assumption). When time is out, the item
-    that ran is serviced with 500, whether it was committed or not, and those behind it are
+    A batch that reaches a limit ends there. Over a size limit, the item and those after it are
+    unserviced (that the item itself is among them is an assumption). When time runs out, the item
+    that was running is serviced with 500, whether it was committed or not, and those after it are
     unserviced.
     """
 
@@ -67,7 +67,7 @@ class BatchApi:
         self.reset()
 
     def reset(self) -> None:
-        """Commit the first item that is cut off, then every other one."""
+        """Start again with committing the first item that is cut off, then every other one."""
         self._alternation = cycle((True, False))
 
     def handle(self, batch: ApiRequest, behaviours: Behaviours) -> ApiResponse:
@@ -96,11 +96,11 @@ class BatchApi:
     def _run(
         self, batch: ApiRequest, items: list[t.Any], behaviours: Behaviours
     ) -> list[dict[str, t.Any]]:
-        """Return what the items answer, up to where the batch ends.
+        """Return the answers of the items, up to where the batch ends.
 
-        A row's cost is how long writing it takes at least: `due` is when all rows so far would be
-        done, in milliseconds from the beginning, and what the sandbox's own work took of that is
-        not waited for again. The times shown are the costs, not the sandbox's own speed.
+        A row's cost is the least time that writing it takes. `due` is when all rows so far should
+        be done, in milliseconds from the start; the time that the sandbox itself took is part of
+        it. The times reported are the costs, not the sandbox's own speed.
         """
         most = _max_output(batch)
         limit = behaviours.batch_limit_seconds * 1000
@@ -128,7 +128,7 @@ class BatchApi:
     def _answer(self, item: _Item) -> ApiResponse:
         if item.error:
             return error_response(item.error)
-        assert item.request is not None  # noqa: S101 (told from the error)
+        assert item.request is not None  # noqa: S101 -- an item is one or the other
         response = self._serve(item.request)
         self._counters.count_item(SERVICENOW, method=item.request.method, status=response.status)
         return response

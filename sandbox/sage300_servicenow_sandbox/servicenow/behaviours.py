@@ -1,4 +1,4 @@
-"""What can be switched on the instance; how sure each default is stands in fidelity.yml."""
+"""What can be switched on the instance; the basis of each default is in fidelity.yml."""
 
 from __future__ import annotations
 

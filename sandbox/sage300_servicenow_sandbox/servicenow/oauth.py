@@ -23,7 +23,7 @@ _CLIENT_SECRET = "sandbox-secret"  # noqa: S105 (the sandbox's, on purpose in th
 
 
 class OAuth:
-    """Hands out one token and knows whether it is alive, by the sandbox's clock."""
+    """Issues one token at a time, which expires by the sandbox's clock."""
 
     def __init__(self, clock: Clock, random_seed: int) -> None:
         """Start without a token; the seed is what tokens are made from."""
@@ -35,12 +35,11 @@ class OAuth:
         self._numbers = count(1)
 
     def handle(self, content_type: str, body: bytes, behaviours: Behaviours) -> ApiResponse:
-        """Answer a token request: the living token with the time it has left, or a new one.
+        """Answer a token request: the valid token with the time it has left, or a new one.
 
-        The bodies for a grant that is switched off and for a client without a user are recorded;
-        the others are assumptions, save that failures are 401 with `error` and
-        `error_description`. Only a form is read: a JSON body fails, and so do parameters in
-        the URL.
+        The bodies for a disabled grant and for a client without a user are recorded; the others
+        are assumptions, except that failures are 401 with `error` and `error_description`. Only a
+        form is read: a JSON body fails, and so do parameters in the URL.
         """
         form = dict(parse_qsl(body.decode("latin-1"))) if content_type == _FORM else {}
         if form.get("grant_type") != "client_credentials":
@@ -69,18 +68,18 @@ class OAuth:
         )
 
     def accepts(self, token: str) -> bool:
-        """Tell whether a bearer token is the living one."""
+        """Tell whether a bearer token is the valid one."""
         with self._lock:
-            alive = self._expires is not None and self._clock.now() < self._expires
-            return alive and compare_digest(token.encode(), self._token.encode())
+            valid = self._expires is not None and self._clock.now() < self._expires
+            return valid and compare_digest(token.encode(), self._token.encode())
 
     def expire(self) -> None:
-        """Let the token die; the next request gets another."""
+        """Expire the token; the next request gets another."""
         with self._lock:
             self._expires = None
 
     def reset(self) -> None:
-        """Be as at the start: without a token, the next one is the first."""
+        """Go back to the start: there is no token, and the next one is the first."""
         with self._lock:
             self._expires = None
             self._numbers = count(1)

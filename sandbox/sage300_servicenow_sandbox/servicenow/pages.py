@@ -1,4 +1,4 @@
-"""The HTML pages that stand where an instance does not answer."""
+"""The HTML pages that are shown while an instance is not available."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _PAGE = "<!DOCTYPE html><html><head><title>{0}</title></head><body><h1>{0}</h1><
 
 
 def instead(behaviours: Behaviours) -> ApiResponse | None:
-    """Return the page that is all the instance shows, None where it is up.
+    """Return the page that every request is answered with, None while the instance is up.
 
-    A developer instance asleep answers 200; the words are the ones clients look for.
+    A hibernating developer instance answers 200; the words are the ones clients look for.
     """
     if behaviours.hibernating:
         return _page(200, "Your instance is hibernating")

@@ -1,4 +1,4 @@
-"""Hourly rate rules: how often each was matched in the current hour of the clock."""
+"""Hourly rate rules, counted by the sandbox's clock."""
 
 from __future__ import annotations
 
@@ -20,14 +20,19 @@ _APIS = {"table": "Table API", "batch": "Batch API", "stats": "Aggregate API", "
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the rules say of a request: headers for its answer, and why not to serve it."""
+    """What the rules mean for a request.
+
+    Attributes:
+        headers: Headers of its answer.
+        refusal: Why it is not served, if it is not.
+    """
 
     headers: tuple[tuple[str, str], ...] = ()
     refusal: ApiError | None = None
 
 
 class Rates:
-    """Counts requests against rules; a new hour, or other rules, start at nothing."""
+    """Counts requests against rules; a new hour, or new rules, start at zero."""
 
     def __init__(self, clock: Clock) -> None:
         """Count by the hours of `clock`."""
@@ -43,8 +48,8 @@ class Rates:
             self._counts: list[int] = []
 
     def count(self, rules: tuple[RateRule, ...], resource: str) -> Verdict:
-        """Count one request to a resource; the rule that leaves least is the one enforced."""
-        matching = [at for at, one in enumerate(rules) if one.resource in {resource, "all"}]
+        """Count one request to a resource; of several rules the tightest is enforced."""
+        matching = [at for at, rule in enumerate(rules) if rule.resource in {resource, "all"}]
         if not matching:
             return Verdict()
         now = self._clock.now()

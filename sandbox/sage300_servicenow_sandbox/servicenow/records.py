@@ -1,4 +1,4 @@
-"""The one way rows are written, whoever writes them."""
+"""Writing rows, the one way for every caller."""
 
 from __future__ import annotations
 
@@ -23,11 +23,10 @@ ADMIN = "admin"
 
 
 class Records:
-    """Inserts, updates and deletes, with what ServiceNow does to them on the way.
+    """Inserts, updates and deletes, as ServiceNow carries them out.
 
     Values that do not fit are not errors: unknown and read-only columns, values that do not parse
-    and choices that are not in the list are left out; a reference to a row that is not there is
-    stored empty.
+    and choices that are not in the list are ignored; a reference to a missing row is stored empty.
     """
 
     def __init__(self, rows: Store, clock: Clock, behaviours: Behaviours, rules: RowRules) -> None:
@@ -65,7 +64,7 @@ class Records:
         return row
 
     def update(self, table: Table, sys_id: str, values: Mapping[str, object], *, user: str) -> None:
-        """Change the columns sent; a row that already reads so is left untouched, stamps and all.
+        """Change the columns sent; a row that would not change keeps its stamps too.
 
         Raises:
             ApiError: The table is the system's, there is no such row, a rule refuses the row, a
@@ -124,7 +123,7 @@ class Records:
         values: Mapping[str, object],
         operation: str,
     ) -> Row:
-        """Keep of the values sent what their columns can store, in the form they store it in."""
+        """Return the values sent that their columns can store, in the form they store them in."""
         any_choice = self._behaviours.property("glide.rest.choice.allow_non_existing_value")
         kept = {}
         for name, value in values.items():

@@ -28,7 +28,7 @@ class _Field:
 
 
 class Representation:
-    """The form in which one request wants to see rows of a table.
+    """The form in which one request wants the rows of a table.
 
     It follows sysparm_fields (unknown names are ignored), sysparm_exclude_reference_link and
     sysparm_display_value. Display values are a reference's display column, a choice's label and
@@ -49,8 +49,8 @@ class Representation:
     ) -> list[dict[str, t.Any]]:
         """Read the rows that `where` holds for; `tail` is the SQL of their order and number.
 
-        Rows that may not be read are left out of what was found, so there may be fewer than
-        `tail` allows though more follow: sysparm_limit is applied before access rules.
+        Rows that may not be read are removed from what was found, so there may be fewer than
+        `tail` allows although more follow: sysparm_limit is applied before access rules.
         """
         hidden = self._hidden or _NOTHING
         values = [hidden.sql, *(field.value for field in self._fields)]

@@ -1,4 +1,4 @@
-"""Business rules and data policies: what an instance's own rules make of a row to be written."""
+"""Business rules and data policies: an instance's own rules for rows that are written."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if t.TYPE_CHECKING:
 
 
 class RowRules:
-    """The rules of all tables; tables without any cost nothing."""
+    """The rules of all tables."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class RowRules:
             self._policies.setdefault(policy.table, []).append((when, policy))
 
     def applied(self, connection: sqlite3.Connection, table: Table, row: Row) -> Row:
-        """Return the row as it is to be written.
+        """Return the row as it will be written.
 
         Raises:
             ApiError: A business rule refuses it, or a mandatory column is empty.

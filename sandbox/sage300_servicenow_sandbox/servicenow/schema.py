@@ -1,4 +1,4 @@
-"""What tables the instance has, and what their columns hold."""
+"""The tables of the instance and their columns."""
 
 from __future__ import annotations
 
@@ -25,9 +25,18 @@ _EMPTY = {"boolean": "false"}
 class Column:
     """One column, in the words of ServiceNow's dictionary.
 
-    `type` is the dictionary's internal_type, `scale` the decimal places of a decimal, `choices`
-    maps stored values to labels, `reference` names the table a reference points at and `key` the
-    column of that table it holds.
+    Attributes:
+        name: The column's name.
+        label: Its label, which messages use.
+        type: The dictionary's internal_type.
+        max_length: Its length in characters.
+        scale: The decimal places of a decimal.
+        mandatory: Whether it must not be empty.
+        read_only: Whether writes to it are ignored.
+        default: Its value in a new row.
+        reference: The table that a reference points at.
+        key: The column of that table that the reference holds.
+        choices: Labels by stored value.
     """
 
     name: str
@@ -44,18 +53,21 @@ class Column:
 
     @property
     def empty(self) -> str:
-        """What the column reads when it was cleared: a boolean is never anything but two values.
-
-        Seen in recorded rows, where booleans nobody set read "false".
-        """
+        """The value of the column when cleared; recorded rows show unset booleans as "false"."""
         return _EMPTY.get(self.type, "")
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """One table: `display` names the column shown for a row, `system` tables are not writable.
+    """One table.
 
-    A table that `refuses` answers a forbidden read with 403, where others show nothing.
+    Attributes:
+        name: The table's name.
+        label: Its label.
+        display: The column shown for a row where another table refers to it.
+        columns: Its columns by name.
+        system: Whether it is the system's own, which nobody writes.
+        refuses: Whether a forbidden read is answered 403, where other tables show no rows.
     """
 
     name: str
@@ -73,9 +85,9 @@ class Schema:
     tables: Mapping[str, Table]
 
     def define(self, name: str, columns: Mapping[str, str]) -> Schema:
-        """Return this schema with a table more, its columns of the types given besides the shared.
+        """Return this schema with one more table, which has the shared columns and those given.
 
-        Text is as long as the dictionary of a real instance lets a plain text be.
+        Strings are as long as the dictionary of a real instance lets them be.
 
         Raises:
             ValueError: There is a table of that name.
@@ -98,8 +110,9 @@ class Schema:
     def walk(self, table: str, path: str) -> tuple[Column, ...]:
         """Follow a dot-walked field such as `invoice.vendor.name` from a table.
 
-        Returns the column of each step; empty where a step does not exist or a column before the
-        last is no reference to a table of this instance.
+        Returns:
+            The column of each step; nothing if a step does not exist, or a column before the last
+            is not a reference to a table of this instance.
         """
         steps: list[Column] = []
         for name in path.split("."):
@@ -111,7 +124,7 @@ class Schema:
         return tuple(steps)
 
     def column(self, table: str, name: str) -> Column:
-        """Return a column that has to be there.
+        """Return a column that must exist.
 
         Raises:
             DeclarationError: There is no such table or column.
@@ -123,7 +136,7 @@ class Schema:
         return self.tables[table].columns[name]
 
     def with_column(self, table: str, column: Column) -> Schema:
-        """Return this schema with a column of a table put in the place of the one so named."""
+        """Return this schema with a column of a table replaced."""
         old = self.tables[table]
         new = replace(old, columns={**old.columns, column.name: column})
         return Schema({**self.tables, table: new})

@@ -1,6 +1,6 @@
 """Encoded queries and dot-walked fields as SQL over the store's tables. Pure.
 
-Names that reach the SQL come from tables.yml alone; whatever a caller sent is a parameter.
+Only names from tables.yml become part of the SQL; everything a caller sends is a parameter.
 """
 
 from __future__ import annotations
@@ -56,15 +56,15 @@ class Operand:
 
     @property
     def ordered(self) -> str:
-        """The field as SQL where its order counts: numbers by size, all else as text."""
+        """The field as SQL for ordering: numbers by value, everything else as text."""
         return f"{self.sql} COLLATE number" if self.column.type in columns.NUMERIC else self.sql
 
 
 @lru_cache(maxsize=4096)
 def operand(schema: Schema, table: str, path: str) -> Operand | None:
-    """Express a field of `table` (alias t0), dot-walked or not; None where there is none such.
+    """Express a field of `table` (alias t0), dot-walked or not; None if there is no such field.
 
-    A reference that points nowhere makes what lies behind it empty.
+    Fields behind a reference that points nowhere are empty.
     """
     steps = schema.walk(table, path)
     if not steps:
@@ -90,7 +90,10 @@ def where(schema: Schema, table: str, query: EncodedQuery) -> Clause:
     groups = [
         _join(
             " AND ",
-            [_join(" OR ", [_condition(schema, table, one) for one in any_of]) for any_of in group],
+            [
+                _join(" OR ", [_condition(schema, table, term) for term in any_of])
+                for any_of in group
+            ],
         )
         for group in query.groups
     ]
@@ -98,8 +101,8 @@ def where(schema: Schema, table: str, query: EncodedQuery) -> Clause:
 
 
 def unknown(schema: Schema, table: str, query: EncodedQuery) -> str | None:
-    """Return a term of a query that `where` drops, None where there is none."""
-    fields = [one.field for group in query.groups for any_of in group for one in any_of]
+    """Return a term of a query that `where` drops, None if there is none."""
+    fields = [term.field for group in query.groups for any_of in group for term in any_of]
     fields += [order.field for order in query.orders]
     missing = [field for field in fields if operand(schema, table, field) is None]
     return next(iter((*query.dropped, *missing)), None)
@@ -134,9 +137,9 @@ def holds(
 
 
 def order_by(schema: Schema, table: str, orders: tuple[Order, ...]) -> str:
-    """Express the order of a query; rows alike in it stand in the order of their sys_id.
+    """Express the order of a query; rows equal in it are ordered by sys_id.
 
-    The last is an assumption; ServiceNow promises no order that was not asked for.
+    The latter is an assumption; ServiceNow promises no order beyond the requested one.
     """
     keys = []
     for order in orders:
@@ -199,7 +202,7 @@ def _pattern(field: Operand, operator: str, value: str) -> Clause:
 
 
 def _membership(field: Operand, operator: str, value: str) -> Clause:
-    """Equal to one of the values, or to none of them: rows where the field is empty included."""
+    """Express equality to one of the values, or to none; the latter includes empty fields."""
     texts = value.split(",") if operator.endswith("IN") else [value]
     values = [columns.literal(field.column, text) for text in texts]
     kept = tuple(value for value in values if value is not None)
@@ -208,7 +211,7 @@ def _membership(field: Operand, operator: str, value: str) -> Clause:
 
 
 def _comparison(field: Operand, operator: str, value: str) -> Clause:
-    """Greater or smaller; an empty field is neither."""
+    """Express greater or smaller; an empty field is neither."""
     bound = columns.literal(field.column, value)
     if not bound:
         return Clause("0")
@@ -216,7 +219,7 @@ def _comparison(field: Operand, operator: str, value: str) -> Clause:
 
 
 def _between(field: Operand, _: str, value: str) -> Clause:
-    """From one value to another, both included."""
+    """Express a range, both ends included."""
     low, _, high = value.partition("@")
     above, below = _comparison(field, ">=", low), _comparison(field, "<=", high)
     return Clause(f"({above.sql} AND {below.sql})", above.parameters + below.parameters)

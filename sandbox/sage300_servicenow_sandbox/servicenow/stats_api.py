@@ -14,7 +14,7 @@ if t.TYPE_CHECKING:
     from sage300_servicenow_sandbox.servicenow.schema import Schema, Table
     from sage300_servicenow_sandbox.servicenow.store import Store
 
-_NOT_HERE = (
+_UNSUPPORTED = (
     *("sysparm_avg_fields", "sysparm_min_fields", "sysparm_max_fields"),
     *("sysparm_having", "sysparm_order_by"),
 )
@@ -32,7 +32,7 @@ class StatsApi:
     def handle(self, request: ApiRequest, *, name: str) -> ApiResponse:
         """Answer a request for figures of a table.
 
-        Groups stand in the order of their values; sums have no zeros at the end, and over
+        Groups are ordered by their values; sums have no trailing zeros, and over
         nothing they are 0 (assumptions). Unknown fields are ignored, as the Table API does.
 
         Raises:
@@ -44,9 +44,9 @@ class StatsApi:
         if request.method != "GET":
             raise ApiError(errors.METHOD, method=request.method, path=request.path)
         request.check_accept()
-        for parameter in _NOT_HERE:
+        for parameter in _UNSUPPORTED:
             if parameter in request.args:
-                reason = f"The sandbox counts and sums only; it has no {parameter}"
+                reason = f"The sandbox only counts and sums; it has no {parameter}"
                 raise ApiError(errors.BAD_PARAMETER, reason=reason)
         self._access.check_table(table, "read")
         self._check_every_row(table)

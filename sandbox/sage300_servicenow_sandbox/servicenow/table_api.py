@@ -131,7 +131,7 @@ class TableApi:
 
 
 def _values(request: ApiRequest) -> dict[str, object]:
-    """Return the row in the body; of an array the first element, the others unheard."""
+    """Return the row in the body; of an array the first element, the others are ignored."""
     content = request.json()
     if isinstance(content, list) and content:
         content = content[0]

@@ -1,4 +1,4 @@
-"""GL accounts: a chart of accounts, split by division and region as far as the plan asks."""
+"""GL accounts: a chart of accounts, split by division and region as far as the plan needs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def most_accounts() -> int:
 
 
 def account(plan: CompanyPlan, index: int) -> dict[str, t.Any]:
-    """Return the properties of one account that are not empty; `index` counts from 0."""
+    """Return the non-empty properties of one account; `index` counts from 0."""
     chart = tables()["chart"]
     split, position = divmod(index, len(chart))
     number, _, account_type, balance, group, sort_code = chart[position]
@@ -57,7 +57,7 @@ def description(unformatted: str) -> str:
 
 
 def expense_account(plan: CompanyPlan, rng: random.Random) -> str:
-    """Return the number of an account that purchases are booked on: active, within the plan."""
+    """Return the number of an active account of the plan that purchases are booked on."""
     indexes = _expense_indexes(plan.accounts)
     if not indexes:
         indexes = [0]
@@ -70,7 +70,7 @@ def expense_account(plan: CompanyPlan, rng: random.Random) -> str:
 
 @cache
 def _expense_indexes(accounts: int) -> list[int]:
-    """List the expense accounts of the first few splits that a plan has, the unsplit first."""
+    """Return the expense accounts of a plan's first few splits, the unsplit ones first."""
     chart = tables()["chart"]
     return [
         index
@@ -81,7 +81,7 @@ def _expense_indexes(accounts: int) -> list[int]:
 
 @cache
 def _splits() -> list[list[str]]:
-    """List the segments that may follow the first, small codes first: none, 100, 100-10, 200..."""
+    """Return the segments that may follow the first, small codes first: none, 100, 100-10..."""
     divisions = list(_divisions())
     regions = [[], *([code] for code, _ in tables()["regions"])]
     pairs = product(range(len(divisions)), range(len(regions)))
@@ -90,7 +90,7 @@ def _splits() -> list[list[str]]:
 
 
 def _divisions() -> dict[str, str]:
-    """Give the names of the divisions and of their sites by code: 100, 200... 101, 201..."""
+    """Return the names of the divisions and their sites by code: 100, 200... 101, 201..."""
     return {
         f"{int(code) + site}": f"{name} site {site}" if site else name
         for site in range(_SITES)
@@ -100,7 +100,7 @@ def _divisions() -> dict[str, str]:
 
 @cache
 def segment_names() -> dict[str, str]:
-    """Return what each segment's code stands for; no code occurs in two segments."""
+    """Return the names of the segments' codes; no code occurs in two segments."""
     rows = (*tables()["chart"], *tables()["regions"])
     return {**{code: name for code, name, *_ in rows}, **_divisions()}
 

@@ -1,4 +1,4 @@
-"""What posted documents leave on a vendor's card: balances, counts and last dates."""
+"""What posted documents change on a vendor's card: balances, counts and last dates."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _LAST = {
 
 
 class Activity:
-    """Collects the posted documents of a company and tells what each vendor's card shows."""
+    """Collects the posted documents of a company, and derives what each vendor's card shows."""
 
     def __init__(self, plan: CompanyPlan) -> None:
         """Start with no documents."""
@@ -35,7 +35,7 @@ class Activity:
         self._cards: dict[str, dict[str, t.Any]] = {}
 
     def add(self, batch: dict[str, t.Any]) -> None:
-        """Take in a batch, in posting order; only posted ones leave a trace."""
+        """Add a batch, in posting order; only posted ones count."""
         if batch["BatchStatus"] == "Posted":
             for document in batch["Invoices"]:
                 self._add_document(document)
@@ -49,7 +49,7 @@ class Activity:
         amount: Decimal = document["DocumentTotalIncludingTax"]
         functional = cents(amount * document["ExchangeRate"])
         sign = -1 if document["DocumentType"] == "CreditNote" else 1
-        # What is due is paid, on the day.
+        # What is due was paid on its due date.
         if document["DueDate"] <= self._plan.day:
             card["DateOfLastPayment"] = max(
                 document["DueDate"], card.get("DateOfLastPayment", document["DueDate"])

@@ -1,4 +1,4 @@
-"""AP invoice batches: two years of posted and deleted ones, the latest still open."""
+"""AP invoice batches: two years of posted and deleted ones, the latest ones still open."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TYPES = ("Entered", "Entered", "Entered", "Imported", "Generated", "Recurring",
 
 
 def batches(plan: CompanyPlan) -> Iterator[dict[str, t.Any]]:
-    """Give the properties of each batch that are not empty, in batch number order."""
+    """Yield the non-empty properties of each batch, in batch number order."""
     sequence = 0
     for number in range(1, plan.batches + 1):
         status = _status(plan, number)

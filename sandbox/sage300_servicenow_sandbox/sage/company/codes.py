@@ -18,7 +18,7 @@ _STEP = 20  # Sage 300 numbers lines 20, 40, 60...
 
 
 def vendor_groups(plan: CompanyPlan) -> Iterator[dict[str, t.Any]]:
-    """Give each vendor group's properties that are not empty, in key order."""
+    """Yield the non-empty properties of each vendor group, in key order."""
     for code, name, account_set, _, distribution in sorted(tables()["vendor_groups"]):
         yield {
             "GroupCode": code,
@@ -41,7 +41,7 @@ def vendor_groups(plan: CompanyPlan) -> Iterator[dict[str, t.Any]]:
 
 
 def terms(plan: CompanyPlan) -> Iterator[dict[str, t.Any]]:
-    """Give the properties of each code of payment terms that are not empty, in key order."""
+    """Yield the non-empty properties of each payment terms code, in key order."""
     for code, (name, percent, discount_days, instalments) in sorted(tables()["terms"].items()):
         yield {
             "TermsCode": code,
@@ -66,7 +66,7 @@ def terms(plan: CompanyPlan) -> Iterator[dict[str, t.Any]]:
 
 
 def account_groups() -> Iterator[dict[str, t.Any]]:
-    """Give the properties of the account groups, in key order."""
+    """Yield the properties of each account group, in key order."""
     sort_codes = {group: sort_code for *_, group, sort_code in tables()["chart"]}
     for code, (name, category) in sorted(tables()["account_groups"].items()):
         yield {
@@ -78,7 +78,7 @@ def account_groups() -> Iterator[dict[str, t.Any]]:
 
 
 def segment_codes(plan: CompanyPlan) -> Iterator[dict[str, t.Any]]:
-    """Give the codes that the segments of the plan's accounts take, in key order."""
+    """Yield the segment codes that the plan's accounts use, in key order."""
     used: set[tuple[int, str]] = set()
     closing = ""
     for index in range(plan.accounts):
@@ -96,7 +96,7 @@ def segment_codes(plan: CompanyPlan) -> Iterator[dict[str, t.Any]]:
 
 
 def currencies() -> Iterator[dict[str, t.Any]]:
-    """Give the properties of the currencies, in key order."""
+    """Yield the properties of each currency, in key order."""
     for code, (name, symbol) in sorted(tables()["currencies"].items()):
         yield {
             "CurrencyCodeKey": code,
@@ -109,7 +109,7 @@ def currencies() -> Iterator[dict[str, t.Any]]:
 
 
 def items(plan: CompanyPlan) -> Iterator[dict[str, t.Any]]:
-    """Give each inventory item's properties that are not empty, in key order."""
+    """Yield the non-empty properties of each inventory item, in key order."""
     for number, name, category, unit in sorted(tables()["items"]):
         unformatted = unformatted_item(number)
         segments = number.replace("/", "-").split("-")

@@ -43,7 +43,7 @@ _COPIED = (
 def invoice(
     plan: CompanyPlan, batch_number: int, entry_number: int, batch_date: dt.date
 ) -> dict[str, t.Any]:
-    """Return the properties of one invoice, credit note or debit note that are not empty."""
+    """Return the non-empty properties of one invoice, credit note or debit note."""
     rng = plan.random("invoice", batch_number, entry_number)
     supplier = vendor(plan, rng.randrange(plan.vendors))
     document_date = batch_date - dt.timedelta(days=rng.randint(0, 5))
@@ -167,7 +167,7 @@ def _tax_group(code: str) -> dict[str, t.Any]:
 def _payment(
     keys: dict[str, int], terms: str, lines: list[Line], rate: Decimal, day: dt.date
 ) -> dict[str, t.Any]:
-    """Give due date, discount and schedule: instalments by percent, the last takes the rest."""
+    """Return due date, discount and schedule: instalments by percent, the last takes the rest."""
     terms_description, percent, discount_days, instalments = tables()["terms"][terms]
     net = sum((line.amount for line in lines), Decimal(0))
     gross = net + sum((line.tax for line in lines), Decimal(0))

@@ -46,7 +46,7 @@ class Line:
 
     @property
     def recoverable(self) -> Decimal:
-        """The part of the taxes that the authorities give back; the rest is a cost."""
+        """The part of the taxes that the authorities refund; the rest is a cost."""
         return sum((tax.amount for tax in self.taxes if tax.recoverable), Decimal(0))
 
 
@@ -58,7 +58,7 @@ def make_line(
     *,
     taxable: bool,
 ) -> Line:
-    """Make up a document's line; the first goes to the vendor's own account, if it has one."""
+    """Make a line of a document; the first goes to the vendor's own account, if it has one."""
     account = expense_account(plan, rng)
     if place == 1 and supplier["GLAccount"]:
         account = supplier["GLAccount"]
@@ -76,7 +76,7 @@ def make_line(
 def properties_of(
     rng: random.Random, keys: dict[str, int], line: Line, rate: Decimal, day: dt.date
 ) -> dict[str, t.Any]:
-    """Return a line's properties that are not empty; `rate` converts to functional currency."""
+    """Return a line's non-empty properties; `rate` converts to functional currency."""
     options = detail_optional_fields(rng)
     allocated = line.tax - line.recoverable
     properties: dict[str, t.Any] = {

@@ -51,13 +51,13 @@ class Orders:
         self._invoiced: list[dict[str, t.Any]] = []
 
     def add(self, batch: dict[str, t.Any]) -> None:
-        """Take in an invoice batch, in number order; a deleted batch leaves its orders open."""
+        """Add an invoice batch, in number order; a deleted batch leaves its orders open."""
         for entry in batch["Invoices"]:
             if entry["PONumber"]:
                 self._invoiced.append(_order(entry, complete=batch["BatchStatus"] == "Posted"))
 
     def records(self) -> Iterator[dict[str, t.Any]]:
-        """Give the properties of each order that are not empty, in key order."""
+        """Yield the non-empty properties of each order, in key order."""
         for key, order in enumerate(self._invoiced, _FIRST_KEY):
             lines = [
                 {"PurchaseOrderSequenceKey": key, **line} for line in order["PurchaseOrderLines"]

@@ -1,4 +1,4 @@
-"""Payment and adjustment batches: what pays, or offsets, the posted documents that fell due."""
+"""Payment and adjustment batches, which pay or offset the posted documents that are due."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Settlements:
         self._due: dict[str, list[list[dict[str, t.Any]]]] = {PAYMENTS: [], ADJUSTMENTS: []}
 
     def add(self, batch: dict[str, t.Any]) -> None:
-        """Take in an invoice batch; only documents that are posted and due are settled."""
+        """Add an invoice batch; only documents that are posted and due are settled."""
         if batch["BatchStatus"] != "Posted":
             return
         due = [entry for entry in batch["Invoices"] if entry["DueDate"] <= self._plan.day]
@@ -41,7 +41,7 @@ class Settlements:
                 self._due[selector].append([_kept(entry) for entry in chosen])
 
     def batches(self) -> Iterator[dict[str, t.Any]]:
-        """Give the properties of each batch that are not empty, in key order."""
+        """Yield the non-empty properties of each batch, in key order."""
         for selector, groups in sorted(self._due.items()):
             ordered = sorted(groups, key=_last_due)
             for number, documents in enumerate(ordered, 1):
@@ -80,7 +80,7 @@ def _batch(selector: str, number: int, documents: list[dict[str, t.Any]]) -> dic
 
 
 def _prepayment(plan: CompanyPlan, number: int, like: dict[str, t.Any]) -> dict[str, t.Any]:
-    """Give an open batch with one prepayment, which no vendor's card shows yet."""
+    """Return an open batch with one prepayment, which no vendor's card shows yet."""
     amount = Decimal(500)
     document = {**like, "Amount": amount, "Functional": amount}
     entry = _entry(PAYMENTS, number, 1, "Prepayment", plan.day, document)

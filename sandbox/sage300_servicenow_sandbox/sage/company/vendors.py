@@ -1,4 +1,4 @@
-"""Vendors: numbers, names, addresses and terms, each decided by its place in the plan."""
+"""Vendors: numbers, names, addresses and terms, each determined by its place in the plan."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if t.TYPE_CHECKING:
 
     from sage300_servicenow_sandbox.sage.company.plan import CompanyPlan
 
-_STRIDE = 7919  # a prime, so that neighbours get different names and no name comes twice
+_STRIDE = 7919  # a prime, so that neighbours get different names and no name repeats
 _HARD_NAME_EVERY = 40
 _LETTERS_EVERY = 9
 _UNDATED_EVERY = 17
-_MOST_OF_A_NAME = 30  # so that an e-mail address keeps to its 50 characters
+_MOST_OF_A_NAME = 30  # so that an e-mail address fits its 50 characters
 
 
 def vendor(plan: CompanyPlan, index: int) -> dict[str, t.Any]:
-    """Return the properties of one vendor that are not empty; `index` counts from 0."""
+    """Return the non-empty properties of one vendor; `index` counts from 0."""
     rng = plan.random("vendor", index)
     name = _name(plan, index)
     group, _, account_set, _, distribution = rng.choice(tables()["vendor_groups"])
@@ -89,7 +89,7 @@ def _name(plan: CompanyPlan, index: int) -> str:
 
 
 def _last_maintained(plan: CompanyPlan, rng: random.Random, index: int) -> t.Any:
-    """Give a day up to the plan's; nothing for the few vendors that were imported without one."""
+    """Return a day up to the plan's; None for the few vendors that were imported without one."""
     if index % _UNDATED_EVERY == _UNDATED_EVERY // 3:
         return None
     recent = rng.random() < 0.05  # noqa: PLR2004
