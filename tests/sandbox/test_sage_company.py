@@ -147,6 +147,21 @@ def test_totals_add_up_from_the_lines_to_the_batch(batches):
             ]
 
 
+def test_a_batch_may_be_made_as_large_as_a_test_needs(start, client_of):
+    with start(
+        vendors=20, accounts=44, batches=2, invoices_per_batch=120, lines_per_invoice=2
+    ) as sandbox:
+        client = client_of(sandbox)
+        batches = client.records("APInvoiceBatches")
+        served = client.page("APInvoiceBatches")["value"]
+        client.session.close()
+    assert served == batches
+    assert [batch["NumberOfEntries"] for batch in batches] == [120, 120]
+    invoices = [invoice for batch in batches for invoice in batch["Invoices"]]
+    assert {len(invoice["InvoiceDetails"]) for invoice in invoices} == {2}
+    assert len({invoice["DocumentNumber"] for invoice in invoices}) == 240
+
+
 def test_taxes_are_rates_of_the_lines(invoices):
     taxed = 0
     for line in (line for invoice in invoices for line in invoice["InvoiceDetails"]):

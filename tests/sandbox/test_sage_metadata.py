@@ -8,6 +8,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from sage300_servicenow_sandbox.sage.resources import MODULES, RESOURCES
+
 EDM = "{http://docs.oasis-open.org/odata/ns/edm}"
 DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
@@ -78,52 +80,26 @@ def _url(reader, module):
 
 @pytest.fixture(scope="module")
 def models(reader):
-    return {
-        module: Model(reader.session.get(_url(reader, module)).content)
-        for module in ("AP", "GL", "PO", "IC", "CS")
-    }
+    return {module: Model(reader.session.get(_url(reader, module)).content) for module in MODULES}
 
 
-@pytest.mark.parametrize(
-    ("resource", "key"),
-    [
-        ("APVendors", "VendorNumber"),
-        ("APInvoiceBatches", "BatchNumber"),
-        ("GLAccounts", "UnformattedAccount"),
-        ("APVendorGroups", "GroupCode"),
-        ("APTerms", "TermsCode"),
-        ("APPaymentAndAdjustmentBatches", "BatchSelector BatchNumber"),
-        ("POPurchaseOrders", "PurchaseOrderSequenceKey"),
-        ("ICItems", "UnformattedItemNumber"),
-        ("GLSegmentCodes", "SegmentNumber SegmentCode"),
-        ("GLAccountGroups", "AccountGroupCode"),
-        ("CSCurrencyCodes", "CurrencyCodeKey"),
-    ],
-)
-def test_every_record_is_as_the_metadata_say(reader, models, resource, key):
-    model = models[resource[:2]]
-    assert model.keys(resource) == key.split()
-    records = reader.records(resource)
+@pytest.mark.parametrize("resource", RESOURCES.values(), ids=list(RESOURCES))
+def test_every_record_is_as_the_metadata_say(reader, models, resource):
+    model = models[resource.module]
+    assert model.keys(resource.name) == list(resource.keys)
+    records = reader.records(resource.name)
     assert records
     for record in records:
-        model.check(model.sets[resource], record)
+        model.check(model.sets[resource.name], record)
 
 
 def test_the_documents_are_xml_of_their_module(reader, models):
     answer = reader.session.get(_url(reader, "AP"))
     assert answer.headers["Content-Type"].startswith("application/xml")
     assert ElementTree.fromstring(answer.content).get("Version") == "4.0"
-    assert set(models["AP"].sets) == {
-        "APVendors",
-        "APInvoiceBatches",
-        "APVendorGroups",
-        "APTerms",
-        "APPaymentAndAdjustmentBatches",
+    assert {module: set(model.sets) for module, model in models.items()} == {
+        module: {name for name in RESOURCES if name.startswith(module)} for module in MODULES
     }
-    assert set(models["GL"].sets) == {"GLAccounts", "GLSegmentCodes", "GLAccountGroups"}
-    assert set(models["PO"].sets) == {"POPurchaseOrders"}
-    assert set(models["IC"].sets) == {"ICItems"}
-    assert set(models["CS"].sets) == {"CSCurrencyCodes"}
 
 
 @pytest.mark.parametrize(
