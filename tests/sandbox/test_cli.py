@@ -26,7 +26,7 @@ FREE_PORTS = ["--sage-port", "0", "--servicenow-port", "0"]
 
 @contextmanager
 def _running(*arguments):
-    """Start the command; give the process and its first line; end the process if need be."""
+    """Start the command; yield the process and its first line; end the process if need be."""
     process = subprocess.Popen(
         [*COMMAND, *SMALL, *FREE_PORTS, *arguments],
         stdout=subprocess.PIPE,
@@ -45,7 +45,7 @@ def _urls(line):
     return re.findall(r"http://127\.0\.0\.1:\d+(?:/\w+)?", line)
 
 
-def test_the_ready_line_says_all_that_a_client_needs():
+def test_the_ready_line_has_all_that_a_client_needs():
     with _running("--company", "SAMINC", "--company", "SAMLTD") as (_, line):
         sage, servicenow = _urls(line)
         for company in ("SAMINC", "SAMLTD"):
@@ -74,7 +74,7 @@ def test_a_signal_ends_it_cleanly_even_with_a_connection_open(number):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM that a process can catch")
-def test_data_are_kept_in_the_directory_and_said_to_be(tmp_path):
+def test_data_are_kept_in_the_directory_and_reported_as_continued(tmp_path):
     data = tmp_path / "new" / "data"
     with _running("--data", str(data)) as (process, line):
         control = ControlClient(_urls(line)[0])
@@ -106,7 +106,7 @@ def _fail(*arguments):
 
 
 def _refused(capsys, *arguments):
-    """Give the command to this process, as it starts nothing; return what it says of it."""
+    """Run the command in this process, as it starts nothing; return its error output."""
     with pytest.raises(SystemExit) as ended:
         main(["up", *arguments])
     said = capsys.readouterr()

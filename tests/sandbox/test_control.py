@@ -51,7 +51,7 @@ def test_an_edit_of_an_account_moves_no_date(client):
     assert _without(after, "Description") == _without(before, "Description")
 
 
-def test_entries_of_a_batch_can_be_taken_out_and_changed(client):
+def test_entries_of_a_batch_can_be_deleted_and_changed(client):
     line = {"LineNumber": 20, "GLAccount": "6000", "DistributedAmount": 12.5}
     entry = {"EntryNumber": 2, "DocumentNumber": "INV7", "AmountDue": 12, "InvoiceDetails": [line]}
     client.edit("APInvoiceBatches", 3, Invoices=[entry], NumberOfEntries=1)
@@ -117,7 +117,7 @@ def test_posting_changes_status_and_sequence_but_not_the_date(client):
 
 
 @pytest.mark.parametrize("state", ["Posted", "Deleted", "PostInProgress"])
-def test_a_batch_that_is_done_cannot_be_posted(client, state):
+def test_a_posted_or_deleted_batch_cannot_be_posted(client, state):
     batches = client.records("APInvoiceBatches")
     number = next(b["BatchNumber"] for b in batches if b["BatchStatus"] == state)
     status, refusal = client.refused("POST", f"sage300/SAMINC/APInvoiceBatches/{number}/post")
@@ -141,7 +141,7 @@ def test_the_clock_stands_still_until_it_is_moved_or_released(client):
     "body",
     [{}, {"now": "tomorrow"}, {"now": "2030-01-01T00:00:00"}, {"advance_seconds": 1e300}],
 )
-def test_a_clock_order_that_makes_no_sense_is_refused(client, body):
+def test_an_invalid_time_is_refused(client, body):
     before = client.control.call("GET", "clock")
     status, refusal = client.refused("POST", "clock", body)
     assert status == 400
@@ -216,7 +216,7 @@ def test_rows_of_servicenow_are_read_and_typed_in(client):
         ("GET", "nonsense", None, 404),
     ],
 )
-def test_wrong_orders_are_answered_with_a_sentence(client, method, path, body, status):
+def test_wrong_calls_are_answered_with_a_sentence(client, method, path, body, status):
     answered, refusal = client.refused(method, path, body)
     assert answered == status
     assert refusal[0].isupper()

@@ -69,7 +69,7 @@ def test_a_copy_takes_its_place_in_key_order(client, number, place):
         (f"{PAYMENTS}/PY,1/copy", {"BatchNumber": 9}, 400, "needs a BatchSelector of its own"),
     ],
 )
-def test_a_copy_that_cannot_be_is_refused(client, path, body, status, sentence):
+def test_an_impossible_copy_is_refused(client, path, body, status, sentence):
     before = client.records("APVendors"), client.records("APPaymentAndAdjustmentBatches")
     answered, refusal = client.refused("POST", path, body)
     assert answered == status
@@ -115,7 +115,7 @@ def test_a_deleted_batch_stays_with_its_number_and_its_entries(client, status):
     )
 
 
-def test_an_entry_is_taken_out_of_an_open_batch(client):
+def test_an_entry_is_deleted_from_an_open_batch(client):
     before = max(
         (b for b in client.records("APInvoiceBatches") if b["BatchStatus"] == "Open"),
         key=lambda b: b["NumberOfEntries"],
@@ -139,7 +139,7 @@ def test_an_entry_is_taken_out_of_an_open_batch(client):
         assert client.refused("DELETE", f"{BATCHES}/{closed}/entries/1")[0] == 409
 
 
-def test_amounts_keep_their_digits_when_an_entry_goes(client):
+def test_amounts_keep_their_digits_when_an_entry_is_deleted(client):
     number = batch_of(client, "Open")["BatchNumber"]
     before = client.get(f"APInvoiceBatches({number})").text
     client.control.remove_entry("SAMINC", number, 1)
@@ -172,7 +172,7 @@ def test_the_whole_history_cleared_still_lets_a_batch_be_posted(client):
     assert client.page(f"APInvoiceBatches({number})")["BatchStatus"] == "Posted"
 
 
-def test_the_instance_behaves_as_it_is_told(client):
+def test_the_instance_changes_its_behaviour(client):
     stock = client.control.servicenow_behaviours()
     changed = client.control.servicenow_behaviours(maintenance=True)
     assert changed == {**stock, "maintenance": True}

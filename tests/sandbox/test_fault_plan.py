@@ -48,14 +48,14 @@ def test_a_rule_counts_only_the_requests_it_is_for(concern, places):
     assert struck([{"fault": "drop", **concern}], [GET, POST, GET, POST]) == places
 
 
-def test_chances_come_about_as_often_as_they_say_and_alike_for_a_seed():
+def test_probabilities_are_met_and_repeat_for_a_seed():
     rules = [{"fault": "drop", "probability": 0.1}]
     first, again, other = (struck(rules, [GET] * 5000, seed) for seed in (1, 1, 2))
     assert first == again != other
     assert 400 < len(first) < 600
 
 
-def test_what_other_requests_meet_does_not_change_a_chance():
+def test_other_requests_do_not_change_the_odds():
     rules = [{"fault": "drop", "probability": 0.2, "side": "sage300"}]
     alone = struck(rules, [GET] * 50)
     between = struck(rules, [POST, GET] * 50)

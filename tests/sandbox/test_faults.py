@@ -1,4 +1,4 @@
-"""Faults on real connections: what the client sees, and whether its request was carried out."""
+"""Faults on real connections: what the client sees, and whether its request was committed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def small(start, client_of):
 
 @pytest.fixture
 def both(small):
-    """A client with no faults, rows and requests behind it."""
+    """A client of a sandbox without faults, rows or logged requests."""
     small.control.reset()
     return small
 
@@ -71,7 +71,7 @@ def logged(client):
         ({"fault": "hang", "seconds": 0.05, "commit": True}, True),
     ],
 )
-def test_a_broken_connection_gives_no_answer_and_says_nothing_of_the_commit(both, rule, committed):
+def test_a_broken_connection_gives_no_answer_whether_committed_or_not(both, rule, committed):
     plan(both, {**rule, "side": "servicenow"})
     with pytest.raises(NO_ANSWER):
         insert(both, "Anvils")
@@ -102,7 +102,7 @@ def test_a_broken_connection_gives_no_answer_and_says_nothing_of_the_commit(both
         ({"fault": "unparsable"}, 201, True),
     ],
 )
-def test_an_answer_in_the_place_of_the_right_one(both, rule, status, committed):
+def test_an_answer_that_replaces_the_real_one(both, rule, status, committed):
     plan(both, {**rule, "side": "servicenow"})
     answer = insert(both, "Anvils")
     assert answer.status_code == status
@@ -127,7 +127,7 @@ def test_sage_300_fails_in_its_own_words(both):
     assert (status, code) == (429, "TooManyRequests")
 
 
-def test_a_reset_is_one_and_a_dropped_answer_is_an_end_in_good_order(both):
+def test_a_reset_resets_the_connection_and_a_drop_closes_it_cleanly(both):
     address = urlsplit(both.sandbox.sage_url)
     endings = {}
     for fault in ("reset", "drop"):
@@ -155,7 +155,7 @@ def test_a_cut_answer_lacks_the_second_half_of_its_body(both):
 
 
 @pytest.mark.parametrize("fault", ["delay", "trickle"])
-def test_a_slow_answer_is_whole(both, fault):
+def test_a_slow_answer_is_complete(both, fault):
     whole = both.get("APVendors").content
     plan(both, {"fault": fault, "seconds": 0.3})
     begun = time.monotonic()
@@ -212,7 +212,7 @@ def test_the_token_endpoint_and_batches_meet_faults_too(both):
     assert rows(both) == ["Anvils", "Anvils"]
 
 
-def test_the_plan_tells_what_it_did_and_ends_when_deleted(both):
+def test_the_plan_reports_what_it_did_and_ends_when_deleted(both):
     plan(both, {"fault": "error", "side": "sage300", "path": "APVendors", "first": 2})
     statuses = [both.get("APVendors").status_code for _ in range(3)]
     both.get("GLAccounts")
@@ -233,7 +233,7 @@ def test_control_endpoints_meet_no_faults_and_are_not_logged(both):
     assert logged(both) == []
 
 
-def test_calls_without_an_answer_are_counted_as_such(both):
+def test_calls_without_an_answer_are_counted_with_status_0(both):
     plan(both, {"fault": "drop"})
     with pytest.raises(NO_ANSWER):
         both.get("APVendors")
@@ -268,7 +268,7 @@ def test_calls_without_an_answer_are_counted_as_such(both):
         ),
     ],
 )
-def test_a_plan_that_makes_no_sense_is_refused_and_the_old_one_stays(both, body, sentence):
+def test_an_invalid_plan_is_refused_and_the_old_one_stays(both, body, sentence):
     before = plan(both, {"fault": "drop", "nth": 9})
     status, refusal = both.refused("POST", "faults", body)
     assert status == 400
@@ -287,7 +287,7 @@ def test_the_log_keeps_the_latest_requests_only(start, client_of):
         client.session.close()
 
 
-def test_rows_that_take_their_time_do_not_hold_up_the_end(start):
+def test_slow_rows_do_not_delay_stopping(start):
     items = [
         {
             "id": method,

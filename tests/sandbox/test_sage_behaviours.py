@@ -67,7 +67,7 @@ def test_switches_are_read_set_and_reset(start, client_of):
         ({"site_properties": {"APVendors": {"X'": "date"}}}, "a name consists of letters"),
     ],
 )
-def test_a_switch_that_makes_no_sense_is_refused_and_nothing_changes(site, changes, sentence):
+def test_an_invalid_behaviour_is_refused_and_nothing_changes(site, changes, sentence):
     before = site.control.sage_behaviours()
     status, refusal = site.refused("PATCH", "sage300/behaviours", changes)
     assert status == 400
@@ -135,7 +135,7 @@ def test_a_quoted_date_may_have_its_midnight(site):
     assert site.refusal("APVendors", filter="DateLastMaintained ge 'today'")[0] == 400
 
 
-def test_without_key_order_every_record_still_comes_once(site):
+def test_without_key_order_every_record_is_still_read_once(site):
     behave(site, key_order="none")
     read, link = [], site.url("APVendors")
     while link:

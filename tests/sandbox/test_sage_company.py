@@ -37,7 +37,7 @@ def _records_of(client, company):
     ]
 
 
-def test_the_same_seed_on_the_same_day_gives_the_same_company(reader, start, client_of):
+def test_the_same_seed_on_the_same_day_makes_the_same_company(reader, start, client_of):
     with start() as sandbox:
         client = client_of(sandbox)
         assert _records_of(client, "SAMINC") == _records_of(reader, "SAMINC")
@@ -195,7 +195,7 @@ def test_invoices_carry_what_their_vendor_has(invoices, vendors, accounts):
     assert len({invoice["DocumentNumber"] for invoice in invoices}) == len(invoices)
 
 
-def test_posted_documents_stand_on_the_vendors_cards(batches, vendors):
+def test_posted_documents_appear_on_the_vendors_cards(batches, vendors):
     balances = dict.fromkeys(vendors, Decimal(0))
     for batch in batches:
         if batch["BatchStatus"] != "Posted":

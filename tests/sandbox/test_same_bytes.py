@@ -39,7 +39,7 @@ SAGE = {"Authorization": "Basic SU5URUdSQVRJT046U0FOREJPWA=="}
 
 
 class Wire:
-    """Sends requests to one side, each on a connection of its own, and keeps what comes back."""
+    """Sends requests to one side, each on a connection of its own, and keeps the answers."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
@@ -79,7 +79,7 @@ def read_sage(wire: Wire, rounds: int) -> None:
 
 
 def read_and_write_servicenow(wire: Wire, rounds: int) -> None:
-    """Work as a client does that takes what it gets: its token and a sys_id from the answers."""
+    """Work as a client that takes its token and a sys_id from the answers."""
     token = sys_id = ""
     for number in range(rounds):
         answer = wire.send(
@@ -122,7 +122,7 @@ SIDES: dict[str, Callable[[Wire, int], None]] = {
 
 @pytest.fixture
 def run(start):
-    """Give the bytes that came from a side, and the log of the sandbox, for some seeds."""
+    """Return the bytes that a side sent, and the sandbox's log, for some seeds."""
 
     def go(side: str, *, rounds: int, rules: object, seed: int = 7, random_seed: int = 300):
         with start(vendors=60, accounts=44, batches=6, random_seed=random_seed) as sandbox:
@@ -150,14 +150,14 @@ def test_the_same_seed_and_the_same_requests_give_the_same_bytes(run, side):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_fault_leaves_anything_to_chance(run, kind):
+def test_every_kind_of_fault_is_repeatable(run, kind):
     rules = [{"fault": kind, "every": 3, "seconds": 0.001, "times": 8}]
     first, again = (run("servicenow", rounds=4, rules=rules) for _ in range(2))
     assert first == again
     assert sum(entry["fault"] == kind for entry in json.loads(first[1])) == 8
 
 
-def test_another_random_seed_gives_other_rows_sessions_and_tokens(run):
+def test_another_random_seed_makes_other_rows_sessions_and_tokens(run):
     first, other = (
         run("servicenow", rounds=6, rules=[], random_seed=seed)[0] for seed in (300, 301)
     )
@@ -181,4 +181,4 @@ def test_a_reset_sandbox_answers_as_a_new_one(start):
             answers.append(wire.received)
             sandbox.reset()
     assert answers[0] == answers[1]
-    assert len(answers[0]) == len([one for one in answers[0] if one.startswith(b"HTTP/1.1 20")])
+    assert len(answers[0]) == len([answer for answer in answers[0] if answer.startswith(b"HTTP/1.1 20")])

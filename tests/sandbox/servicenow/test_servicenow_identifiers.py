@@ -1,4 +1,4 @@
-"""sys_ids come from the seed, and none comes twice."""
+"""sys_ids come from the seed, and none repeats."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ TABLES = ("proc_vendor", "cmn_cost_center")
 NAMED = {"name": "Copper Works"}
 
 
-def test_the_same_seed_gives_the_same_sys_ids_and_they_tell_nothing(open_instance):
+def test_the_same_seed_makes_the_same_sys_ids_which_look_random(open_instance):
     made = []
     for seed, name in ((1, "one"), (1, "two"), (2, "three")):
         app = open_instance(name, random_seed=seed)
@@ -22,7 +22,7 @@ def test_the_same_seed_gives_the_same_sys_ids_and_they_tell_nothing(open_instanc
     assert all(len(set(digits)) == 16 for digits in zip(*made[0], strict=True))
 
 
-def test_a_sys_id_comes_again_in_no_table_after_a_restart(open_instance):
+def test_no_sys_id_repeats_after_a_restart(open_instance):
     app = open_instance(random_seed=1)
     first = app.insert("proc_vendor", NAMED)["sys_id"]
     app.close()
@@ -31,7 +31,7 @@ def test_a_sys_id_comes_again_in_no_table_after_a_restart(open_instance):
     app.close()
 
 
-def test_a_sys_id_brought_along_from_an_instance_of_the_same_seed_is_not_made_again(open_instance):
+def test_a_sys_id_copied_from_an_instance_with_the_same_seed_is_not_made_again(open_instance):
     app, twin = open_instance(random_seed=1), open_instance("twin", random_seed=1)
     brought = [app.insert("proc_vendor", NAMED)["sys_id"] for _ in range(3)]
     app.close()
@@ -42,7 +42,7 @@ def test_a_sys_id_brought_along_from_an_instance_of_the_same_seed_is_not_made_ag
     twin.close()
 
 
-def test_a_refused_insert_uses_no_sys_id_up(open_instance):
+def test_a_refused_insert_uses_up_no_sys_id(open_instance):
     app, twin = open_instance(random_seed=1), open_instance("twin", random_seed=1)
     app.behave(business_rules=[{"table": "proc_vendor", "action": "refuse", "when": "name=no"}])
     with pytest.raises(Exception, match="Business Rule"):

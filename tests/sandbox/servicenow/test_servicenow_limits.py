@@ -145,7 +145,7 @@ def test_a_stock_instance_has_four_slots_and_fifty_places_to_wait(instance, stop
     assert write_apart(instance, "one more").status_code == 201
 
 
-def test_of_those_that_wait_the_first_to_come_is_next(instance):
+def test_waiting_requests_run_first_come_first_served(instance):
     instance.app.behave(row_cost_ms=150, slots=1)
     ended = []
 
@@ -182,7 +182,7 @@ def test_requests_of_one_session_run_one_after_another(instance, stopping):
     assert read.status_code == 200
 
 
-def test_a_session_gets_its_cookie_once_and_the_cookie_opens_nothing(instance):
+def test_a_session_gets_its_cookie_once_and_the_cookie_authenticates_nobody(instance):
     first, second = instance.call("GET", TABLE), instance.call("GET", TABLE)
     assert first.headers["Set-Cookie"].startswith("JSESSIONID=")
     assert "Set-Cookie" not in second.headers
@@ -201,7 +201,7 @@ def test_a_session_gets_its_cookie_once_and_the_cookie_opens_nothing(instance):
     ],
 )
 @pytest.mark.parametrize("path", [TABLE, BATCH, STATS, "/oauth_token.do"])
-def test_an_instance_that_shows_a_page_instead(instance, behaviour, status, words, path):
+def test_an_instance_that_answers_with_a_page(instance, behaviour, status, words, path):
     instance.app.behave(**{behaviour: True})
     response = instance.call("POST", path, json={"name": "Plant"})
     assert response.status_code == status

@@ -9,7 +9,7 @@ ROWS = 60
 TABLE = "/api/now/table/cmn_cost_center"
 
 
-def test_clients_that_write_and_read_at_once_lose_nothing(instance):
+def test_concurrent_clients_lose_nothing(instance):
     shared = instance.app.insert("cmn_cost_center", {"name": "Shared"})["sys_id"]
 
     def write(client):
