@@ -21,6 +21,7 @@ from sage300_servicenow_sandbox.options import SandboxOptions
 from sage300_servicenow_sandbox.sage.app import PASSWORD, USER
 from sage300_servicenow_sandbox.sage.company.accounts import most_accounts
 from sage300_servicenow_sandbox.sandbox import Sandbox
+from sage300_servicenow_sandbox.servicenow.oauth import CLIENT_ID, CLIENT_SECRET
 
 if t.TYPE_CHECKING:
     from types import FrameType
@@ -175,8 +176,8 @@ def _ready_line(sandbox: Sandbox) -> str:
     trust = f" Trusted certificate: {sandbox.certificate}." if sandbox.certificate else ""
     return (
         f"Ready. Sage 300 at {sandbox.sage_url} (user {USER}, password {PASSWORD}), "
-        f"ServiceNow at {sandbox.servicenow_url} (OAuth client sandbox-client, secret "
-        f"sandbox-secret).{trust} {companies}. Stop with Ctrl-C."
+        f"ServiceNow at {sandbox.servicenow_url} (OAuth client {CLIENT_ID}, secret "
+        f"{CLIENT_SECRET}).{trust} {companies}. Stop with Ctrl-C."
     )
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+import typing as t
+from pathlib import Path
 
-from sage300_servicenow_sandbox.faults import Faults, read_plan
+import pytest
+import yaml
+
+from sage300_servicenow_sandbox.faults import Fault, Faults, read_plan
 
 GET = ("sage300", "GET", "/Sage300WebApi/v1.0/-/SAMINC/AP/APVendors")
 POST = ("servicenow", "POST", "/api/now/table/proc_vendor")
@@ -70,3 +74,9 @@ def test_the_first_rule_that_strikes_is_the_fault():
     assert [rule.fault for rule in met if rule] == ["reset", "drop", "reset"]
     assert [rule["met"] for rule in faults.report()["rules"]] == [3, 3, 3]
     assert [rule["struck"] for rule in faults.report()["rules"]] == [1, 2, 0]
+
+
+def test_the_example_has_every_fault():
+    example = Path(__file__).parents[2] / "examples" / "faults.yml"
+    plan = read_plan(yaml.safe_load(example.read_text(encoding="utf-8")))
+    assert {rule.fault for rule in plan.rules} == set(t.get_args(Fault))

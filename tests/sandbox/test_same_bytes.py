@@ -11,23 +11,12 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
-from sage300_servicenow_sandbox.faults import read_plan
+from sage300_servicenow_sandbox.faults import Fault, read_plan
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
-KINDS = (
-    "delay",
-    "hang",
-    "reset",
-    "drop",
-    "cut",
-    "trickle",
-    "error",
-    "html",
-    "unparsable",
-    "expire_token",
-)
+KINDS = t.get_args(Fault)
 TABLE = "/api/now/table/proc_vendor"
 FORM = {
     "grant_type": "client_credentials",
@@ -181,4 +170,6 @@ def test_a_reset_sandbox_answers_as_a_new_one(start):
             answers.append(wire.received)
             sandbox.reset()
     assert answers[0] == answers[1]
-    assert len(answers[0]) == len([answer for answer in answers[0] if answer.startswith(b"HTTP/1.1 20")])
+    assert len(answers[0]) == len(
+        [answer for answer in answers[0] if answer.startswith(b"HTTP/1.1 20")]
+    )

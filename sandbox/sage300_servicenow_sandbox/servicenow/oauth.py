@@ -18,8 +18,8 @@ if t.TYPE_CHECKING:
     from sage300_servicenow_sandbox.servicenow.behaviours import Behaviours
 
 _FORM = "application/x-www-form-urlencoded"
-_CLIENT_ID = "sandbox-client"
-_CLIENT_SECRET = "sandbox-secret"  # noqa: S105 (the sandbox's, on purpose in the open)
+CLIENT_ID = "sandbox-client"
+CLIENT_SECRET = "sandbox-secret"  # noqa: S105 (the sandbox's, on purpose in the open)
 
 
 class OAuth:
@@ -46,7 +46,7 @@ class OAuth:
             return _refused("unsupported_grant_type", "grant_type must be client_credentials")
         if not behaviours.client_credentials_enabled:
             return _refused("server_error", "access_denied")
-        if (form.get("client_id"), form.get("client_secret")) != (_CLIENT_ID, _CLIENT_SECRET):
+        if (form.get("client_id"), form.get("client_secret")) != (CLIENT_ID, CLIENT_SECRET):
             return _refused("invalid_client", "client_id or client_secret is wrong")
         if not behaviours.application_user:
             return _refused("unauthorized_client", "integration user is not configured")
