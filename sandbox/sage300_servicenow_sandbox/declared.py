@@ -6,6 +6,7 @@ import re
 import typing as t
 
 import msgspec
+from msgspec import inspect
 
 from sage300_servicenow_sandbox.errors import SandboxError
 
@@ -17,6 +18,9 @@ Count = t.Annotated[int, msgspec.Meta(ge=0, le=_LARGEST)]
 Quantity = t.Annotated[float, msgspec.Meta(ge=0, le=_LARGEST)]
 
 _PLACE = re.compile(r"(?P<reason>.*) - at (?P<key>`key` in )?`\$\.?(?P<path>.*)`", re.DOTALL)
+
+_STEP = re.compile(r"\w+|\[[^]]*\]")
+_WITH_CHOICES: t.Final = ("Invalid enum value", "Object contains unknown field")
 
 
 class DeclarationError(SandboxError, ValueError):
@@ -44,7 +48,7 @@ def read(kind: type[D], value: object, what: str) -> D:
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        raise DeclarationError(f"Invalid {what}{_explained(str(error))}") from None
+        raise DeclarationError(f"Invalid {what}{_explained(kind, str(error))}") from None
 
 
 def changed(current: D, changes: Mapping[str, object], what: str) -> D:
@@ -62,11 +66,41 @@ def as_json(declared: Declared) -> dict[str, t.Any]:
     return values
 
 
-def _explained(message: str) -> str:
-    """Put the place first: ` at rules[0].fault: invalid enum value 'burn'`."""
+def _explained(kind: type[Declared], message: str) -> str:
+    """Put the place first and the choices last.
+
+    ` at rules[0].side: invalid enum value 'both', choose from sage300, servicenow`.
+    """
     found = _PLACE.fullmatch(message)
-    reason = found["reason"] if found else message
-    reason = reason[:1].lower() + reason[1:]
-    if not found:
-        return f": {reason}"
-    return f" at {'a key of ' if found['key'] else ''}{found['path']}: {reason}"
+    reason, path = (found["reason"], found["path"]) if found else (message, "")
+    is_key = bool(found and found["key"])
+    if reason.startswith(_WITH_CHOICES):
+        names = _choices(_type_at(kind, path), of_keys=is_key)
+        reason += f", choose from {', '.join(filter(None, names))}"
+    place = f" at {'a key of ' if is_key else ''}{path}" if path else ""
+    return f"{place}: {reason[:1].lower()}{reason[1:]}"
+
+
+def _type_at(kind: type[Declared], path: str) -> inspect.Type:
+    """Return the type at a place such as `rules[0].fault` in a declaration."""
+    at = inspect.type_info(kind)
+    for step in _STEP.findall(path):
+        match at:
+            case inspect.StructType():
+                at = next(field.type for field in at.fields if field.name == step)
+            case inspect.VarTupleType():
+                at = at.item_type
+            case inspect.DictType():
+                at = at.value_type
+    return at
+
+
+def _choices(at: inspect.Type, *, of_keys: bool) -> tuple[str, ...]:
+    match at:
+        case inspect.StructType():
+            return tuple(field.name for field in at.fields)
+        case inspect.DictType() if of_keys:
+            return _choices(at.key_type, of_keys=False)
+        case inspect.LiteralType():
+            return tuple(str(value) for value in at.values)
+    return ()

@@ -240,10 +240,13 @@ def test_calls_without_an_answer_are_counted_with_status_0(both):
 @pytest.mark.parametrize(
     ("body", "sentence"),
     [
-        ({"rule": []}, "Invalid fault plan: object contains unknown field `rule`"),
+        (
+            {"rule": []},
+            "Invalid fault plan: object contains unknown field `rule`, choose from rules, seed",
+        ),
         (
             {"rules": [{"fault": "burn"}]},
-            "Invalid fault plan at rules[0].fault: invalid enum value 'burn'",
+            "Invalid fault plan at rules[0].fault: invalid enum value 'burn', choose from ",
         ),
         ({"rules": [{}]}, "at rules[0]: object missing required field `fault`"),
         (

@@ -51,7 +51,7 @@ VENDOR = {"table": "proc_vendor"}
         ({"access": [VENDOR]}, "at access[0]: object missing required field `operation`"),
         (
             {"access": [{**VENDOR, "operation": "see"}]},
-            "at access[0].operation: invalid enum value",
+            "at access[0].operation: invalid enum value 'see', choose from create, ",
         ),
         ({"access": [{"table": "nothing", "operation": "read"}]}, "no table nothing"),
         (
@@ -67,7 +67,10 @@ VENDOR = {"table": "proc_vendor"}
             "The table proc_vendor cannot use 'colour' in the query 'colour=red'",
         ),
         ({"no_web_services": ["nothing"]}, "The instance has no table nothing"),
-        ({"properties": {"glide.nothing": True}}, "at a key of properties: invalid enum value"),
+        (
+            {"properties": {"glide.nothing": True}},
+            "at a key of properties: invalid enum value 'glide.nothing', choose from glide.rest.",
+        ),
         ({"columns": [{**VENDOR, "column": "colour"}]}, "proc_vendor has no column colour"),
         ({"data_policies": [{**VENDOR, "mandatory": ["colour"]}]}, "has no column colour"),
         (
