@@ -1,8 +1,8 @@
-"""The whole road on the sandbox: load everything, change a little in Sage 300, load again.
+"""End to end in the sandbox: load everything, change a little in Sage 300, load again.
 
-Run by ``make demo``. Prints what happened and writes output/demo.json; every figure is taken from
-the target's ledger and from the sandbox's own counters. ``--faults FILE`` makes both systems fail
-as the file says; a run that stops is then run again, as a schedule would.
+Run by `make demo`. Prints what happened and writes output/demo.json; every figure comes from the
+target's ledger and the sandbox's own counters. `--faults FILE` makes both systems fail as the file
+says; a run that stops is then run again, as a scheduler would.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ import sqlite3
 import subprocess
 import sys
 import time
+import typing as t
 from pathlib import Path
-from typing import Any
 
-import requests
 import yaml
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from sage300_servicenow_sandbox import Sandbox, SandboxOptions
+from sage300_servicenow_sandbox.control_client import ControlClient
 from sage300_servicenow_sandbox.faults import NO_FAULTS, read_plan
 
 ROOT = Path(__file__).parent
@@ -40,7 +40,7 @@ TABLES = (
     "sn_apo_invoice",
     "sn_apo_invoice_line",
 )
-STYLE: dict[str, Any] = {
+STYLE: dict[str, t.Any] = {
     "box": box.SIMPLE_HEAD,
     "padding": (0, 1, 0, 0),
     "title_justify": "left",
@@ -53,55 +53,33 @@ MOST_ATTEMPTS = 10
 EDITED_VENDORS, EDITED_ACCOUNTS, POSTED_BATCHES = 7, 3, 2
 
 
-class Site:
-    """The sandbox's two systems, driven over HTTP as a person at their screens would."""
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        """Talk to the control endpoints of a running sandbox."""
-        self.sandbox = sandbox
-        self._control = f"{sandbox.servicenow_url}/_sandbox"
-
-    def records(self, resource: str) -> list[dict[str, Any]]:
-        """All records of a Sage 300 resource."""
-        records: list[dict[str, Any]] = self._ask("GET", f"sage300/{COMPANY}/{resource}")["records"]
-        return records
-
-    def change(self) -> list[str]:
-        """A morning's work in Sage 300; what was done, a line each."""
-        done = []
-        vendors, accounts = self.records("APVendors"), self.records("GLAccounts")
-        for number, vendor in enumerate(_spread(vendors, EDITED_VENDORS), start=1):
-            phone = f"604555{number:04}"
-            self._edit("APVendors", vendor["VendorNumber"], {"PhoneNumber": phone})
-            done.append(f"vendor {vendor['VendorNumber']}, {vendor['VendorName']}: a new telephone")
-        for account in _spread(accounts, EDITED_ACCOUNTS):
-            name = f"{account['Description'][:50]} (new)"
-            self._edit("GLAccounts", account["UnformattedAccount"], {"Description": name})
-            done.append(f"account {account['AccountNumber']}: now called {name!r}")
-        batches = [b for b in self.records("APInvoiceBatches") if b["BatchStatus"] in OPEN]
-        for batch in batches[:POSTED_BATCHES]:
-            number = batch["BatchNumber"]
-            self._ask("POST", f"sage300/{COMPANY}/APInvoiceBatches/{number}/post")
-            done.append(f"batch {number}: posted, with {len(batch['Invoices'])} invoices")
-        return done
-
-    def _edit(self, resource: str, key: str, values: dict[str, str]) -> None:
-        self._ask("POST", f"sage300/{COMPANY}/{resource}/{key}/edit", values)
-
-    def _ask(self, method: str, path: str, body: dict[str, str] | None = None) -> dict[str, Any]:
-        response = requests.request(method, f"{self._control}/{path}", json=body, timeout=60)
-        response.raise_for_status()
-        answer: dict[str, Any] = response.json()
-        return answer
+def work(control: ControlClient) -> list[str]:
+    """Do a morning's work in Sage 300; return what was done, a line each."""
+    done = []
+    vendors = control.records(COMPANY, "APVendors")
+    for number, vendor in enumerate(_spread(vendors, EDITED_VENDORS), start=1):
+        phone = f"604555{number:04}"
+        control.edit(COMPANY, "APVendors", vendor["VendorNumber"], PhoneNumber=phone)
+        done.append(f"vendor {vendor['VendorNumber']}, {vendor['VendorName']}: new phone number")
+    for account in _spread(control.records(COMPANY, "GLAccounts"), EDITED_ACCOUNTS):
+        name = f"{account['Description'][:50]} (new)"
+        control.edit(COMPANY, "GLAccounts", account["UnformattedAccount"], Description=name)
+        done.append(f"account {account['AccountNumber']}: renamed to {name!r}")
+    batches = control.records(COMPANY, "APInvoiceBatches")
+    for batch in [b for b in batches if b["BatchStatus"] in OPEN][:POSTED_BATCHES]:
+        control.post_batch(COMPANY, batch["BatchNumber"])
+        invoices = len(batch["Invoices"])
+        done.append(f"batch {batch['BatchNumber']}: posted, with {invoices} invoices")
+    return done
 
 
-def _spread(items: list[dict[str, Any]], wanted: int) -> list[dict[str, Any]]:
-    """So many items, evenly from the whole list."""
+def _spread(items: list[dict[str, t.Any]], wanted: int) -> list[dict[str, t.Any]]:
+    """Return so many items, evenly spaced over the whole list."""
     return items[:: max(len(items) // wanted, 1)][:wanted]
 
 
 def environment(sandbox: Sandbox) -> dict[str, str]:
-    """What Meltano is to know: this sandbox only, whatever else the machine is set up for."""
+    """Return Meltano's environment: this sandbox only, whatever else the machine is set up for."""
     plugins = ("TAP_SAGE300_", "TARGET_SERVICENOW_", "SAGE300_", "SERVICENOW_", "MELTANO_")
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(plugins)}
     return {
@@ -119,8 +97,8 @@ def environment(sandbox: Sandbox) -> dict[str, str]:
     }
 
 
-def run_job(console: Console, sandbox: Sandbox) -> dict[str, Any]:
-    """Run the job through Meltano; what it did, by the ledger and by the sandbox's counters."""
+def run_job(console: Console, sandbox: Sandbox) -> dict[str, t.Any]:
+    """Run the job through Meltano; return what it did, by the ledger and the sandbox's counters."""
     sandbox.counters.reset()
     first_run = _query("SELECT IFNULL(MAX(run), 0) + 1 FROM runs")[0][0] if LEDGER.exists() else 1
     started = time.monotonic()
@@ -130,7 +108,7 @@ def run_job(console: Console, sandbox: Sandbox) -> dict[str, Any]:
         if not attempts:
             tail = "\n".join(LOG.read_text(encoding="utf-8").splitlines()[-15:])
             sys.exit(f"The run failed. The end of {LOG.relative_to(ROOT)}:\n{tail}")
-        console.print(f"The run stopped: {_last_error()}. Run again.", highlight=False)
+        console.print(f"The run stopped: {_last_error()}. Running it again.", highlight=False)
     seconds = time.monotonic() - started
     counters = sandbox.counters.snapshot()
     return {
@@ -142,7 +120,7 @@ def run_job(console: Console, sandbox: Sandbox) -> dict[str, Any]:
 
 
 def _meltano(sandbox: Sandbox) -> bool:
-    """One run; whether it ended well."""
+    """Run the job once; return whether it succeeded."""
     with LOG.open("a", encoding="utf-8") as log:
         finished = subprocess.run(  # noqa: S603 - our own Meltano
             [str(Path(sys.executable).parent / "meltano"), "run", "sage300-to-servicenow"],
@@ -156,10 +134,10 @@ def _meltano(sandbox: Sandbox) -> bool:
 
 
 def _last_error() -> str:
-    """The sentence that tap or target ended with."""
+    """Return the sentence that the tap or the target ended with."""
     lines = LOG.read_text(encoding="utf-8").splitlines()
-    told = [line for line in lines if "[error" in line and ("tap-" in line or "target-" in line)]
-    return told[-1].partition("]")[2].split(maxsplit=1)[1] if told else "see Meltano's log"
+    errors = [line for line in lines if "[error" in line and ("tap-" in line or "target-" in line)]
+    return errors[-1].partition("]")[2].split(maxsplit=1)[1] if errors else "see Meltano's log"
 
 
 def _outcomes(first_run: int) -> dict[str, dict[str, int]]:
@@ -172,7 +150,7 @@ def _outcomes(first_run: int) -> dict[str, dict[str, int]]:
     return counts
 
 
-def _query(sql: str) -> list[tuple[Any, ...]]:
+def _query(sql: str) -> list[tuple[t.Any, ...]]:
     ledger = sqlite3.connect(LEDGER)
     try:
         return ledger.execute(sql).fetchall()
@@ -180,8 +158,8 @@ def _query(sql: str) -> list[tuple[Any, ...]]:
         ledger.close()
 
 
-def show(console: Console, title: str, run: dict[str, Any]) -> None:
-    """One run as a table."""
+def show(console: Console, title: str, run: dict[str, t.Any]) -> None:
+    """Print one run as a table."""
     table = Table(title=title, **STYLE)
     table.add_column("ServiceNow table", no_wrap=True)
     for outcome in OUTCOMES:
@@ -197,7 +175,7 @@ def show(console: Console, title: str, run: dict[str, Any]) -> None:
 
 
 def show_changes(console: Console) -> None:
-    """What the last run changed in ServiceNow, by the ledger: old and new, column by column."""
+    """Print what the last run changed in ServiceNow, by the ledger, column by column."""
     table = Table(title="What that changed in ServiceNow", **STYLE)
     for heading in ("row", "column", "was", "is"):
         table.add_column(heading, no_wrap=heading in {"row", "column"})
@@ -212,9 +190,11 @@ def show_changes(console: Console) -> None:
 
 
 def main() -> None:
-    """Load, change, load again, and say what happened."""
-    parser = argparse.ArgumentParser(description="The whole road on the sandbox.")
-    parser.add_argument("--faults", type=Path, help="a fault plan both systems follow")
+    """Load, change, load again, and print what happened."""
+    parser = argparse.ArgumentParser(
+        description="Sage 300 to ServiceNow, end to end, in the sandbox."
+    )
+    parser.add_argument("--faults", type=Path, help="a fault plan that both systems follow")
     chosen = parser.parse_args().faults
     plan = read_plan(yaml.safe_load(chosen.read_text(encoding="utf-8"))) if chosen else NO_FAULTS
     console = Console()
@@ -222,17 +202,16 @@ def main() -> None:
     WORK.mkdir(parents=True)
     options = SandboxOptions(sage_port=0, servicenow_port=0, companies=(COMPANY,), faults=plan)
     with Sandbox(options) as sandbox:
-        site = Site(sandbox)
-        holdings = {name: len(site.records(name)) for name in ("GLAccounts", "APVendors")}
+        counts = sandbox.sage.counts(COMPANY)
         console.print(
-            f"\nA Sage 300 with {holdings['GLAccounts']} accounts, {holdings['APVendors']} vendors "
-            f"and {len(site.records('APInvoiceBatches'))} invoice batches, and an empty "
-            "ServiceNow, both on this machine. The job runs through Meltano.\n"
+            f"\nA Sage 300 with {counts['GLAccounts']} accounts, {counts['APVendors']} vendors and "
+            f"{counts['APInvoiceBatches']} invoice batches, and an empty ServiceNow, both on this "
+            "machine. The job runs through Meltano.\n"
         )
         first = run_job(console, sandbox)
         show(console, "First run: everything is new", first)
         console.print("[bold]Meanwhile in Sage 300[/]")
-        for line in site.change():
+        for line in work(ControlClient(sandbox.sage_url)):
             console.print(f"  {line}", highlight=False, markup=False)
         console.print()
         second = run_job(console, sandbox)

@@ -2,44 +2,44 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
-from datetime import datetime, timedelta, timezone, UTC
 
 
 class Clock:
     """UTC time that a test may set or move.
 
-    Left alone it is real time. Once set it stands still at that instant, so that two runs of a
-    test stamp the same dates; `advance` moves it, standing or running, and `set(None)` gives
-    real time back. Safe to use from several threads.
+    By default it is real time. Once set it stands still at that instant, so that two runs of a
+    test stamp the same dates; `advance` moves it, standing or running, and `set(None)` returns to
+    real time. Safe to use from several threads.
     """
 
     def __init__(self) -> None:
         """Start on real time."""
         self._lock = threading.Lock()
-        self._fixed: datetime | None = None
-        self._offset = timedelta()
+        self._fixed: dt.datetime | None = None
+        self._offset = dt.timedelta()
 
-    def now(self) -> datetime:
+    def now(self) -> dt.datetime:
         """Return the sandbox's time, aware, in UTC."""
         with self._lock:
-            return self._fixed or datetime.now(UTC) + self._offset
+            return self._fixed or dt.datetime.now(dt.UTC) + self._offset
 
-    def set(self, instant: datetime | None) -> None:
+    def set(self, instant: dt.datetime | None) -> None:
         """Stop the clock at an aware instant, or let it follow real time again with None.
 
         Raises:
-            ValueError: the instant has no time zone.
+            ValueError: The instant has no time zone.
         """
         if instant is not None and instant.tzinfo is None:
-            raise ValueError("The clock needs an instant with its time zone, such as a final Z.")
+            raise ValueError("The clock needs an instant with a time zone, such as a final Z")
         with self._lock:
-            self._fixed = instant and instant.astimezone(UTC)
-            self._offset = timedelta()
+            self._fixed = instant and instant.astimezone(dt.UTC)
+            self._offset = dt.timedelta()
 
     def advance(self, seconds: float) -> None:
         """Move the clock by a number of seconds, which may be negative."""
-        step = timedelta(seconds=seconds)
+        step = dt.timedelta(seconds=seconds)
         with self._lock:
             if self._fixed is None:
                 self._offset += step

@@ -1,16 +1,16 @@
-"""How often each side was called: the figures that call budgets and benchmarks go by."""
+"""How often each side was called: what call budgets and benchmarks are measured by."""
 
 from __future__ import annotations
 
 import re
 import threading
+import typing as t
 from collections import Counter
-from typing import Any, Final
 
-SAGE300: Final = "sage300"
-SERVICENOW: Final = "servicenow"
+SAGE300: t.Final = "sage300"
+SERVICENOW: t.Final = "servicenow"
 
-OAUTH_PATH: Final = "/oauth_token.do"
+OAUTH_PATH: t.Final = "/oauth_token.do"
 _RESOURCE = {
     # .../v1.0/-/SAMINC/AP/APVendors('1200') -> AP/APVendors
     SAGE300: re.compile(r"/v1\.0/[^/]+/[^/]+/([A-Za-z]+/[$A-Za-z0-9_]+)"),
@@ -44,7 +44,7 @@ class Counters:
         with self._lock:
             self._sides[side].count_item(method, status)
 
-    def snapshot(self) -> dict[str, dict[str, Any]]:
+    def snapshot(self) -> dict[str, dict[str, t.Any]]:
         """Return the counts of both sides as JSON-ready values.
 
         Each side has `calls`, `by_method`, `by_status` (keys are text) and `by_path` (resource
@@ -76,8 +76,8 @@ class _Side:
         self._items[method] += 1
         self._items_by_status[str(status)] += 1
 
-    def snapshot(self) -> dict[str, Any]:
-        counts: dict[str, Any] = {
+    def snapshot(self) -> dict[str, t.Any]:
+        counts: dict[str, t.Any] = {
             "calls": self._by_method.total(),
             "by_method": dict(self._by_method),
             "by_status": dict(self._by_status),
@@ -90,7 +90,7 @@ class _Side:
         return counts
 
     def _label(self, path: str) -> str:
-        """Name the resource a path leads to, out of a bounded number of names."""
+        """Return the name of the resource in a path, out of a bounded number of names."""
         if path == OAUTH_PATH:
             return path.strip("/")
         found = self._resource.search(path)

@@ -1,111 +1,106 @@
-"""JSON read into frozen dataclasses by their annotations, faults told in one sentence. Pure."""
+"""What a user declares in JSON or YAML (fault plans, behaviours), read with strict types."""
 
 from __future__ import annotations
 
-from dataclasses import MISSING, fields, is_dataclass
-from decimal import Decimal
-from functools import cache
-from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+import re
+import typing as t
 
-_MOST = 1_000_000
-_NAMES = {
-    bool: "true or false",
-    int: f"a whole number from 0 to {_MOST:,}",
-    float: f"a number from 0 to {_MOST:,}",
-    str: "text",
-}
+import msgspec
+from msgspec import inspect
 
+from sage300_servicenow_sandbox.errors import SandboxError
 
-class DeclarationError(ValueError):
-    """What was declared cannot be taken; the message is a sentence that names the place."""
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
 
+_LARGEST: t.Final = 1_000_000
+Count = t.Annotated[int, msgspec.Meta(ge=0, le=_LARGEST)]
+Quantity = t.Annotated[float, msgspec.Meta(ge=0, le=_LARGEST)]
 
-def read(hint: Any, value: Any, place: str) -> Any:
-    """Return `value` as the type `hint` names; `place` is what to call it in a sentence.
+_PLACE = re.compile(r"(?P<reason>.*) - at (?P<key>`key` in )?`\$\.?(?P<path>.*)`", re.DOTALL)
 
-    Knows booleans, numbers (none negative, none over a million), text, literals, lists (tuples),
-    objects by key (dicts), dataclasses, and each of them or None.
-
-    Raises:
-        DeclarationError: the value is of another type or names something that does not exist.
-    """
-    origin = get_origin(hint)
-    if is_dataclass(hint):
-        return _object(hint, value, place)
-    if origin in {UnionType, Union}:
-        [inner] = [kind for kind in get_args(hint) if kind is not type(None)]
-        return None if value is None else read(inner, value, place)
-    if origin is Literal:
-        return _one_of(get_args(hint), value, place)
-    if origin is tuple:
-        return _list(get_args(hint)[0], value, place)
-    if origin is dict:
-        keys, kind = get_args(hint)
-        return _by_key(keys, kind, value, place)
-    return _plain(hint, value, place)
+_STEP = re.compile(r"\w+|\[[^]]*\]")
+_WITH_CHOICES: t.Final = ("Invalid enum value", "Object contains unknown field")
 
 
-def read_fields(cls: Any, value: dict[str, Any], place: str) -> dict[str, Any]:
-    """Return some fields of a dataclass, each as the type it is annotated with.
+class DeclarationError(SandboxError, ValueError):
+    """A declaration cannot be used; the sentence names the place in it."""
+
+
+class Declared(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A base for what is declared by name: immutable, and without unknown names."""
+
+
+D = t.TypeVar("D", bound=Declared)
+
+
+def read(kind: type[D], value: object, what: str) -> D:
+    """Return a JSON or YAML value as the kind of declaration that it should be.
+
+    Args:
+        kind: The declaration's class.
+        value: The value as a JSON or YAML parser returns it.
+        what: What a sentence should call it, such as `fault plan`.
 
     Raises:
-        DeclarationError: a name is no field of it, or a value is of another type.
+        DeclarationError: A name is unknown or missing, or a value is of another type.
     """
-    hints = _hints(cls)
-    for name in value:
-        if name not in hints:
-            known = ", ".join(hints)
-            raise DeclarationError(f"{place}{name} does not exist; there are {known}.")
-    return {name: read(hints[name], inner, f"{place}{name}") for name, inner in value.items()}
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise DeclarationError(f"Invalid {what}{_explained(kind, str(error))}") from None
 
 
-def _object(cls: Any, value: Any, place: str) -> Any:
-    if isinstance(value, cls):
-        return value
-    if not isinstance(value, dict):
-        raise DeclarationError(f"{place} has to be an object, not {value!r}.")
-    given = read_fields(cls, value, f"{place}.")
-    for field in fields(cls):
-        if field.default is MISSING and field.name not in given:
-            raise DeclarationError(f"{place}.{field.name} is missing.")
-    return cls(**given)
+def changed(current: D, changes: Mapping[str, object], what: str) -> D:
+    """Return a declaration with some of its values replaced, given as JSON values.
+
+    Raises:
+        DeclarationError: As for `read`.
+    """
+    return read(type(current), {**as_json(current), **changes}, what)
 
 
-def _one_of(choices: tuple[str, ...], value: Any, place: str) -> str:
-    if isinstance(value, str) and value in choices:
-        return value
-    raise DeclarationError(f"{place} has to be {' or '.join(choices)}, not {value!r}.")
+def as_json(declared: Declared) -> dict[str, t.Any]:
+    """Return a declaration as JSON values."""
+    values: dict[str, t.Any] = msgspec.json.decode(msgspec.json.encode(declared))
+    return values
 
 
-def _list(kind: Any, value: Any, place: str) -> tuple[Any, ...]:
-    if not isinstance(value, list | tuple):
-        raise DeclarationError(f"{place} has to be a list, not {value!r}.")
-    return tuple(read(kind, inner, f"{place}[{at}]") for at, inner in enumerate(value))
+def _explained(kind: type[Declared], message: str) -> str:
+    """Put the place first and the choices last.
+
+    ` at rules[0].side: invalid enum value 'both', choose from sage300, servicenow`.
+    """
+    found = _PLACE.fullmatch(message)
+    reason, path = (found["reason"], found["path"]) if found else (message, "")
+    is_key = bool(found and found["key"])
+    if reason.startswith(_WITH_CHOICES):
+        names = _choices(_type_at(kind, path), of_keys=is_key)
+        reason += f", choose from {', '.join(filter(None, names))}"
+    place = f" at {'a key of ' if is_key else ''}{path}" if path else ""
+    return f"{place}: {reason[:1].lower()}{reason[1:]}"
 
 
-def _by_key(keys: Any, kind: Any, value: Any, place: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise DeclarationError(f"{place} has to be an object, not {value!r}.")
-    return {
-        read(keys, name, f"A name in {place}"): read(kind, inner, f"{place}.{name}")
-        for name, inner in value.items()
-    }
+def _type_at(kind: type[Declared], path: str) -> inspect.Type:
+    """Return the type at a place such as `rules[0].fault` in a declaration."""
+    at = inspect.type_info(kind)
+    for step in _STEP.findall(path):
+        match at:
+            case inspect.StructType():
+                at = next(field.type for field in at.fields if field.name == step)
+            case inspect.VarTupleType():
+                at = at.item_type
+            case inspect.DictType():
+                at = at.value_type
+    return at
 
 
-def _plain(kind: Any, value: Any, place: str) -> Any:
-    fits = _is_number(value) if kind is float else type(value) is kind
-    if not fits or (kind in {int, float} and not 0 <= value <= _MOST):
-        raise DeclarationError(f"{place} has to be {_NAMES[kind]}, not {value!r}.")
-    return kind(value)
-
-
-def _is_number(value: Any) -> bool:
-    if isinstance(value, Decimal):
-        return value.is_finite()
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-@cache
-def _hints(cls: type) -> dict[str, Any]:
-    return get_type_hints(cls)
+def _choices(at: inspect.Type, *, of_keys: bool) -> tuple[str, ...]:
+    match at:
+        case inspect.StructType():
+            return tuple(field.name for field in at.fields)
+        case inspect.DictType() if of_keys:
+            return _choices(at.key_type, of_keys=False)
+        case inspect.LiteralType():
+            return tuple(str(value) for value in at.values)
+    return ()

@@ -1,4 +1,4 @@
-"""The fault plan: which requests meet which fault. Pure: what is done about it stands elsewhere.
+"""The fault plan: which requests meet which fault. How a fault is carried out is not known here.
 
 A plan is a seed and a list of rules. The first rule that strikes is the fault a request meets;
 the same plan and the same requests in the same order give the same faults.
@@ -9,15 +9,14 @@ from __future__ import annotations
 import random
 import re
 import threading
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Final, Literal
+import typing as t
+from dataclasses import dataclass
 
-from sage300_servicenow_sandbox.declared import DeclarationError, read_fields
+import msgspec
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from sage300_servicenow_sandbox.declared import Count, Declared, Quantity, as_json, read
 
-Fault = Literal[
+Fault = t.Literal[
     "delay",  # wait, then go on
     "hang",  # wait, then close the connection without an answer
     "reset",  # reset the connection (RST); the request is never seen
@@ -27,62 +26,67 @@ Fault = Literal[
     "error",  # answer `status` with a JSON or an HTML body
     "html",  # answer 200 with an HTML page
     "unparsable",  # serve it and answer with half of the JSON, complete as HTTP
-    "expire_token",  # let ServiceNow's tokens die, then go on
+    "expire_token",  # expire ServiceNow's tokens, then go on
 ]
-_SERVED: Final = {"delay", "drop", "cut", "trickle", "unparsable", "expire_token"}
-_CHOICES: Final = ("nth", "every", "first", "probability")
-_ERROR_STATUSES: Final = range(400, 600)
+_SERVED: t.Final = {"delay", "drop", "cut", "trickle", "unparsable", "expire_token"}
+_CHOICES: t.Final = ("nth", "every", "first", "probability")
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(Declared, frozen=True, omit_defaults=True):
     """One line of a plan.
 
-    Which requests it is for: `side`, `method` and `path`, a regular expression looked for in the
-    path; empty means any. Which of those it strikes: the `nth`, `every` n-th, the `first` n, or
-    each with a `probability`; without any of them all, and never more than `times` (0: no
-    limit). `commit` says of hang, error and html whether the request is served before. `seconds`
-    is how long a delay, a hang or a trickle takes; `status`, `body` and `retry_after` (seconds,
-    0: no header) are an error's.
+    Without `nth`, `every`, `first` or `probability` it strikes every request that matches.
+
+    Attributes:
+        fault: What happens to the requests it strikes.
+        side: The side that it matches; empty, both.
+        method: The HTTP method that it matches; empty, any.
+        path: A regular expression searched for in the path; empty, any path matches.
+        nth: Strikes the n-th match only.
+        every: Strikes every n-th match.
+        first: Strikes the first n matches.
+        probability: Strikes each match with this probability.
+        times: Strikes no more often than this; 0, no limit.
+        commit: Whether the request of a hang, an error or an html is served all the same.
+        seconds: How long a delay, a hang or a trickle takes.
+        status: The HTTP status of an error.
+        body: The body of an error.
+        retry_after: The Retry-After of an error in seconds; 0, no such header.
 
     Raises:
-        DeclarationError: the rule contradicts itself.
+        ValueError: The rule contradicts itself.
     """
 
     fault: Fault
-    side: Literal["", "sage300", "servicenow"] = ""
+    side: t.Literal["", "sage300", "servicenow"] = ""
     method: str = ""
     path: str = ""
-    nth: int = 0
-    every: int = 0
-    first: int = 0
-    probability: float = 0.0
-    times: int = 0
+    nth: Count = 0
+    every: Count = 0
+    first: Count = 0
+    probability: t.Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
+    times: Count = 0
     commit: bool = False
-    seconds: float = 1.0
-    status: int = 500
-    body: Literal["json", "html"] = "json"
-    retry_after: int = 0
+    seconds: Quantity = 1.0
+    status: t.Annotated[int, msgspec.Meta(ge=400, le=599)] = 500
+    body: t.Literal["json", "html"] = "json"
+    retry_after: Count = 0
 
     def __post_init__(self) -> None:
-        """Check what no single type can say."""
+        """Check what no single type can express."""
         if sum(bool(getattr(self, name)) for name in _CHOICES) > 1:
-            raise DeclarationError(f"A rule takes one of {', '.join(_CHOICES)}.")
-        if self.probability > 1:
-            raise DeclarationError(f"probability has to be 0 to 1, not {self.probability:g}.")
-        if self.status not in _ERROR_STATUSES:
-            raise DeclarationError(f"status has to be 400 to 599, not {self.status}.")
+            raise ValueError(f"A rule takes only one of {', '.join(_CHOICES)}")
         try:
             re.compile(self.path)
         except re.error as error:
-            raise DeclarationError(f"path is no regular expression: {error}.") from None
+            raise ValueError(f"The path is not a regular expression: {error}") from None
 
     @property
     def is_served(self) -> bool:
-        """Tell whether the request reaches the application."""
+        """Whether the request reaches the application."""
         return self.fault in _SERVED or self.commit
 
-    def concerns(self, side: str, method: str, path: str) -> bool:
+    def matches(self, side: str, method: str, path: str) -> bool:
         """Tell whether the rule is for such a request."""
         return (
             self.side in ("", side)
@@ -90,8 +94,8 @@ class Rule:
             and re.search(self.path, path) is not None
         )
 
-    def strikes(self, ordinal: int, *of: int) -> bool:
-        """Tell whether it strikes the n-th request that it is for; `of` seeds the chances."""
+    def strikes(self, ordinal: int, *seeds: int) -> bool:
+        """Tell whether it strikes its n-th match, which together with `seeds` seeds the odds."""
         if self.nth:
             return ordinal == self.nth
         if self.every:
@@ -99,31 +103,28 @@ class Rule:
         if self.first:
             return ordinal <= self.first
         if self.probability:
-            chance = random.Random("/".join(map(str, (*of, ordinal)))).random()  # noqa: S311
-            return chance < self.probability
+            draw = random.Random("/".join(map(str, (*seeds, ordinal)))).random()  # noqa: S311
+            return draw < self.probability
         return True
 
 
-@dataclass(frozen=True)
-class Plan:
-    """Rules and the seed of their chances."""
+class Plan(Declared, frozen=True):
+    """Rules, in the order in which they are tried, and the seed of their odds."""
 
     rules: tuple[Rule, ...] = ()
     seed: int = 0
 
 
-NO_FAULTS: Final = Plan()
+NO_FAULTS: t.Final = Plan()
 
 
-def read_plan(value: Any) -> Plan:
-    """Read a plan from what its YAML file or JSON body holds.
+def read_plan(value: t.Any) -> Plan:
+    """Read a plan from the content of its YAML file or JSON body.
 
     Raises:
-        DeclarationError: it is no plan; the message is a sentence that names the place.
+        DeclarationError: It is not a plan; the sentence names the place.
     """
-    if not isinstance(value, dict):
-        raise DeclarationError("A fault plan is an object with rules, and a seed if it likes.")
-    return Plan(**read_fields(Plan, value, ""))
+    return read(Plan, value, "fault plan")
 
 
 @dataclass
@@ -132,16 +133,13 @@ class _Tally:
     struck: int = 0
 
 
-@dataclass
 class Faults:
-    """A plan at work: counts what each rule met; safe to use from several threads."""
+    """A plan at work; counts what each rule met. Safe to use from several threads."""
 
-    plan: Plan
-
-    def __post_init__(self) -> None:
-        """Start counting."""
+    def __init__(self, plan: Plan) -> None:
+        """Follow a plan."""
         self._lock = threading.Lock()
-        self.follow(self.plan)
+        self.follow(plan)
 
     def follow(self, plan: Plan) -> None:
         """Follow a plan from its beginning."""
@@ -154,7 +152,7 @@ class Faults:
         struck: Rule | None = None
         with self._lock:
             for place, (rule, tally) in enumerate(zip(self.plan.rules, self._tallies, strict=True)):
-                if not rule.concerns(side, method, path):
+                if not rule.matches(side, method, path):
                     continue
                 tally.met += 1
                 if struck or (rule.times and tally.struck >= rule.times):
@@ -164,18 +162,11 @@ class Faults:
                     struck = rule
         return struck
 
-    def report(self) -> dict[str, Any]:
+    def report(self) -> dict[str, t.Any]:
         """Return the plan as JSON values; each rule with how many requests it met and struck."""
         with self._lock:
             rules = [
-                {**_given(rule), "met": tally.met, "struck": tally.struck}
+                {**as_json(rule), "met": tally.met, "struck": tally.struck}
                 for rule, tally in zip(self.plan.rules, self._tallies, strict=True)
             ]
             return {"seed": self.plan.seed, "rules": rules}
-
-
-def _given(rule: Rule) -> Mapping[str, Any]:
-    """Return what a rule says that is not the default."""
-    values = {one.name: getattr(rule, one.name) for one in fields(Rule)}
-    defaults = {one.name: one.default for one in fields(Rule)}
-    return {name: value for name, value in values.items() if value != defaults[name]}

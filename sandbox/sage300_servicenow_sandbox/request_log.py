@@ -1,19 +1,26 @@
-"""The log of requests: the latest ones of both sides, with the faults that they met."""
+"""The log of the latest requests of both sides, with the faults that they met."""
 
 from __future__ import annotations
 
 import threading
+import typing as t
 from collections import deque
 from dataclasses import asdict, dataclass
-from typing import Any
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One request and what became of it.
+    """One request and its outcome.
 
-    `status` is what the client was sent, 0 for no answer; `app_status` is what the application
-    answered, None where the request never reached it; `fault` is the fault that was met, if any.
+    Attributes:
+        number: Counts the requests since the last reset, from 1.
+        side: The side that was called.
+        method: The HTTP method.
+        path: The path, decoded.
+        query: The query string, encoded.
+        status: The HTTP status that was sent; 0, no answer was.
+        app_status: The status that the application answered with; None, it was never reached.
+        fault: The fault that the request met.
     """
 
     number: int
@@ -27,7 +34,7 @@ class Entry:
 
     @property
     def committed(self) -> bool:
-        """Tell whether the application carried the request out."""
+        """Whether the application carried the request out."""
         return self.app_status is not None and self.app_status < 400  # noqa: PLR2004
 
 
@@ -41,18 +48,18 @@ class RequestLog:
         self._number = 0
 
     def reset(self) -> None:
-        """Forget every request and number from 1 again."""
+        """Forget every request and count from 1 again."""
         with self._lock:
             self._entries.clear()
             self._number = 0
 
-    def add(self, **known: Any) -> None:
-        """Add one request; the names are those of an entry, but for its number."""
+    def add(self, **values: t.Any) -> None:
+        """Add one request; the names are those of an entry, except its number."""
         with self._lock:
             self._number += 1
-            self._entries.append(Entry(number=self._number, **known))
+            self._entries.append(Entry(number=self._number, **values))
 
-    def entries(self) -> list[dict[str, Any]]:
+    def entries(self) -> list[dict[str, t.Any]]:
         """Return the requests as JSON values, the earliest first."""
         with self._lock:
             entries = list(self._entries)

@@ -1,94 +1,47 @@
-"""Both systems together: made, served, reset and ended."""
+"""Both systems served over HTTP on this machine, from starting to stopping."""
 
 from __future__ import annotations
 
 import tempfile
-import threading
-from contextlib import ExitStack
-from dataclasses import dataclass
+import typing as t
+from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from . import tls
-from .clock import Clock
-from .control import Control
-from .counters import SAGE300, SERVICENOW, Counters
-from .fault_server import FaultServer
-from .faults import NO_FAULTS, Faults, Plan
-from .front import Front
-from .request_log import RequestLog
-from .sage.app import SageApp
-from .sage.company import CompanyPlan
-from .sage.paths import ROOT
-from .sage.site import SageSite
-from .server import Server
-from .servicenow import ServiceNowApp
-from .snapshots import Snapshots
+from sage300_servicenow_sandbox.control.app import Control
+from sage300_servicenow_sandbox.counters import SAGE300, SERVICENOW
+from sage300_servicenow_sandbox.sage.paths import ROOT
+from sage300_servicenow_sandbox.serving import tls
+from sage300_servicenow_sandbox.serving.fault_injector import FaultInjector
+from sage300_servicenow_sandbox.serving.front import Front
+from sage300_servicenow_sandbox.serving.server import Server
+from sage300_servicenow_sandbox.systems import Systems
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     import ssl
     from types import TracebackType
 
-    from typing import Self
+    from _typeshed.wsgi import WSGIApplication
 
 
-@dataclass(frozen=True)
-class SandboxOptions:
-    """What a sandbox is made of.
-
-    Port 0 takes any free port. `vendors`, `accounts` (at least one each) and `batches` are per
-    company. From `random_seed` the companies are made, and ServiceNow's sys_ids, sessions and
-    tokens. `data` is the directory that keeps both databases between runs; None uses a temporary
-    one. `latency_ms` is added to every answer of both systems. `faults` is the plan of faults
-    that both follow, `log_size` how many requests are remembered. With `tls` both serve https.
-    """
-
-    host: str = "127.0.0.1"
-    sage_port: int = 8300
-    servicenow_port: int = 8301
-    companies: tuple[str, ...] = ("SAMINC",)
-    vendors: int = 240
-    accounts: int = 180
-    batches: int = 40
-    random_seed: int = 300
-    data: Path | None = None
-    latency_ms: int = 0
-    faults: Plan = NO_FAULTS
-    log_size: int = 1000
-    tls: bool = False
-
-
-class Sandbox:
-    """A running sandbox, as a context manager.
-
-    Inside the with block both servers answer at `sage_url` and `servicenow_url`; `clock`,
-    `counters`, `log`, `faults`, `snapshots`, `sage` and `servicenow` give a test what lies
-    behind them. `certificate` is the file to trust where they serve https.
+class Sandbox(Systems):
+    """Both systems, running within a with block.
 
     Raises:
-        PortTakenError: a port cannot be bound.
-        NoTlsError: the package that makes certificates is not installed.
-        OSError: the data directory cannot be used.
+        PortTakenError: A port cannot be bound.
+        NoTlsError: The package that makes certificates is not installed.
+        OSError: The data directory cannot be used.
+
+    Attributes:
+        sage_url: The address of Sage 300's Web API.
+        servicenow_url: The address of the ServiceNow instance.
+        certificate: The file to trust, where they serve https.
     """
 
-    sage: SageSite
-    servicenow: ServiceNowApp
-    snapshots: Snapshots
     sage_url: str
     servicenow_url: str
-    certificate: Path | None
+    certificate: Path | None = None
 
-    def __init__(self, options: SandboxOptions) -> None:
-        """Take the options; nothing is made or bound before the with block."""
-        self.options = options
-        self.clock = Clock()
-        self.counters = Counters()
-        self.log = RequestLog(options.log_size)
-        self.faults = Faults(options.faults)
-        self._stopping = threading.Event()
-        self._ending = ExitStack()
-
-    def __enter__(self) -> Self:
+    def __enter__(self) -> t.Self:
         """Make or open the data and start both servers."""
         with ExitStack() as started:
             folder = self.options.data
@@ -96,29 +49,19 @@ class Sandbox:
                 temporary = tempfile.TemporaryDirectory(prefix="sandbox-")
                 folder = Path(started.enter_context(temporary))
             folder.mkdir(parents=True, exist_ok=True)
-            context, self.certificate = (
-                tls.make_context(self.options.host, folder) if self.options.tls else (None, None)
+            context = None
+            if self.options.tls:
+                context, self.certificate = tls.make_context(self.options.host, folder)
+            started.enter_context(self.opened(folder))
+            sage, servicenow = (
+                started.enter_context(closing(self._server(side, app, port, context)))
+                for side, app, port in (
+                    (SAGE300, self._sage_app, self.options.sage_port),
+                    (SERVICENOW, self.servicenow, self.options.servicenow_port),
+                )
             )
-            databases = {side: folder / f"{side}.sqlite" for side in (SAGE300, SERVICENOW)}
-            self.snapshots = Snapshots(folder / "snapshots", databases)
-            self.sage = SageSite(path=databases[SAGE300], clock=self.clock, plans=self._plans())
-            started.callback(self.sage.close)
-            self.servicenow = ServiceNowApp(
-                path=databases[SERVICENOW],
-                clock=self.clock,
-                counters=self.counters,
-                random_seed=self.options.random_seed,
-            )
-            started.callback(self.servicenow.close)
-            self._sage_app = SageApp(self.sage)
-            self.sage_url = (
-                self._serve(started, SAGE300, self._sage_app, self.options.sage_port, context)
-                + ROOT
-            )
-            self.servicenow_url = self._serve(
-                started, SERVICENOW, self.servicenow, self.options.servicenow_port, context
-            )
-            self._ending = started.pop_all()
+            self.sage_url, self.servicenow_url = sage.url + ROOT, servicenow.url
+            self._running = started.pop_all()
         return self
 
     def __exit__(
@@ -127,57 +70,33 @@ class Sandbox:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Stop both servers and close the data; a temporary directory goes."""
-        self._ending.close()
+        """Stop both servers and close the data; a temporary directory is removed."""
+        self._running.close()
 
-    def reset(self) -> None:
-        """Put everything back to what it was at the start: data, behaviours, faults, counts."""
-        self.sage.reset()
-        self._sage_app.reset()
-        self.servicenow.reset()
-        self.faults.follow(self.options.faults)
-        self.counters.reset()
-        self.log.reset()
-
-    def _plans(self) -> list[CompanyPlan]:
-        options = self.options
-        return [
-            CompanyPlan(
-                company=company,
-                vendors=options.vendors,
-                accounts=options.accounts,
-                batches=options.batches,
-                random_seed=options.random_seed,
-                day=self.clock.now().date(),
-            )
-            for company in options.companies
-        ]
-
-    def _serve(
-        self,
-        started: ExitStack,
-        side: str,
-        app: SageApp | ServiceNowApp,
-        port: int,
-        context: ssl.SSLContext | None,
-    ) -> str:
-        spoilt = FaultServer(
+    def _server(
+        self, side: str, app: WSGIApplication, port: int, context: ssl.SSLContext | None
+    ) -> Server:
+        faulty = FaultInjector(
             side,
             app,
             faults=self.faults,
             expire_tokens=self.servicenow.expire_tokens,
-            stopping=self._stopping,
+            stopping=self.stopping,
         )
         front = Front(
             side,
-            spoilt,
+            faulty,
             control=Control(self),
             counters=self.counters,
             log=self.log,
             latency_ms=self.options.latency_ms,
-            stopping=self._stopping,
+            stopping=self.stopping,
         )
-        server = Server(self.options.host, port, front, self.clock, context)
-        started.callback(server.stop)
-        started.callback(app.stop)
-        return server.url
+        return Server(
+            self.options.host,
+            port,
+            front,
+            clock=self.clock,
+            stopping=self.stopping,
+            tls=context,
+        )

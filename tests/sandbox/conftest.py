@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
-from datetime import datetime, timezone, UTC
+import typing as t
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 
 from sage300_servicenow_sandbox import Sandbox, SandboxOptions
+from sage300_servicenow_sandbox.control_client import ControlClient, ControlError
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 CREDENTIALS = ("INTEGRATION", "SANDBOX")
-NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
+NOW = dt.datetime(2026, 11, 20, 10, 0, tzinfo=dt.UTC)
 
 
 class Client:
@@ -26,43 +27,47 @@ class Client:
         self.sandbox = sandbox
         self.session = requests.Session()
         self.session.auth = CREDENTIALS
-        self.control_url = sandbox.sage_url.removesuffix("/Sage300WebApi") + "/_sandbox/"
+        self.control = ControlClient(sandbox.sage_url)
 
     def url(self, path: str, company: str = "SAMINC") -> str:
         module = path[:2]
         return f"{self.sandbox.sage_url}/v1.0/-/{company}/{module}/{path}"
 
-    def get(self, path: str, **options: Any) -> requests.Response:
+    def get(self, path: str, **options: t.Any) -> requests.Response:
         """GET a resource; options are query options without their dollar sign."""
         params = {f"${name}": str(value) for name, value in options.items()}
         return self.session.get(self.url(path), params=params)
 
-    def page(self, path: str, **options: Any) -> dict[str, Any]:
+    def page(self, path: str, **options: t.Any) -> dict[str, t.Any]:
         answer = self.get(path, **options)
         assert answer.status_code == 200, answer.text
         return json.loads(answer.text, parse_float=Decimal)
 
-    def refusal(self, path: str, **options: Any) -> tuple[int, str, str]:
+    def refusal(self, path: str, **options: t.Any) -> tuple[int, str, str]:
         answer = self.get(path, **options)
         error = answer.json()["error"]
         assert error["message"]["lang"] == "en-US"
         return answer.status_code, error["code"], error["message"]["value"]
 
-    def records(self, resource: str, company: str = "SAMINC") -> list[dict[str, Any]]:
+    def records(self, resource: str, company: str = "SAMINC") -> list[dict[str, t.Any]]:
         """All records of a resource, from behind the Web API."""
-        answer = requests.get(f"{self.control_url}sage300/{company}/{resource}")
-        return json.loads(answer.text, parse_float=Decimal)["records"]
+        return self.control.records(company, resource)
 
-    def control(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
-        answer = requests.request(method, self.control_url + path, json=body)
-        return answer.status_code, json.loads(answer.text, parse_float=Decimal)
+    def edit(self, resource: str, key: str | int, **values: t.Any) -> dict[str, t.Any]:
+        return self.control.edit("SAMINC", resource, key, **values)
+
+    def refused(self, method: str, path: str, body: object = None) -> tuple[int, str]:
+        """The status and the sentence that a control endpoint refuses with."""
+        with pytest.raises(ControlError) as error:
+            self.control.call(method, path, body)
+        return error.value.status, str(error.value)
 
 
 @pytest.fixture(scope="session")
 def start() -> Callable[..., Sandbox]:
     """Describe a sandbox on free ports, at a fixed time; it starts in a with block."""
 
-    def describe(**options: Any) -> Sandbox:
+    def describe(**options: t.Any) -> Sandbox:
         sandbox = Sandbox(SandboxOptions(sage_port=0, servicenow_port=0, **options))
         sandbox.clock.set(NOW)
         return sandbox

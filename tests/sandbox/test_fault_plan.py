@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+import typing as t
+from pathlib import Path
 
-from sage300_servicenow_sandbox.faults import Faults, read_plan
+import pytest
+import yaml
+
+from sage300_servicenow_sandbox.faults import Fault, Faults, read_plan
 
 GET = ("sage300", "GET", "/Sage300WebApi/v1.0/-/SAMINC/AP/APVendors")
 POST = ("servicenow", "POST", "/api/now/table/proc_vendor")
@@ -48,14 +52,14 @@ def test_a_rule_counts_only_the_requests_it_is_for(concern, places):
     assert struck([{"fault": "drop", **concern}], [GET, POST, GET, POST]) == places
 
 
-def test_chances_come_about_as_often_as_they_say_and_alike_for_a_seed():
+def test_probabilities_are_met_and_repeat_for_a_seed():
     rules = [{"fault": "drop", "probability": 0.1}]
     first, again, other = (struck(rules, [GET] * 5000, seed) for seed in (1, 1, 2))
     assert first == again != other
     assert 400 < len(first) < 600
 
 
-def test_what_other_requests_meet_does_not_change_a_chance():
+def test_other_requests_do_not_change_the_odds():
     rules = [{"fault": "drop", "probability": 0.2, "side": "sage300"}]
     alone = struck(rules, [GET] * 50)
     between = struck(rules, [POST, GET] * 50)
@@ -70,3 +74,9 @@ def test_the_first_rule_that_strikes_is_the_fault():
     assert [rule.fault for rule in met if rule] == ["reset", "drop", "reset"]
     assert [rule["met"] for rule in faults.report()["rules"]] == [3, 3, 3]
     assert [rule["struck"] for rule in faults.report()["rules"]] == [1, 2, 0]
+
+
+def test_the_example_has_every_fault():
+    example = Path(__file__).parents[2] / "examples" / "faults.yml"
+    plan = read_plan(yaml.safe_load(example.read_text(encoding="utf-8")))
+    assert {rule.fault for rule in plan.rules} == set(t.get_args(Fault))

@@ -1,12 +1,10 @@
-"""Faults on real connections: what the client sees, and whether its request was carried out."""
+"""Faults on real connections: what the client sees, and whether its request was committed."""
 
 from __future__ import annotations
 
 import http.client
 import socket
-import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import pytest
@@ -32,15 +30,13 @@ def small(start, client_of):
 
 @pytest.fixture
 def both(small):
-    """A client with no faults, rows and requests behind it."""
-    assert small.control("POST", "reset")[0] == 200
+    """A client of a sandbox without faults, rows or logged requests."""
+    small.control.reset()
     return small
 
 
 def plan(client, *rules, seed=0):
-    status, report = client.control("POST", "faults", {"seed": seed, "rules": list(rules)})
-    assert status == 200, report
-    return report
+    return client.control.follow_faults({"seed": seed, "rules": list(rules)})
 
 
 def insert(client, name):
@@ -54,11 +50,11 @@ def insert(client, name):
 
 
 def rows(client):
-    return sorted(row["name"] for row in client.control("GET", "servicenow/proc_vendor")[1]["rows"])
+    return sorted(row["name"] for row in client.control.rows("proc_vendor"))
 
 
 def logged(client):
-    return client.control("GET", "log")[1]["requests"]
+    return client.control.log()
 
 
 @pytest.mark.parametrize(
@@ -71,7 +67,7 @@ def logged(client):
         ({"fault": "hang", "seconds": 0.05, "commit": True}, True),
     ],
 )
-def test_a_broken_connection_gives_no_answer_and_says_nothing_of_the_commit(both, rule, committed):
+def test_a_broken_connection_gives_no_answer_whether_committed_or_not(both, rule, committed):
     plan(both, {**rule, "side": "servicenow"})
     with pytest.raises(NO_ANSWER):
         insert(both, "Anvils")
@@ -102,7 +98,7 @@ def test_a_broken_connection_gives_no_answer_and_says_nothing_of_the_commit(both
         ({"fault": "unparsable"}, 201, True),
     ],
 )
-def test_an_answer_in_the_place_of_the_right_one(both, rule, status, committed):
+def test_an_answer_that_replaces_the_real_one(both, rule, status, committed):
     plan(both, {**rule, "side": "servicenow"})
     answer = insert(both, "Anvils")
     assert answer.status_code == status
@@ -127,7 +123,7 @@ def test_sage_300_fails_in_its_own_words(both):
     assert (status, code) == (429, "TooManyRequests")
 
 
-def test_a_reset_is_one_and_a_dropped_answer_is_an_end_in_good_order(both):
+def test_a_reset_resets_the_connection_and_a_drop_closes_it_cleanly(both):
     address = urlsplit(both.sandbox.sage_url)
     endings = {}
     for fault in ("reset", "drop"):
@@ -155,7 +151,7 @@ def test_a_cut_answer_lacks_the_second_half_of_its_body(both):
 
 
 @pytest.mark.parametrize("fault", ["delay", "trickle"])
-def test_a_slow_answer_is_whole(both, fault):
+def test_a_slow_answer_is_complete(both, fault):
     whole = both.get("APVendors").content
     plan(both, {"fault": fault, "seconds": 0.3})
     begun = time.monotonic()
@@ -212,52 +208,71 @@ def test_the_token_endpoint_and_batches_meet_faults_too(both):
     assert rows(both) == ["Anvils", "Anvils"]
 
 
-def test_the_plan_tells_what_it_did_and_ends_when_deleted(both):
+def test_the_plan_reports_what_it_did_and_ends_when_deleted(both):
     plan(both, {"fault": "error", "side": "sage300", "path": "APVendors", "first": 2})
     statuses = [both.get("APVendors").status_code for _ in range(3)]
     both.get("GLAccounts")
     assert statuses == [500, 500, 200]
     rule = {"fault": "error", "side": "sage300", "path": "APVendors", "first": 2}
-    assert both.control("GET", "faults")[1] == {
+    assert both.control.call("GET", "faults") == {
         "seed": 0,
         "rules": [{**rule, "met": 3, "struck": 2}],
     }
-    assert both.control("DELETE", "faults")[1] == {"seed": 0, "rules": []}
+    both.control.clear_faults()
+    assert both.control.call("GET", "faults") == {"seed": 0, "rules": []}
     assert both.get("APVendors").status_code == 200
 
 
 def test_control_endpoints_meet_no_faults_and_are_not_logged(both):
     plan(both, {"fault": "reset"})
-    assert both.control("GET", "clock")[0] == 200
+    both.control.call("GET", "clock")
     assert logged(both) == []
 
 
-def test_calls_without_an_answer_are_counted_as_such(both):
+def test_calls_without_an_answer_are_counted_with_status_0(both):
     plan(both, {"fault": "drop"})
     with pytest.raises(NO_ANSWER):
         both.get("APVendors")
-    counts = both.control("GET", "counters")[1]["sage300"]
+    counts = both.control.counters()["sage300"]
     assert counts["by_status"] == {"0": 1}
 
 
 @pytest.mark.parametrize(
     ("body", "sentence"),
     [
-        ({"rule": []}, "rule does not exist; there are rules, seed."),
-        ({"rules": [{"fault": "burn"}]}, "rules[0].fault has to be delay or hang"),
-        ({"rules": [{}]}, "rules[0].fault is missing."),
-        ({"rules": [{"fault": "drop", "nth": 1, "every": 2}]}, "takes one of nth, every"),
-        ({"rules": [{"fault": "drop", "probability": 1.5}]}, "probability has to be 0 to 1"),
-        ({"rules": [{"fault": "error", "status": 200}]}, "status has to be 400 to 599"),
-        ({"rules": [{"fault": "drop", "path": "("}]}, "path is no regular expression"),
+        (
+            {"rule": []},
+            "Invalid fault plan: object contains unknown field `rule`, choose from rules, seed",
+        ),
+        (
+            {"rules": [{"fault": "burn"}]},
+            "Invalid fault plan at rules[0].fault: invalid enum value 'burn', choose from ",
+        ),
+        ({"rules": [{}]}, "at rules[0]: object missing required field `fault`"),
+        (
+            {"rules": [{"fault": "drop", "nth": 1, "every": 2}]},
+            "at rules[0]: a rule takes only one of nth, every",
+        ),
+        (
+            {"rules": [{"fault": "drop", "probability": 1.5}]},
+            "at rules[0].probability: expected `float` <= 1",
+        ),
+        (
+            {"rules": [{"fault": "error", "status": 200}]},
+            "at rules[0].status: expected `int` >= 400",
+        ),
+        (
+            {"rules": [{"fault": "drop", "path": "("}]},
+            "at rules[0]: the path is not a regular expression",
+        ),
     ],
 )
-def test_a_plan_that_makes_no_sense_is_refused_and_the_old_one_stays(both, body, sentence):
+def test_an_invalid_plan_is_refused_and_the_old_one_stays(both, body, sentence):
     before = plan(both, {"fault": "drop", "nth": 9})
-    status, answer = both.control("POST", "faults", body)
+    status, refusal = both.refused("POST", "faults", body)
     assert status == 400
-    assert sentence in answer["error"]
-    assert both.control("GET", "faults")[1] == before
+    assert sentence in refusal
+    assert both.control.call("GET", "faults") == before
 
 
 def test_the_log_keeps_the_latest_requests_only(start, client_of):
@@ -268,60 +283,4 @@ def test_the_log_keeps_the_latest_requests_only(start, client_of):
         entries = logged(client)
         assert [entry["number"] for entry in entries] == [3, 4, 5]
         assert entries[-1]["query"] == "%24skip=4"
-        assert client.control("DELETE", "log")[1] == {"requests": []}
         client.session.close()
-
-
-def test_rows_that_take_their_time_do_not_hold_up_the_end(start):
-    items = [
-        {
-            "id": method,
-            "method": method,
-            "url": TABLE,
-            "headers": [
-                {"name": name, "value": "application/json"} for name in ("Accept", "Content-Type")
-            ],
-            "body": "e30=",
-        }
-        for method in ("GET", "POST", "POST")
-    ]
-    with ThreadPoolExecutor(1) as pool:
-        with start(vendors=1, accounts=1, batches=0) as sandbox:
-            sandbox.servicenow.behave(row_cost_ms=14_000)
-            call = pool.submit(
-                requests.post,
-                sandbox.servicenow_url + "/api/now/v1/batch",
-                json={"batch_request_id": "1", "rest_requests": items},
-                headers={"Accept": "application/json"},
-                auth=("integration", "sandbox"),
-            )
-            while not sandbox.counters.snapshot()["servicenow"]["batch_items_by_status"]:
-                time.sleep(0.01)
-            begun = time.monotonic()
-        assert time.monotonic() - begun < 7
-        assert call.exception() or call.result().status_code == 200
-
-
-def test_stopping_ends_every_wait(start):
-    with start(vendors=1, accounts=1, batches=0) as sandbox:
-        url = sandbox.sage_url
-        requests.post(
-            url.removesuffix("/Sage300WebApi") + "/_sandbox/faults",
-            json={"rules": [{"fault": "hang", "seconds": 600}]},
-        )
-        ended = []
-
-        def hang():
-            try:
-                requests.get(url)
-            except requests.ConnectionError:
-                ended.append(True)
-
-        client = threading.Thread(target=hang)
-        client.start()
-        while not sandbox.faults.report()["rules"][0]["struck"]:
-            time.sleep(0.01)
-        begun = time.monotonic()
-    client.join()
-    assert time.monotonic() - begun < 10
-    assert ended == [True]

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import typing as t
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Callable
 
 FILTERS = 1000
@@ -25,7 +25,7 @@ _ENUMS = {
 _AMOUNTS = ("CreditLimit", "BalanceDueInVendorCurrency", "TotalInvoicesPaidFunctionalCurr")
 _COUNTS = ("NumberOfPaidInvoices", "TotalNumberOfPayments", "TaxClassCode1")
 _DATES = ("DateLastMaintained", "InactiveDate", "StartDate", "DateOfLastActivity")
-_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+_COMPARE: dict[str, Callable[[t.Any, t.Any], bool]] = {
     "eq": lambda a, b: a == b,
     "ne": lambda a, b: a != b,
     "lt": lambda a, b: a < b,
@@ -45,16 +45,16 @@ class Filter:
     """A filter as it is sent, and what it means."""
 
     text: str
-    holds: Callable[[dict[str, Any]], bool]
+    holds: Callable[[dict[str, t.Any]], bool]
 
     def __repr__(self) -> str:
         return self.text
 
 
-def _compared(name: str, operator: str, literal: str, value: Any) -> Filter:
+def _compared(name: str, operator: str, literal: str, value: t.Any) -> Filter:
     compare = _COMPARE[operator]
 
-    def holds(record: dict[str, Any]) -> bool:
+    def holds(record: dict[str, t.Any]) -> bool:
         found = record[name]
         if found is None or value is None:
             # Nothing is greater or smaller than null, and only null equals it.
@@ -126,7 +126,7 @@ def _of_numbers() -> st.SearchStrategy[Filter]:
 
 
 def _of_dates() -> st.SearchStrategy[Filter]:
-    days = st.dates(date(2017, 1, 1), date(2027, 1, 1))
+    days = st.dates(dt.date(2017, 1, 1), dt.date(2027, 1, 1))
     literals = st.one_of(st.just("null"), days.map(lambda day: f"{day}T00:00:00Z"))
     return st.builds(
         lambda name, operator, literal: _compared(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import socket
-from datetime import datetime, timezone, UTC
 from urllib.parse import urlsplit
 
 import pytest
@@ -43,7 +43,7 @@ def test_sends_the_headers_of_the_real_one(reader):
 
 
 def test_dates_its_answers_by_the_sandbox_clock(client):
-    client.sandbox.clock.set(datetime(2031, 5, 4, 3, 2, 1, tzinfo=UTC))
+    client.sandbox.clock.set(dt.datetime(2031, 5, 4, 3, 2, 1, tzinfo=dt.UTC))
     assert client.get("APVendors", top=1).headers["Date"] == "Sun, 04 May 2031 03:02:01 GMT"
     assert requests.get(client.url("APVendors")).headers["Date"] == "Sun, 04 May 2031 03:02:01 GMT"
 

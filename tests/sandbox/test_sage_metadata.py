@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from xml.etree import ElementTree as ET
+from xml.etree import ElementTree
 
 import pytest
+
+from sage300_servicenow_sandbox.sage.resources import MODULES, RESOURCES
 
 EDM = "{http://docs.oasis-open.org/odata/ns/edm}"
 DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
@@ -14,7 +16,7 @@ DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 class Model:
     def __init__(self, document: bytes) -> None:
-        self.root = ET.fromstring(document)
+        self.root = ElementTree.fromstring(document)
         namespace = self.root.find(f".//{EDM}Schema").get("Namespace")
         self.types = {
             f"{namespace}.{element.get('Name')}": {
@@ -47,7 +49,7 @@ class Model:
         for name, prop in self.types[type_name].items():
             self._check_value(prop, record[name])
 
-    def _check_value(self, prop: ET.Element, value: object) -> None:
+    def _check_value(self, prop: ElementTree.Element, value: object) -> None:
         edm, nullable = prop.get("Type"), prop.get("Nullable") != "false"
         if edm.startswith("Collection("):
             item_type = edm[len("Collection(") : -1]
@@ -78,52 +80,26 @@ def _url(reader, module):
 
 @pytest.fixture(scope="module")
 def models(reader):
-    return {
-        module: Model(reader.session.get(_url(reader, module)).content)
-        for module in ("AP", "GL", "PO", "IC", "CS")
-    }
+    return {module: Model(reader.session.get(_url(reader, module)).content) for module in MODULES}
 
 
-@pytest.mark.parametrize(
-    ("resource", "key"),
-    [
-        ("APVendors", "VendorNumber"),
-        ("APInvoiceBatches", "BatchNumber"),
-        ("GLAccounts", "UnformattedAccount"),
-        ("APVendorGroups", "GroupCode"),
-        ("APTerms", "TermsCode"),
-        ("APPaymentAndAdjustmentBatches", "BatchSelector BatchNumber"),
-        ("POPurchaseOrders", "PurchaseOrderSequenceKey"),
-        ("ICItems", "UnformattedItemNumber"),
-        ("GLSegmentCodes", "SegmentNumber SegmentCode"),
-        ("GLAccountGroups", "AccountGroupCode"),
-        ("CSCurrencyCodes", "CurrencyCodeKey"),
-    ],
-)
-def test_every_record_is_as_the_metadata_say(reader, models, resource, key):
-    model = models[resource[:2]]
-    assert model.keys(resource) == key.split()
-    records = reader.records(resource)
+@pytest.mark.parametrize("resource", RESOURCES.values(), ids=list(RESOURCES))
+def test_every_record_is_as_the_metadata_say(reader, models, resource):
+    model = models[resource.module]
+    assert model.keys(resource.name) == list(resource.keys)
+    records = reader.records(resource.name)
     assert records
     for record in records:
-        model.check(model.sets[resource], record)
+        model.check(model.sets[resource.name], record)
 
 
 def test_the_documents_are_xml_of_their_module(reader, models):
     answer = reader.session.get(_url(reader, "AP"))
     assert answer.headers["Content-Type"].startswith("application/xml")
-    assert ET.fromstring(answer.content).get("Version") == "4.0"
-    assert set(models["AP"].sets) == {
-        "APVendors",
-        "APInvoiceBatches",
-        "APVendorGroups",
-        "APTerms",
-        "APPaymentAndAdjustmentBatches",
+    assert ElementTree.fromstring(answer.content).get("Version") == "4.0"
+    assert {module: set(model.sets) for module, model in models.items()} == {
+        module: {name for name in RESOURCES if name.startswith(module)} for module in MODULES
     }
-    assert set(models["GL"].sets) == {"GLAccounts", "GLSegmentCodes", "GLAccountGroups"}
-    assert set(models["PO"].sets) == {"POPurchaseOrders"}
-    assert set(models["IC"].sets) == {"ICItems"}
-    assert set(models["CS"].sets) == {"CSCurrencyCodes"}
 
 
 @pytest.mark.parametrize(

@@ -172,7 +172,7 @@ def test_a_composite_key_names_one_record(reader, key):
         "()",
     ],
 )
-def test_a_key_that_is_none_is_refused(reader, key):
+def test_an_invalid_key_is_refused(reader, key):
     status, code, _ = reader.refusal(f"APPaymentAndAdjustmentBatches{key}")
     assert (status, code) == (400, "InvalidEntityKey")
 

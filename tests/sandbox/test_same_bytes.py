@@ -6,27 +6,17 @@ import base64
 import json
 import re
 import socket
-from typing import TYPE_CHECKING
+import typing as t
 from urllib.parse import urlencode, urlsplit
 
 import pytest
-import requests
 
-if TYPE_CHECKING:
+from sage300_servicenow_sandbox.faults import Fault, read_plan
+
+if t.TYPE_CHECKING:
     from collections.abc import Callable
 
-KINDS = (
-    "delay",
-    "hang",
-    "reset",
-    "drop",
-    "cut",
-    "trickle",
-    "error",
-    "html",
-    "unparsable",
-    "expire_token",
-)
+KINDS = t.get_args(Fault)
 TABLE = "/api/now/table/proc_vendor"
 FORM = {
     "grant_type": "client_credentials",
@@ -38,7 +28,7 @@ SAGE = {"Authorization": "Basic SU5URUdSQVRJT046U0FOREJPWA=="}
 
 
 class Wire:
-    """Sends requests to one side, each on a connection of its own, and keeps what comes back."""
+    """Sends requests to one side, each on a connection of its own, and keeps the answers."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
@@ -78,7 +68,7 @@ def read_sage(wire: Wire, rounds: int) -> None:
 
 
 def read_and_write_servicenow(wire: Wire, rounds: int) -> None:
-    """Work as a client does that takes what it gets: its token and a sys_id from the answers."""
+    """Work as a client that takes its token and a sys_id from the answers."""
     token = sys_id = ""
     for number in range(rounds):
         answer = wire.send(
@@ -121,7 +111,7 @@ SIDES: dict[str, Callable[[Wire, int], None]] = {
 
 @pytest.fixture
 def run(start):
-    """Give the bytes that came from a side, and the log of the sandbox, for some seeds."""
+    """Return the bytes that a side sent, and the sandbox's log, for some seeds."""
 
     def go(side: str, *, rounds: int, rules: object, seed: int = 7, random_seed: int = 300):
         with start(vendors=60, accounts=44, batches=6, random_seed=random_seed) as sandbox:
@@ -129,9 +119,7 @@ def run(start):
             sandbox.servicenow.behave(
                 row_cost_ms=2, rate_rules=[{"resource": "all", "per_hour": 500}]
             )
-            faults = {"seed": seed, "rules": rules}
-            control = f"{sandbox.servicenow_url}/_sandbox/faults"
-            assert requests.post(control, json=faults).status_code == 200
+            sandbox.faults.follow(read_plan({"seed": seed, "rules": rules}))
             wire = Wire(url)
             SIDES[side](wire, rounds)
             return wire.received, json.dumps(sandbox.log.entries())
@@ -151,14 +139,14 @@ def test_the_same_seed_and_the_same_requests_give_the_same_bytes(run, side):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_fault_leaves_anything_to_chance(run, kind):
+def test_every_kind_of_fault_is_repeatable(run, kind):
     rules = [{"fault": kind, "every": 3, "seconds": 0.001, "times": 8}]
     first, again = (run("servicenow", rounds=4, rules=rules) for _ in range(2))
     assert first == again
     assert sum(entry["fault"] == kind for entry in json.loads(first[1])) == 8
 
 
-def test_another_random_seed_gives_other_rows_sessions_and_tokens(run):
+def test_another_random_seed_makes_other_rows_sessions_and_tokens(run):
     first, other = (
         run("servicenow", rounds=6, rules=[], random_seed=seed)[0] for seed in (300, 301)
     )
@@ -182,4 +170,6 @@ def test_a_reset_sandbox_answers_as_a_new_one(start):
             answers.append(wire.received)
             sandbox.reset()
     assert answers[0] == answers[1]
-    assert len(answers[0]) == len([one for one in answers[0] if one.startswith(b"HTTP/1.1 20")])
+    assert len(answers[0]) == len(
+        [answer for answer in answers[0] if answer.startswith(b"HTTP/1.1 20")]
+    )

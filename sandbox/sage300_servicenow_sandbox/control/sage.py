@@ -1,57 +1,117 @@
-"""Control of the Sage 300 side: its records, what users do to them, how the server behaves."""
+"""Control of the Sage 300 side: its records, what users do to them, how the site behaves."""
 
 from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+import typing as t
 
-from sage300_servicenow_sandbox.declared import DeclarationError
+from sage300_servicenow_sandbox.control.endpoint import Call, Endpoint, RefusedError
+from sage300_servicenow_sandbox.declared import as_json
 from sage300_servicenow_sandbox.sage.edits import WrongStatusError
 
-from .route import RefusedError, Route
-
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Callable
 
     from sage300_servicenow_sandbox.sage.resources import Resource
-    from sage300_servicenow_sandbox.sandbox import Sandbox
 
-_NUMBER: Final = re.compile("[0-9]{1,18}")
-
-
-@dataclass(frozen=True)
-class _Place:
-    """What a path names."""
-
-    company: str
-    resource: Resource
-
-    def key(self, text: str) -> tuple[str | int, ...]:
-        """Read a key; the parts of a composite one are separated by commas."""
-        parts = text.split(",") if len(self.resource.keys) > 1 else [text]
-        if len(parts) != len(self.resource.keys):
-            raise RefusedError(
-                400, f"The key of {self.resource.name} is {','.join(self.resource.keys)}."
-            )
-        properties = self.resource.record_type.properties
-        return tuple(
-            int(part) if properties[name].kind != "string" and _NUMBER.fullmatch(part) else part
-            for name, part in zip(self.resource.keys, parts, strict=True)
-        )
+_BATCHES: t.Final = "APInvoiceBatches"
+_NUMBER: t.Final = re.compile("[0-9]{1,18}")
 
 
-def _place(sandbox: Sandbox, company: str, name: str = "APInvoiceBatches") -> _Place:
-    companies, resources = sandbox.sage.companies, sandbox.sage.resources
+def _records(call: Call, company: str, resource: str) -> str:
+    """Return all records of a resource, whole, in key order."""
+    found = _resource(call, company, resource)
+    return '{"records":[' + ",".join(call.systems.sage.store.select(company, found)) + "]}"
+
+
+def _edit(call: Call, company: str, resource: str, key: str) -> str:
+    """Change properties of a record as a user would: {property: value}.
+
+    The change date moves to today unless the values name it.
+    """
+    found, values = _resource(call, company, resource), call.body
+    return _done(
+        lambda: call.systems.sage.edit(company, found, _key(found, key), values),
+        f"{company} has no {resource} with the key {key}",
+    )
+
+
+def _copy(call: Call, company: str, resource: str, key: str) -> str:
+    """Add a record like this one: {key property: value}, and whatever else differs."""
+    found, values = _resource(call, company, resource), call.body
+    return _done(
+        lambda: call.systems.sage.copy(company, found, _key(found, key), values),
+        f"{company} has no {resource} with the key {key}",
+    )
+
+
+def _delete(call: Call, company: str, resource: str, key: str) -> str:
+    """Delete a record without a trace; an invoice batch stays, with its entries, as Deleted."""
+    found = _resource(call, company, resource)
+    return _done(
+        lambda: call.systems.sage.delete(company, found, _key(found, key)),
+        f"{company} has no {resource} with the key {key}",
+    )
+
+
+def _post_batch(call: Call, company: str, number: int) -> str:
+    """Post an invoice batch that is Open or ReadyToPost; its DateLastEdited stays."""
+    _resource(call, company, _BATCHES)
+    return _done(
+        lambda: call.systems.sage.post_batch(company, number), f"{company} has no batch {number}"
+    )
+
+
+def _remove_entry(call: Call, company: str, number: int, entry: int) -> str:
+    """Delete an entry of an Open invoice batch."""
+    _resource(call, company, _BATCHES)
+    return _done(
+        lambda: call.systems.sage.remove_entry(company, number, entry),
+        f"{company} has no entry {entry} in a batch {number}",
+    )
+
+
+def _clear_history(call: Call, company: str, number: int) -> str:
+    """Clear deleted batches, and those posted up to that posting sequence."""
+    _resource(call, company, _BATCHES)
+    return json.dumps({"cleared": call.systems.sage.clear_history(company, number)})
+
+
+def _behaviours(call: Call) -> str:
+    """Return how the Sage 300 site behaves."""
+    return json.dumps(as_json(call.systems.sage.behaviours))
+
+
+def _behave(call: Call) -> str:
+    """Change how the Sage 300 site behaves: {behaviour: value}."""
+    call.systems.sage.behave(**call.body)
+    return _behaviours(call)
+
+
+def _resource(call: Call, company: str, name: str) -> Resource:
+    companies, resources = call.systems.sage.companies, call.systems.sage.resources
     if company not in companies:
-        raise RefusedError(404, f"There is no company {company}, only {', '.join(companies)}.")
+        raise RefusedError(404, f"There is no company {company}, only {', '.join(companies)}")
     if name not in resources:
-        raise RefusedError(404, f"There is no resource {name}, only {', '.join(resources)}.")
-    return _Place(company, resources[name])
+        raise RefusedError(404, f"There is no resource {name}, only {', '.join(resources)}")
+    return resources[name]
+
+
+def _key(resource: Resource, text: str) -> tuple[str | int, ...]:
+    """Read a key; the parts of a composite key are separated by commas."""
+    parts = text.split(",") if len(resource.keys) > 1 else [text]
+    if len(parts) != len(resource.keys):
+        raise RefusedError(400, f"The key of {resource.name} is {','.join(resource.keys)}")
+    properties = resource.record_type.properties
+    return tuple(
+        int(part) if properties[name].kind != "string" and _NUMBER.fullmatch(part) else part
+        for name, part in zip(resource.keys, parts, strict=True)
+    )
 
 
 def _done(change: Callable[[], str | None], missing: str) -> str:
+    """Return the changed record, or refuse with the sentence that says why not."""
     try:
         record = change()
     except WrongStatusError as error:
@@ -63,105 +123,21 @@ def _done(change: Callable[[], str | None], missing: str) -> str:
     return record
 
 
-def _records(sandbox: Sandbox, company: str, name: str) -> str:
-    place = _place(sandbox, company, name)
-    records = sandbox.sage.store.select(company, place.resource)
-    return '{"records":[' + ",".join(records) + "]}"
-
-
-def _edit(sandbox: Sandbox, company: str, name: str, key: str, body: dict[str, Any]) -> str:
-    place = _place(sandbox, company, name)
-    return _done(
-        lambda: sandbox.sage.edit(company, place.resource, place.key(key), body),
-        f"{company} has no {name} with the key {key}.",
-    )
-
-
-def _copy(sandbox: Sandbox, company: str, name: str, key: str, body: dict[str, Any]) -> str:
-    place = _place(sandbox, company, name)
-    return _done(
-        lambda: sandbox.sage.copy(company, place.resource, place.key(key), body),
-        f"{company} has no {name} with the key {key}.",
-    )
-
-
-def _delete(sandbox: Sandbox, company: str, name: str, key: str) -> str:
-    place = _place(sandbox, company, name)
-    return _done(
-        lambda: sandbox.sage.delete(company, place.resource, place.key(key)),
-        f"{company} has no {name} with the key {key}.",
-    )
-
-
-def _post_batch(sandbox: Sandbox, company: str, number: str) -> str:
-    _place(sandbox, company)
-    return _done(
-        lambda: sandbox.sage.post_batch(company, int(number)), f"{company} has no batch {number}."
-    )
-
-
-def _remove_entry(sandbox: Sandbox, company: str, number: str, entry: str) -> str:
-    _place(sandbox, company)
-    return _done(
-        lambda: sandbox.sage.remove_entry(company, int(number), int(entry)),
-        f"{company} has no entry {entry} in a batch {number}.",
-    )
-
-
-def _clear_history(sandbox: Sandbox, company: str, number: str) -> str:
-    _place(sandbox, company)
-    return json.dumps({"cleared": sandbox.sage.clear_history(company, int(number))})
-
-
-def _behaviours(sandbox: Sandbox) -> str:
-    return json.dumps(sandbox.sage.behaviours.as_json())
-
-
-def _behave(sandbox: Sandbox, body: dict[str, Any]) -> str:
-    try:
-        sandbox.sage.behave(**body)
-    except DeclarationError as error:
-        raise RefusedError(400, str(error)) from None
-    return _behaviours(sandbox)
-
-
-_RECORD: Final = "sage300/{company}/{resource}/{key}"
-_BATCH: Final = "sage300/{company}/APInvoiceBatches/{number}"
-ROUTES: Final = (
-    Route("GET", "sage300/behaviours", "how the Sage 300 site behaves", _behaviours),
-    Route("PATCH", "sage300/behaviours", "{behaviour: value}", _behave, takes_body=True),
-    Route("GET", "sage300/{company}/{resource}", "all records, whole, in key order", _records),
-    Route(
+_WHOLE: t.Final = f"int(max={10**18 - 1})"
+_RECORD: t.Final = "sage300/<company>/<resource>/<path:key>"  # a key may hold a slash
+_BATCH: t.Final = f"sage300/<company>/{_BATCHES}/<{_WHOLE}:number>"
+ENDPOINTS: t.Final = (
+    Endpoint("GET", "sage300/behaviours", _behaviours),
+    Endpoint("PATCH", "sage300/behaviours", _behave),
+    Endpoint("GET", "sage300/<company>/<resource>", _records),
+    Endpoint("POST", f"{_RECORD}/edit", _edit),
+    Endpoint("POST", f"{_RECORD}/copy", _copy),
+    Endpoint("DELETE", _RECORD, _delete),
+    Endpoint("POST", f"{_BATCH}/post", _post_batch),
+    Endpoint("DELETE", f"{_BATCH}/entries/<{_WHOLE}:entry>", _remove_entry),
+    Endpoint(
         "POST",
-        f"{_RECORD}/edit",
-        "change properties of a record: {property: value}; its change date moves to today",
-        _edit,
-        takes_body=True,
-    ),
-    Route(
-        "POST",
-        f"{_RECORD}/copy",
-        "add a record like it: {key property: value}, and others that differ",
-        _copy,
-        takes_body=True,
-    ),
-    Route(
-        "POST",
-        f"{_BATCH}/post",
-        "post an Open or ReadyToPost batch; its DateLastEdited stays",
-        _post_batch,
-    ),
-    Route(
-        "POST",
-        "sage300/{company}/APInvoiceBatches/clear-history/{number}",
-        "clear deleted batches and those posted up to that posting sequence",
+        f"sage300/<company>/{_BATCHES}/clear-history/<{_WHOLE}:number>",
         _clear_history,
-    ),
-    Route("DELETE", f"{_BATCH}/entries/{{entry}}", "take it out of an Open batch", _remove_entry),
-    Route(
-        "DELETE",
-        _RECORD,
-        "delete a record; an invoice batch stays, with its entries, as Deleted",
-        _delete,
     ),
 )

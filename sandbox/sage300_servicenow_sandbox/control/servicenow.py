@@ -3,56 +3,46 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final
+import typing as t
 
-from sage300_servicenow_sandbox.declared import DeclarationError
+from sage300_servicenow_sandbox.control.endpoint import Call, Endpoint, RefusedError
 from sage300_servicenow_sandbox.servicenow.errors import ApiError
 
-from .route import RefusedError, Route
 
-if TYPE_CHECKING:
-    from sage300_servicenow_sandbox.sandbox import Sandbox
-
-
-def _rows(sandbox: Sandbox, table: str) -> str:
+def _rows(call: Call, table: str) -> str:
+    """Return all rows of a table, as stored."""
     try:
-        return json.dumps({"rows": sandbox.servicenow.rows(table)})
+        return json.dumps({"rows": call.systems.servicenow.rows(table)})
     except KeyError:
-        raise RefusedError(404, f"ServiceNow has no table {table}.") from None
+        raise RefusedError(404, f"ServiceNow has no table {table}") from None
 
 
-def _insert_row(sandbox: Sandbox, table: str, body: dict[str, Any]) -> str:
+def _insert_row(call: Call, table: str) -> str:
+    """Insert a row as if typed in by hand: {column: value}."""
     try:
-        return json.dumps(sandbox.servicenow.insert(table, body))
+        return json.dumps(call.systems.servicenow.insert(table, call.body))
     except KeyError as error:
         if error.args[0] == table:
-            raise RefusedError(404, f"ServiceNow has no table {table}.") from None
+            raise RefusedError(404, f"ServiceNow has no table {table}") from None
         raise RefusedError(400, str(error.args[0])) from None
     except ApiError as error:
-        raise RefusedError(400, f"ServiceNow refuses the row: {error}.") from None
+        raise RefusedError(400, f"ServiceNow refuses the row: {error}") from None
 
 
-def _behaviours(sandbox: Sandbox) -> str:
-    return json.dumps(sandbox.servicenow.behaviours)
+def _behaviours(call: Call) -> str:
+    """Return how the ServiceNow instance behaves."""
+    return json.dumps(call.systems.servicenow.behaviours)
 
 
-def _behave(sandbox: Sandbox, body: dict[str, Any]) -> str:
-    try:
-        sandbox.servicenow.behave(**body)
-    except DeclarationError as error:
-        raise RefusedError(400, str(error)) from None
-    return _behaviours(sandbox)
+def _behave(call: Call) -> str:
+    """Change how the ServiceNow instance behaves: {behaviour: value}."""
+    call.systems.servicenow.behave(**call.body)
+    return _behaviours(call)
 
 
-ROUTES: Final = (
-    Route("GET", "servicenow/behaviours", "how the ServiceNow instance behaves", _behaviours),
-    Route("PATCH", "servicenow/behaviours", "{behaviour: value}", _behave, takes_body=True),
-    Route("GET", "servicenow/{table}", "all rows, as stored", _rows),
-    Route(
-        "POST",
-        "servicenow/{table}",
-        "insert a row as if typed in by hand: {column: value}",
-        _insert_row,
-        takes_body=True,
-    ),
+ENDPOINTS: t.Final = (
+    Endpoint("GET", "servicenow/behaviours", _behaviours),
+    Endpoint("PATCH", "servicenow/behaviours", _behave),
+    Endpoint("GET", "servicenow/<table>", _rows),
+    Endpoint("POST", "servicenow/<table>", _insert_row),
 )

@@ -4,47 +4,43 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
+import typing as t
+from http import HTTPStatus
 from itertools import count
-from typing import TYPE_CHECKING, Final
 
 from werkzeug.wrappers import Request, Response
 
-from sage300_servicenow_sandbox.front import UNDER_WAY
+from sage300_servicenow_sandbox.environ import IN_PROGRESS
+from sage300_servicenow_sandbox.sage import metadata, paths, query
+from sage300_servicenow_sandbox.sage.errors import SageError, forbidden, iis_page, record_not_found
+from sage300_servicenow_sandbox.sage.pool import Pool
+from sage300_servicenow_sandbox.sage.records import empty, join, members
 
-from . import metadata, paths, query
-from .errors import SageError, forbidden, iis_page, record_not_found
-from .pool import Pool
-from .records import empty, join, members
-
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
+    import threading
     from collections.abc import Iterable
 
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-    from .behaviours import Behaviours
-    from .paths import Target
-    from .query import Query
-    from .resources import Resource
-    from .site import SageSite
+    from sage300_servicenow_sandbox.sage.behaviours import Behaviours
+    from sage300_servicenow_sandbox.sage.paths import Target
+    from sage300_servicenow_sandbox.sage.query import Query
+    from sage300_servicenow_sandbox.sage.resources import Resource
+    from sage300_servicenow_sandbox.sage.site import SageSite
 
-USER: Final = "INTEGRATION"
-ADMIN: Final = "ADMIN"
-PASSWORD: Final = "SANDBOX"  # noqa: S105 -- the sandbox's own, printed when it starts
-_LONGEST_QUERY_STRING: Final = 2048  # IIS request filtering, maxQueryString
-_SESSION_COOKIE: Final = "ASP.NET_SessionId"
-_JSON: Final = "application/json; odata.metadata=minimal"
-_HTML: Final = "text/html"
-_NO_RIGHTS: Final = "Insufficient security rights for user."
+USER: t.Final = "INTEGRATION"
+ADMIN: t.Final = "ADMIN"
+PASSWORD: t.Final = "SANDBOX"  # noqa: S105 -- the sandbox's own, printed when it starts
+_LONGEST_QUERY_STRING: t.Final = 2048  # IIS request filtering, maxQueryString
+_SESSION_COOKIE: t.Final = "ASP.NET_SessionId"
+_JSON: t.Final = "application/json; odata.metadata=minimal"
+_HTML: t.Final = "text/html"
+_NO_RIGHTS: t.Final = "Insufficient security rights for user."
 # Status to the title and text of IIS's own page.
-_PAGES: Final = {
+_PAGES: t.Final = {
     401: (
         "401 - Unauthorized: Access is denied due to invalid credentials.",
         "You do not have permission to view this directory with the credentials you supplied.",
-    ),
-    403: (
-        "403 - Forbidden: Access is denied.",
-        "You do not have permission to view this directory or page.",
     ),
     404: ("404 - File or directory not found.", "HTTP Error 404.15 - Not Found"),
     503: ("Service Unavailable", "HTTP Error 503. The service is unavailable."),
@@ -58,11 +54,11 @@ def _basic(user: str) -> str:
 class SageApp:
     """The WSGI application of the Sage 300 side; every method but GET is refused."""
 
-    def __init__(self, site: SageSite) -> None:
-        """Serve a site."""
+    def __init__(self, site: SageSite, stopping: threading.Event) -> None:
+        """Serve a site; setting `stopping` ends every wait."""
         self._site = site
         self._pool = Pool(site.clock)
-        self._stopping = threading.Event()
+        self._stopping = stopping
         self._sessions = count(1)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -72,7 +68,7 @@ class SageApp:
         try:
             response = self._admit(request, behaviours) or self._respond(request, behaviours)
         except SageError as error:
-            response = _refusal(error, behaviours)
+            response = _refusal(error)
         headers = response.headers
         headers["Server"] = "Microsoft-IIS/10.0"
         if headers["Content-Type"] != _HTML:
@@ -85,32 +81,27 @@ class SageApp:
         return response(environ, start_response)
 
     def reset(self) -> None:
-        """Wake and rest the application pool, and number sessions from the start."""
+        """Rest the application pool, and number sessions from the start."""
         self._pool.reset()
         self._sessions = count(1)
 
-    def stop(self) -> None:
-        """Let every request under way end at once: from now on nothing takes time."""
-        self._stopping.set()
-
     def _admit(self, request: Request, behaviours: Behaviours) -> Response | None:
-        """Give what IIS answers in Sage 300's place, None where the request gets through."""
-        verdict = self._pool.admit(behaviours)
-        self._stopping.wait(verdict.seconds)
-        if verdict.refused:
+        """Return what IIS answers in Sage 300's place, None if the request gets through."""
+        if not self._pool.admits(behaviours):
+            self._stopping.wait(behaviours.pool_hang_seconds)
             return _page(503)
         if len(request.query_string) > _LONGEST_QUERY_STRING:
             return _page(404)
-        if 0 < behaviours.concurrent_limit < request.environ[UNDER_WAY]:
+        if 0 < behaviours.concurrent_limit < request.environ[IN_PROGRESS]:
             raise SageError(429, "TooManyRequests", "Too many concurrent requests.")
         return None
 
     def _respond(self, request: Request, behaviours: Behaviours) -> Response:
         # Exactly in upper case, as old company databases keep both.
-        given = request.headers.get("Authorization")
-        if given == _basic(ADMIN) and behaviours.admin == "refused":
+        credentials = request.headers.get("Authorization")
+        if credentials == _basic(ADMIN):
             raise forbidden(_NO_RIGHTS)
-        if given not in (_basic(USER), _basic(ADMIN)):
+        if credentials != _basic(USER):
             raise SageError(401, "Unauthorized", "The user ID or the password is wrong.")
         if request.method != "GET":
             raise SageError(
@@ -142,7 +133,7 @@ class SageApp:
         return self._single(target.company, resource, target.key, wanted, base)
 
     def _collection(self, company: str, resource: Resource, wanted: Query, base: str) -> str:
-        # One row more than the page tells whether there is another page.
+        # One row more than the page shows whether there is another page.
         rows = self._site.store.select(
             company,
             resource,
@@ -190,15 +181,13 @@ def _selected(resource: Resource, record: str, names: tuple[str, ...]) -> str:
     return join({name: texts[name] for name in names or properties})
 
 
-def _refusal(error: SageError, behaviours: Behaviours) -> Response:
-    bodies = {401: behaviours.unauthorized_body, 403: behaviours.forbidden_body}
-    if bodies.get(error.status) == "html":
-        response = _page(error.status)
-    else:
-        response = Response(error.body(), error.status, content_type=_JSON)
-    if error.status == 401:  # noqa: PLR2004
+def _refusal(error: SageError) -> Response:
+    if error.status == HTTPStatus.UNAUTHORIZED:
+        response = _page(error.status)  # IIS answers before Sage 300 does
         response.headers["WWW-Authenticate"] = 'Basic realm="Sage 300 Web API"'
-    if error.status == 405:  # noqa: PLR2004
+        return response
+    response = Response(error.body(), error.status, content_type=_JSON)
+    if error.status == HTTPStatus.METHOD_NOT_ALLOWED:
         response.headers["Allow"] = "GET"
     return response
 

@@ -1,4 +1,4 @@
-"""What Sage 300 answers when it refuses: its error codes, and IIS's own pages."""
+"""How Sage 300 refuses: its error codes, and IIS's own pages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class SageError(Exception):
     """
 
     def __init__(self, status: int, code: str, message: str) -> None:
-        """Take the HTTP status, Sage's error code and the text for the reader."""
+        """Keep the HTTP status, Sage's error code and the text for people."""
         super().__init__(message)
         self.status = status
         self.code = code
@@ -30,12 +30,12 @@ def invalid_parameters(message: str) -> SageError:
 
 
 def record_not_found(resource: str, key: str) -> SageError:
-    """Say that no record has the key."""
+    """Refuse a key that no record has."""
     return SageError(404, "RecordNotFound", f"Record not found: {resource}({key}).")
 
 
 def resource_not_found(path: str) -> SageError:
-    """Say that the path leads to no company, module or resource."""
+    """Refuse a path that names no company, module or resource."""
     return SageError(404, "ResourceNotFound", f"Resource not found: {path}")
 
 
@@ -45,7 +45,7 @@ def forbidden(message: str) -> SageError:
 
 
 def iis_page(title: str, detail: str) -> bytes:
-    """Return the HTML that IIS sends where a request never reaches Sage 300's own code."""
+    """Return the HTML that IIS sends when a request never reaches Sage 300's own code."""
     return (
         '<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Strict//EN" '
         '"http://www.w3.org/TR/xhtml1/DTD/xhtml1-strict.dtd">\r\n'

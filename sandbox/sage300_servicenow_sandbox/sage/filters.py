@@ -1,30 +1,31 @@
 """`$filter` to SQL: the V4 dialect, as strict about types as the library Sage 300 uses.
 
 Comparisons follow OData's rule for null (only `eq null` and `ne` hold), text is compared byte by
-byte. Nothing of the filter is ever put into the SQL text: literals are bound.
+byte. Nothing of the filter becomes part of the SQL text: literals are bound.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import re
+import typing as t
 from dataclasses import dataclass
-from datetime import timezone, UTC
-from typing import TYPE_CHECKING, Any, Final
 
 from odata_query import ast
 from odata_query.exceptions import ODataException, UnknownFunctionException
 from odata_query.grammar import ODataLexer, ODataParser
 from odata_query.visitor import NodeVisitor
+from typing_extensions import override
 
-from .errors import invalid_parameters
-from .store import Sql, column
+from sage300_servicenow_sandbox.sage.errors import invalid_parameters
+from sage300_servicenow_sandbox.sage.store import Sql, column
 
-if TYPE_CHECKING:
-    from .behaviours import DateLiterals
-    from .model import Property
-    from .resources import Resource
+if t.TYPE_CHECKING:
+    from sage300_servicenow_sandbox.sage.behaviours import DateLiterals
+    from sage300_servicenow_sandbox.sage.model import Property
+    from sage300_servicenow_sandbox.sage.resources import Resource
 
-_OPERATORS: Final = {
+_OPERATORS: t.Final = {
     ast.Eq: ("Equal", "IS"),
     ast.NotEq: ("NotEqual", "IS NOT"),
     ast.Lt: ("LessThan", "<"),
@@ -32,7 +33,7 @@ _OPERATORS: Final = {
     ast.Gt: ("GreaterThan", ">"),
     ast.GtE: ("GreaterThanOrEqual", ">="),
 }
-_EDM: Final = {
+_EDM: t.Final = {
     "string": "Edm.String",
     "decimal": "Edm.Decimal",
     "int32": "Edm.Int32",
@@ -41,9 +42,9 @@ _EDM: Final = {
     "time": "Edm.DateTimeOffset",
     "boolean": "Edm.Boolean",
 }
-_DEEPEST: Final = 40
-_QUOTED_DATE: Final = re.compile(r"(\d{4}-\d\d-\d\d)(?:T00:00:00Z?)?")
-_LARGEST_INTEGER: Final = 2**63 - 1
+_DEEPEST: t.Final = 40
+_QUOTED_DATE: t.Final = re.compile(r"(\d{4}-\d\d-\d\d)(?:T00:00:00Z?)?")
+_LARGEST_INTEGER: t.Final = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class _Term(Sql):
 
 
 class _Lexer(ODataLexer):
-    """The library's lexer, which would else read `AllocationsAllowed` as `all` and a rest."""
+    """The library's lexer, which otherwise reads `AllocationsAllowed` as `all` and a rest."""
 
     tokens = ODataLexer.tokens
     ANY = r"any\b"  # type: ignore[assignment]
@@ -68,8 +69,9 @@ class _V3Lexer(_Lexer):
 
     tokens = _Lexer.tokens
 
+    @override
     @_(r"datetime'[^']*'")  # type: ignore[name-defined, untyped-decorator, unused-ignore]  # noqa: F821
-    def DATETIME(self, token: Any) -> Any:  # noqa: N802
+    def DATETIME(self, token: t.Any) -> t.Any:
         token.value = ast.DateTime(token.value.removeprefix("datetime'")[:-1] + "Z")
         return token
 
@@ -101,13 +103,14 @@ def unknown_property(resource: Resource, name: str) -> Exception:
 
 
 class _Translator(NodeVisitor):  # type: ignore[misc, unused-ignore]
-    """Visits the parsed filter; each visit returns Sql."""
+    """Visits the parsed filter; each visit returns SQL."""
 
     def __init__(self, resource: Resource, dates: DateLiterals) -> None:
         self._resource = resource
         self._dates = dates
         self._depth = 0
 
+    @override
     def visit(self, node: ast._Node) -> _Term:
         """Translate a node, unless it lies deeper than SQLite's own parser could follow."""
         if self._depth == _DEEPEST:
@@ -117,6 +120,7 @@ class _Translator(NodeVisitor):  # type: ignore[misc, unused-ignore]
         self._depth -= 1
         return term
 
+    @override
     def generic_visit(self, node: ast._Node) -> _Term:
         """Refuse what the Web API's documents never mention: lambdas, arithmetic, lists."""
         raise invalid_parameters(f"{type(node).__name__} is not supported in a filter.")
@@ -163,7 +167,7 @@ class _Translator(NodeVisitor):  # type: ignore[misc, unused-ignore]
                 "offset are expected, such as 2024-01-01T00:00:00Z."
             )
         return _Term(
-            "?", (f"{instant.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",), "Edm.DateTimeOffset"
+            "?", (f"{instant.astimezone(dt.UTC):%Y-%m-%dT%H:%M:%SZ}",), "Edm.DateTimeOffset"
         )
 
     def visit_Compare(self, node: ast.Compare) -> _Term:  # noqa: N802
@@ -207,23 +211,23 @@ class _Translator(NodeVisitor):  # type: ignore[misc, unused-ignore]
                 )
         template, edm = function
         text = template.format(*(argument.text for argument in arguments))
-        # A text that the template names twice is bound twice.
+        # An argument that the template names twice is bound twice.
         order = [int(part[0]) for part in template.split("{")[1:]]
         values = tuple(value for index in order for value in arguments[index].values)
         return _Term(text, values, edm)
 
 
-_FUNCTIONS: Final = {
+_FUNCTIONS: t.Final = {
     "startswith": ("(substr({0}, 1, length({1})) = {1})", "Edm.Boolean"),
     "endswith": ("(length({1}) = 0 OR substr({0}, -length({1})) = {1})", "Edm.Boolean"),
     "contains": ("(instr({0}, {1}) > 0)", "Edm.Boolean"),
     "length": ("length({0})", "Edm.Int32"),
 }
-_NUMBERS: Final = {"Edm.Decimal", "Edm.Int32", "Edm.Int64"}
+_NUMBERS: t.Final = {"Edm.Decimal", "Edm.Int32", "Edm.Int64"}
 
 
 def _chain(node: ast.BoolOp) -> list[ast._Node]:
-    """List what `a and b and c` joins; the parser nests it to the left."""
+    """Return the operands of `a and b and c`, which the parser nests to the left."""
     operands: list[ast._Node] = []
     left: ast._Node = node
     while isinstance(left, ast.BoolOp) and left.op == node.op:
@@ -233,14 +237,14 @@ def _chain(node: ast.BoolOp) -> list[ast._Node]:
 
 
 def _quoted_date(term: _Term) -> _Term:
-    """Take text as the date it holds, at midnight; leave everything else for the type check."""
+    """Read text as a date, at midnight; leave everything else to the type check."""
     found = _QUOTED_DATE.fullmatch(str(term.values[0])) if term.edm == "Edm.String" else None
     return _Term("?", (f"{found[1]}T00:00:00Z",), "Edm.DateTimeOffset") if found else term
 
 
 def _boolean(condition: _Term) -> _Term:
     if condition.edm != "Edm.Boolean":
-        raise invalid_parameters("The filter is no condition: it does not give true or false.")
+        raise invalid_parameters("The filter is not a condition: it is neither true nor false.")
     return condition
 
 

@@ -6,16 +6,16 @@ text and dates are; detail collections are complex types without keys.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-from xml.etree import ElementTree as ET
+import typing as t
+from xml.etree import ElementTree
 
-from .model import load_types
+from sage300_servicenow_sandbox.sage.model import load_types
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .model import Property, RecordType
-    from .resources import Resource
+    from sage300_servicenow_sandbox.sage.model import Property, RecordType
+    from sage300_servicenow_sandbox.sage.resources import Resource
 
 _EDMX = "http://docs.oasis-open.org/odata/ns/edmx"
 _EDM = "http://docs.oasis-open.org/odata/ns/edm"
@@ -34,37 +34,39 @@ _NULLABLE = ("string", "date")
 def document(module: str, served: Iterable[Resource]) -> bytes:
     """Return the metadata document of a module as a site serves it, XML in UTF-8."""
     resources = [resource for resource in served if resource.module == module]
-    root = ET.Element("edmx:Edmx", {"Version": "4.0", "xmlns:edmx": _EDMX})
-    services = ET.SubElement(root, "edmx:DataServices")
-    schema = ET.SubElement(services, "Schema", Namespace=resources[0].namespace, xmlns=_EDM)
+    root = ElementTree.Element("edmx:Edmx", {"Version": "4.0", "xmlns:edmx": _EDMX})
+    services = ElementTree.SubElement(root, "edmx:DataServices")
+    schema = ElementTree.SubElement(
+        services, "Schema", Namespace=resources[0].namespace, xmlns=_EDM
+    )
     for resource in resources:
         _, *nested = load_types(resource.name).values()
         for record_type in (resource.record_type, *nested):
             _add_type(schema, resource, record_type)
-    container_schema = ET.SubElement(services, "Schema", Namespace="Default", xmlns=_EDM)
-    container = ET.SubElement(container_schema, "EntityContainer", Name="Container")
+    container_schema = ElementTree.SubElement(services, "Schema", Namespace="Default", xmlns=_EDM)
+    container = ElementTree.SubElement(container_schema, "EntityContainer", Name="Container")
     for resource in resources:
         type_name = f"{resource.namespace}.{resource.record_type.name}"
-        ET.SubElement(container, "EntitySet", Name=resource.name, EntityType=type_name)
-    text: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+        ElementTree.SubElement(container, "EntitySet", Name=resource.name, EntityType=type_name)
+    text: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
     return text
 
 
-def _add_type(schema: ET.Element, resource: Resource, record_type: RecordType) -> None:
+def _add_type(schema: ElementTree.Element, resource: Resource, record_type: RecordType) -> None:
     is_entity = record_type.name == resource.record_type.name
-    element = ET.SubElement(
+    element = ElementTree.SubElement(
         schema, "EntityType" if is_entity else "ComplexType", Name=record_type.name
     )
     if is_entity:
-        key = ET.SubElement(element, "Key")
+        key = ElementTree.SubElement(element, "Key")
         for name in resource.keys:
-            ET.SubElement(key, "PropertyRef", Name=name)
+            ElementTree.SubElement(key, "PropertyRef", Name=name)
     enums: dict[str, Property] = {}
     for prop in record_type.properties.values():
         attributes = {"Name": prop.name, "Type": _type(resource, record_type, prop)}
         if prop.kind not in _NULLABLE or prop.name in resource.keys:
             attributes["Nullable"] = "false"
-        ET.SubElement(element, "Property", attributes)
+        ElementTree.SubElement(element, "Property", attributes)
         if prop.members:
             enums.setdefault(resource.enum_name(record_type.name, prop), prop)
     for full_name, prop in enums.items():
@@ -79,7 +81,7 @@ def _type(resource: Resource, record_type: RecordType, prop: Property) -> str:
     return _TYPES[prop.kind]
 
 
-def _add_enum(schema: ET.Element, name: str, prop: Property) -> None:
-    element = ET.SubElement(schema, "EnumType", Name=name)
+def _add_enum(schema: ElementTree.Element, name: str, prop: Property) -> None:
+    element = ElementTree.SubElement(schema, "EnumType", Name=name)
     for member, value in (prop.members or {}).items():
-        ET.SubElement(element, "Member", Name=member, Value=str(value))
+        ElementTree.SubElement(element, "Member", Name=member, Value=str(value))

@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import re
+import typing as t
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
 
-from .errors import SageError, resource_not_found
-from .resources import MODULES
+from sage300_servicenow_sandbox.sage.errors import SageError, resource_not_found
+from sage300_servicenow_sandbox.sage.resources import MODULES
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from .resources import Resource
+    from sage300_servicenow_sandbox.sage.resources import Resource
 
-ROOT: Final = "/Sage300WebApi"
+ROOT: t.Final = "/Sage300WebApi"
 # The tenant is a hyphen on an ordinary site.
-_PATH: Final = re.compile(ROOT + r"/v1\.0/-/([^/]+)/([^/]+)/(\$?\w+)(?:\((.*)\))?/?", re.DOTALL)
-_TEXT_LITERAL: Final = re.compile(r"'((?:[^']|'')*)'", re.DOTALL)
-_NAMED: Final = re.compile(r"(\w+)=('(?:[^']|'')*'|[^,']*)(?:,|$)", re.DOTALL)
-_NUMBER_LITERAL: Final = re.compile(r"[0-9]{1,18}")
+_PATH: t.Final = re.compile(ROOT + r"/v1\.0/-/([^/]+)/([^/]+)/(\$?\w+)(?:\((.*)\))?/?", re.DOTALL)
+_TEXT_LITERAL: t.Final = re.compile(r"'((?:[^']|'')*)'", re.DOTALL)
+_NAMED: t.Final = re.compile(r"(\w+)=('(?:[^']|'')*'|[^,']*)(?:,|$)", re.DOTALL)
+_NUMBER_LITERAL: t.Final = re.compile(r"[0-9]{1,18}")
 
 
 @dataclass(frozen=True)
 class Target:
-    """What a path names: a module's `$metadata` (no resource), a collection, or one record."""
+    """What a path names: a module's `$metadata`, a collection, or one record.
+
+    Attributes:
+        company: The company ID.
+        module: The module.
+        resource: The resource; None, `$metadata`.
+        key: The key; None, the collection.
+    """
 
     company: str
     module: str

@@ -1,31 +1,39 @@
-"""OData query options: what a request asks for, and the link to its next page."""
+"""OData query options: what a request wants, and the link to its next page."""
 
 from __future__ import annotations
 
+import typing as t
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, quote
 
-from .errors import invalid_parameters
-from .filters import unknown_property, where
-from .store import EVERY, column, key_order, shuffled_order
+from sage300_servicenow_sandbox.sage.errors import invalid_parameters
+from sage300_servicenow_sandbox.sage.filters import unknown_property, where
+from sage300_servicenow_sandbox.sage.store import EVERY, column, key_order, shuffled_order
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .behaviours import Behaviours
-    from .resources import Resource
-    from .store import Sql
+    from sage300_servicenow_sandbox.sage.behaviours import Behaviours
+    from sage300_servicenow_sandbox.sage.resources import Resource
+    from sage300_servicenow_sandbox.sage.store import Sql
 
-_LARGEST: Final = 2**31 - 1
-_COLLECTION_OPTIONS: Final = ("$filter", "$top", "$skip", "$count")
+_LARGEST: t.Final = 2**31 - 1
+_COLLECTION_OPTIONS: t.Final = ("$filter", "$top", "$skip", "$count")
 
 
 @dataclass(frozen=True)
 class Query:
-    """The options of one request; `options` keeps them as they were sent, decoded.
+    """The options of one request.
 
-    `order` is the SQL to order by, `page_size` the server's.
+    Attributes:
+        options: The options as they were sent, decoded.
+        page_size: The server's page size.
+        order: The SQL to order by.
+        condition: The condition of $filter.
+        top: $top.
+        skip: $skip.
+        count: $count.
+        select: The properties of $select; empty, all.
     """
 
     options: Mapping[str, str]
@@ -43,11 +51,11 @@ class Query:
         return self.page_size if self.top is None else min(self.top, self.page_size)
 
     def next_page(self) -> str | None:
-        """Return the query string of the page after a full one, None where $top ends there.
+        """Return the query string of the page after a full one, None if $top ends there.
 
-        The link carries the other options and counts $skip up. Assumed, since no capture shows
+        The link carries the other options and increases $skip. Assumed, since no capture shows
         both at once: with a $top of at most the page size there is no link, with a greater one
-        the link asks for what is left of it. ASP.NET's OData library works that way.
+        the link requests the rest of it. ASP.NET's OData library works that way.
         """
         options = dict(self.options)
         if self.top is not None:
@@ -64,11 +72,11 @@ class Query:
 def parse(resource: Resource, query_string: str, *, single: bool, behaviours: Behaviours) -> Query:
     """Read the options of a request for a collection, or for a single record.
 
-    $expand is refused, and $orderby unless the site takes it: neither is in Sage's documents.
-    Options without a dollar sign are ignored, as OData has it.
+    $expand is refused, and $orderby unless the site accepts it: Sage documents neither.
+    Options without a dollar sign are ignored, as in OData.
 
     Raises:
-        SageError: InvalidParameters, for an option or a value that the server does not take.
+        SageError: InvalidParameters, for an option or a value that the server does not accept.
     """
     options: dict[str, str] = {}
     for name, value in parse_qsl(query_string, keep_blank_values=True):

@@ -1,4 +1,4 @@
-"""Records as JSON text: how a property's value is written, and how a record is taken apart.
+"""Records as JSON text: writing values, and splitting a record into its members.
 
 Amounts never pass through a float: a decimal is written with all the digits its field has
 (`12.990`), and text that is already written stays as it is.
@@ -6,21 +6,22 @@ Amounts never pass through a float: a decimal is written with all the digits its
 
 from __future__ import annotations
 
-import json
+import datetime as dt
 import re
-from datetime import date
+import typing as t
 from decimal import Decimal
 from json.encoder import encode_basestring_ascii
-from typing import TYPE_CHECKING, Any, Final
 
-from .model import load_types
+import msgspec
 
-if TYPE_CHECKING:
+from sage300_servicenow_sandbox.sage.model import load_types
+
+if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .model import Property
+    from sage300_servicenow_sandbox.sage.model import Property
 
-_EMPTY: Final = {
+_EMPTY: t.Final = {
     "string": '""',
     "date": "null",
     "time": '"1899-12-30T00:00:00Z"',  # Sage's empty time
@@ -29,65 +30,54 @@ _EMPTY: Final = {
     "int64": "0",
     "collection": "[]",
 }
-_LARGEST: Final = {"int32": 2**31 - 1, "int64": 2**63 - 1}
-_LONGEST_DECIMAL: Final = 19
-_DAY: Final = re.compile(r"(\d{4}-\d\d-\d\d)(T00:00:00Z)?")
-_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+_LARGEST: t.Final = {"int32": 2**31 - 1, "int64": 2**63 - 1}
+_LONGEST_DECIMAL: t.Final = 19
+_DAY: t.Final = re.compile(r"(\d{4}-\d\d-\d\d)(T00:00:00Z)?")
+_TIME: t.Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
-_decoder = json.JSONDecoder()
 _empty_records: dict[tuple[str, str], dict[str, str]] = {}
 
 
-def render(resource: str, type_name: str, values: Mapping[str, Any]) -> str:
-    """Write one record of a type: the given values, and every other property empty.
+def render(resource: str, type_name: str, values: Mapping[str, t.Any]) -> str:
+    """Write one record of a type: these values, and every other property empty.
 
     Raises:
-        ValueError: a property that the type lacks, or a value that does not fit; the message
-            is one sentence naming the property.
+        ValueError: The type lacks a property, or a value does not fit; the text is a sentence
+            that names the property.
     """
     texts = _empty_record(resource, type_name).copy()
     properties = load_types(resource)[type_name].properties
     for name, value in values.items():
         if name not in properties:
-            raise ValueError(f"{type_name} has no property {name}.")
+            raise ValueError(f"{type_name} has no property {name}")
         texts[name] = encode(resource, properties[name], value)
     return join(texts)
 
 
-def encode(resource: str, prop: Property, value: Any) -> str:
+def encode(resource: str, prop: Property, value: t.Any) -> str:
     """Write one value as JSON text.
 
     Decimals are given as Decimal or int, dates as date or ISO text, collections as a list of
     mappings, everything else as its JSON value.
 
     Raises:
-        ValueError: the value does not fit the property.
+        ValueError: The value does not fit the property.
     """
     nested = prop.kind == "collection"
     text = _collection(resource, prop, value) if nested else _scalar(prop, value)
     if text is None:
-        raise ValueError(f"{prop.name} takes {_wanted(prop)}, not {value!r}.")
+        raise ValueError(f"{prop.name} takes {_wanted(prop)}, not {value!r}")
     return text
 
 
 def members(record: str) -> dict[str, str]:
     """Split a record's text into its members' texts, by name, without touching a digit."""
-    texts: dict[str, str] = {}
-    end = 0
-    while record[end] != "}":
-        name, colon = _decoder.raw_decode(record, end + 1)
-        _, end = _decoder.raw_decode(record, colon + 1)
-        texts[name] = record[colon + 1 : end]
-    return texts
-
-
-def read(text: str) -> Any:
-    """Read JSON text, amounts as Decimal."""
-    return json.loads(text, parse_float=Decimal)
+    raw = msgspec.json.decode(record, type=dict[str, msgspec.Raw])
+    return {name: bytes(text).decode() for name, text in raw.items()}
 
 
 def join(texts: Mapping[str, str]) -> str:
-    """Put members' texts together to a record's text."""
+    """Join members' texts to a record's text."""
     return "{" + ",".join([f'"{name}":{text}' for name, text in texts.items()]) + "}"
 
 
@@ -108,7 +98,7 @@ def empty(prop: Property) -> str:
     return _EMPTY[prop.kind]
 
 
-def _scalar(prop: Property, value: Any) -> str | None:
+def _scalar(prop: Property, value: t.Any) -> str | None:
     if isinstance(value, str):
         return _text(prop, value)
     if isinstance(value, bool):
@@ -117,7 +107,7 @@ def _scalar(prop: Property, value: Any) -> str | None:
         return _number(prop, value)
     if prop.kind == "date" and value is None:
         return "null"
-    if prop.kind == "date" and isinstance(value, date):
+    if prop.kind == "date" and isinstance(value, dt.date):
         return f'"{value.isoformat()}T00:00:00Z"'
     return None
 
@@ -136,7 +126,7 @@ def _text(prop: Property, value: str) -> str | None:
 def _day(value: str) -> str | None:
     found = _DAY.fullmatch(value)
     try:
-        return f'"{date.fromisoformat(found[1])}T00:00:00Z"' if found else None
+        return f'"{dt.date.fromisoformat(found[1])}T00:00:00Z"' if found else None
     except ValueError:
         return None
 
@@ -153,7 +143,7 @@ def _whole(prop: Property, value: int) -> str:
     return f"{value}.{'0' * prop.size}" if prop.size else str(value)
 
 
-def _collection(resource: str, prop: Property, value: Any) -> str | None:
+def _collection(resource: str, prop: Property, value: t.Any) -> str | None:
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         return None
     return "[" + ",".join([render(resource, prop.item_type, item) for item in value]) + "]"

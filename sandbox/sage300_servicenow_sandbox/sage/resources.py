@@ -1,38 +1,51 @@
-"""The resources that the Sage 300 side serves: one line each."""
+"""The resources that the Sage 300 side serves, as shipped and as one site has them."""
 
 from __future__ import annotations
 
 import re
+import typing as t
 from dataclasses import dataclass, replace
 from string import digits
-from typing import TYPE_CHECKING, Final
 
 from sage300_servicenow_sandbox.declared import DeclarationError
+from sage300_servicenow_sandbox.sage.model import (
+    Property,
+    RecordType,
+    describe,
+    load_types,
+    names,
+    read_property,
+)
 
-from .model import Property, RecordType, load_types, read_property
-
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .behaviours import Behaviours
+    from sage300_servicenow_sandbox.sage.behaviours import Behaviours
 
 
 @dataclass(frozen=True)
 class Resource:
     """One resource of the Web API.
 
-    `keys` are its key properties, in the order of the records. `change_date` is the property
-    that an edit moves to the day of the edit, None where the table has no such column.
-    `indexed` names further properties that are looked for often. `site_properties` are those
-    that a site has beyond the product's own.
+    Attributes:
+        name: Its name; the first two letters are its module.
+        keys: Its key properties, in the order in which records are sorted.
+        change_date: The property that an edit moves to the day of the edit, None where the table
+            has no such column.
+        indexed: Further properties that are often filtered by.
+        site_properties: Properties that a site has beyond the product's own.
     """
 
     name: str
-    module: str
     keys: tuple[str, ...]
     change_date: str | None
-    indexed: tuple[str, ...] = ()
+    indexed: tuple[str, ...]
     site_properties: tuple[Property, ...] = ()
+
+    @property
+    def module(self) -> str:
+        """The module that serves it."""
+        return self.name[:2]
 
     @property
     def record_type(self) -> RecordType:
@@ -53,44 +66,22 @@ class Resource:
         return f"{self.namespace}.{type_name}{prop.name.rstrip(digits)}"
 
 
-RESOURCES: Final = {
-    resource.name: resource
-    for resource in (
-        Resource("APVendors", "AP", ("VendorNumber",), "DateLastMaintained"),
-        Resource(
-            "APInvoiceBatches",
-            "AP",
-            ("BatchNumber",),
-            "DateLastEdited",
-            ("BatchStatus", "PostingSequenceNumber"),
-        ),
-        # DateCreated is the only date of an account, and no edit moves it.
-        Resource("GLAccounts", "GL", ("UnformattedAccount",), None),
-        Resource("APVendorGroups", "AP", ("GroupCode",), "DateLastMaintained"),
-        Resource("APTerms", "AP", ("TermsCode",), "DateLastMaintained"),
-        Resource(
-            "APPaymentAndAdjustmentBatches",
-            "AP",
-            ("BatchSelector", "BatchNumber"),
-            "DateLastEdited",
-        ),
-        Resource("POPurchaseOrders", "PO", ("PurchaseOrderSequenceKey",), None),
-        Resource("ICItems", "IC", ("UnformattedItemNumber",), "DateLastMaintained"),
-        Resource("GLSegmentCodes", "GL", ("SegmentNumber", "SegmentCode"), None),
-        Resource("GLAccountGroups", "GL", ("AccountGroupCode",), None),
-        Resource("CSCurrencyCodes", "CS", ("CurrencyCodeKey",), None),
-    )
-}
-MODULES: Final = tuple(sorted({resource.module for resource in RESOURCES.values()}))
-_NAME: Final = re.compile(r"[A-Za-z]\w{0,127}", re.ASCII)
-_ACCOUNT_CHANGE_DATE: Final = "DateLastMaintained"
+def _shipped(name: str) -> Resource:
+    described = describe(name)
+    return Resource(name, described.keys, described.change_date, described.indexed)
+
+
+RESOURCES: t.Final = {name: _shipped(name) for name in names()}
+MODULES: t.Final = tuple(sorted({resource.module for resource in RESOURCES.values()}))
+_NAME: t.Final = re.compile(r"[A-Za-z]\w{0,127}", re.ASCII)
+_ACCOUNT_CHANGE_DATE: t.Final = "DateLastMaintained"
 
 
 def of_site(behaviours: Behaviours) -> Mapping[str, Resource]:
     """Return the resources as one site has them, by name.
 
     Raises:
-        DeclarationError: a property is declared for what is no resource, or with an unknown type.
+        DeclarationError: A property is declared for an unknown resource or with an unknown type.
     """
     resources = dict(RESOURCES)
     if behaviours.account_change_date:
@@ -101,9 +92,10 @@ def of_site(behaviours: Behaviours) -> Mapping[str, Resource]:
     for name, declared in behaviours.site_properties.items():
         if name not in resources:
             raise DeclarationError(
-                f"site_properties.{name} is no resource; there are {', '.join(resources)}."
+                f"Invalid behaviours at site_properties.{name}: there is no such resource, only "
+                f"{', '.join(resources)}"
             )
-        added = tuple(_site_property(name, one, text) for one, text in declared.items())
+        added = tuple(_site_property(name, added, text) for added, text in declared.items())
         known = resources[name].site_properties
         resources[name] = replace(resources[name], site_properties=(*known, *added))
     return resources
@@ -112,9 +104,12 @@ def of_site(behaviours: Behaviours) -> Mapping[str, Resource]:
 def _site_property(resource: str, name: str, text: str) -> Property:
     if not _NAME.fullmatch(name):
         raise DeclarationError(
-            f"site_properties.{resource}.{name}: a name is made of letters, digits and _."
+            f"Invalid behaviours at site_properties.{resource}.{name}: a name consists of letters, "
+            "digits and _"
         )
     try:
         return read_property(name, text)
     except ValueError as error:
-        raise DeclarationError(f"site_properties.{resource}.{name}: {error}") from None
+        raise DeclarationError(
+            f"Invalid behaviours at site_properties.{resource}.{name}: {error}"
+        ) from None

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import sqlite3
+import typing as t
 from dataclasses import asdict
-from datetime import date
-from typing import TYPE_CHECKING, Any
 
-from . import edits
-from .behaviours import Behaviours
-from .company import CompanyPlan, generate
-from .resources import RESOURCES, of_site
-from .store import EVERY, Sql, Store, by_key
+from sage300_servicenow_sandbox.declared import changed
+from sage300_servicenow_sandbox.sage import edits
+from sage300_servicenow_sandbox.sage.behaviours import Behaviours
+from sage300_servicenow_sandbox.sage.company.generator import generate
+from sage300_servicenow_sandbox.sage.company.plan import CompanyPlan
+from sage300_servicenow_sandbox.sage.resources import RESOURCES, of_site
+from sage300_servicenow_sandbox.sage.store import EVERY, Sql, Store, by_key
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from sage300_servicenow_sandbox.clock import Clock
-
-    from .resources import Resource
+    from sage300_servicenow_sandbox.sage.resources import Resource
 
 _BATCHES = "APInvoiceBatches"
 
@@ -28,7 +29,12 @@ _BATCHES = "APInvoiceBatches"
 class SageSite:
     """The companies of a site, kept in a file; safe to use from several threads.
 
-    `behaviours` says how the site behaves, `resources` what its resources look like for it.
+    Attributes:
+        store: The records.
+        clock: The site's time.
+        behaviours: How the site behaves.
+        resources: The resources by name, as this site has them.
+        continued: The companies that were in the file already.
     """
 
     behaviours: Behaviours
@@ -58,28 +64,28 @@ class SageSite:
         """Return the number of records of a company by resource."""
         return {name: self.store.count(company, resource) for name, resource in RESOURCES.items()}
 
-    def behave(self, **changes: Any) -> None:
+    def behave(self, /, **changes: t.Any) -> None:
         """Set some behaviours, given as JSON values; each is replaced whole.
 
         Raises:
-            DeclarationError: a behaviour does not exist or does not take such a value.
+            DeclarationError: A behaviour does not exist or does not take such a value.
         """
-        self._become(self.behaviours.changed(changes))
+        self._become(changed(self.behaviours, changes, "behaviours"))
 
     def reset(self) -> None:
-        """Make every company anew, as it was when it was first made, on a stock server."""
+        """Make every company again, as it was at first, on a stock server."""
         self._become(Behaviours())
         for made_from in self.store.companies().values():
             values = json.loads(made_from)
-            self._make(CompanyPlan(**{**values, "day": date.fromisoformat(values["day"])}))
+            self._make(CompanyPlan(**{**values, "day": dt.date.fromisoformat(values["day"])}))
 
     def edit(
-        self, company: str, resource: Resource, key: Sequence[Any], values: Mapping[str, Any]
+        self, company: str, resource: Resource, key: Sequence[t.Any], values: Mapping[str, t.Any]
     ) -> str | None:
-        """Change properties of a record as a user would, and return it; None: no such record.
+        """Change properties of a record as a user would, and return it; None, no such record.
 
         Raises:
-            ValueError: the values do not fit the resource; one sentence naming the property.
+            ValueError: The values do not fit the resource; one sentence naming the property.
         """
         today = self.clock.now().date()
         return self._replace(
@@ -87,14 +93,14 @@ class SageSite:
         )
 
     def copy(
-        self, company: str, resource: Resource, key: Sequence[Any], values: Mapping[str, Any]
+        self, company: str, resource: Resource, key: Sequence[t.Any], values: Mapping[str, t.Any]
     ) -> str | None:
         """Add a record like another one under the key that the values name, and return it.
 
-        None: there is no record to copy.
+        Returns None if there is no record to copy.
 
         Raises:
-            ValueError: the values do not fit the resource, or the key is taken.
+            ValueError: The values do not fit the resource, or the key is taken.
         """
         with self.store.transaction():
             record = self.store.get(company, resource, key)
@@ -105,22 +111,22 @@ class SageSite:
                 self.store.insert(company, resource, [made])
             except sqlite3.IntegrityError:
                 raise ValueError(
-                    f"{company} has a record of {resource.name} with that key."
+                    f"{company} already has a record of {resource.name} with that key"
                 ) from None
         return made
 
-    def delete(self, company: str, resource: Resource, key: Sequence[Any]) -> str | None:
-        """Delete a record as a user would, and return what it was; None: no such record.
+    def delete(self, company: str, resource: Resource, key: Sequence[t.Any]) -> str | None:
+        """Delete a record as a user would, and return what it was; None, no such record.
 
         An invoice batch stays, as Deleted; every other record goes without a trace.
 
         Raises:
-            edits.WrongStatusError: an invoice batch is posted, being posted or deleted already.
+            edits.WrongStatusError: An invoice batch is posted, being posted or deleted already.
         """
         if resource.name == _BATCHES:
             today = self.clock.now().date()
             return self._replace(
-                company, resource, key, lambda one: edits.delete_batch(resource, one, today)
+                company, resource, key, lambda batch: edits.delete_batch(resource, batch, today)
             )
         with self.store.transaction():
             record = self.store.get(company, resource, key)
@@ -128,10 +134,10 @@ class SageSite:
         return record
 
     def post_batch(self, company: str, number: int) -> str | None:
-        """Post an invoice batch and return it; None: no such batch.
+        """Post an invoice batch and return it; None, no such batch.
 
         Raises:
-            edits.WrongStatusError: its status does not allow it.
+            edits.WrongStatusError: Its status does not allow it.
         """
         batches, highest = self.resources[_BATCHES], 'coalesce(max("PostingSequenceNumber"), 0)'
 
@@ -142,10 +148,10 @@ class SageSite:
         return self._replace(company, batches, (number,), post)
 
     def remove_entry(self, company: str, number: int, entry: int) -> str | None:
-        """Take an entry out of an open invoice batch and return the batch; None: no such entry.
+        """Delete an entry of an open invoice batch and return the batch; None, no such entry.
 
         Raises:
-            edits.WrongStatusError: the batch is not open.
+            edits.WrongStatusError: The batch is not open.
         """
         batches, today = self.resources[_BATCHES], self.clock.now().date()
         return self._replace(
@@ -156,7 +162,7 @@ class SageSite:
         )
 
     def clear_history(self, company: str, sequence: int) -> int:
-        """Clear deleted batches and those posted up to a sequence; return how many went."""
+        """Clear deleted batches and those posted up to a sequence; return how many."""
         cleared = Sql(
             "\"BatchStatus\" = 'Deleted' "
             'OR ("BatchStatus" = \'Posted\' AND "PostingSequenceNumber" <= ?)',
@@ -168,7 +174,7 @@ class SageSite:
         self,
         company: str,
         resource: Resource,
-        key: Sequence[Any],
+        key: Sequence[t.Any],
         change: Callable[[str], str | None],
     ) -> str | None:
         with self.store.transaction():

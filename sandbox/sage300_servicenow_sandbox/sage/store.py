@@ -1,26 +1,26 @@
-"""Where the Sage 300 side keeps its records: SQLite, each record as the JSON text that is sent.
+"""The store of the Sage 300 side: SQLite, each record as the JSON text that is sent.
 
 A company has a table per resource. Keys, change date and indexed properties are columns that
-SQLite derives from the record's text; every other property is read out of it when a filter asks.
+SQLite derives from the record's text; every other property is extracted when a filter needs it.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import threading
+import typing as t
 import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
-from .records import empty
-from .resources import RESOURCES
+from sage300_servicenow_sandbox.sage.records import empty
+from sage300_servicenow_sandbox.sage.resources import RESOURCES
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from .resources import Resource
+    from sage300_servicenow_sandbox.sage.resources import Resource
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Sql:
     """An SQL expression and the values to bind to it."""
 
     text: str
-    values: tuple[Any, ...]
+    values: tuple[t.Any, ...]
 
 
 EVERY = Sql("TRUE", ())
@@ -85,13 +85,13 @@ class Store:
             self._db.close()
 
     def companies(self) -> dict[str, str]:
-        """Return the text that says what each company was made from, by company."""
+        """Return what each company was made from, by company."""
         with self._lock:
             return dict(self._db.execute("SELECT name, made_from FROM company ORDER BY name"))
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Do everything inside or nothing; nobody else sees the half of it."""
+        """Do everything inside or nothing; nobody else sees an intermediate state."""
         with self._lock:
             self._db.execute("BEGIN IMMEDIATE")
             try:
@@ -121,20 +121,20 @@ class Store:
         with self._lock:
             self._db.executemany(sql, ((record,) for record in records))
 
-    def replace(self, company: str, resource: Resource, key: Sequence[Any], record: str) -> None:
-        """Put a record in the place of the one with that key."""
+    def replace(self, company: str, resource: Resource, key: Sequence[t.Any], record: str) -> None:
+        """Replace the record with that key."""
         condition = by_key(resource, key)
         sql = f"UPDATE {_table(company, resource)} SET record = ? WHERE {condition.text}"  # noqa: S608
         with self._lock:
             self._db.execute(sql, (record, *condition.values))
 
     def delete(self, company: str, resource: Resource, condition: Sql) -> int:
-        """Remove the records that meet a condition, and return how many they were."""
+        """Remove the records that meet a condition, and return how many."""
         sql = f"DELETE FROM {_table(company, resource)} WHERE {condition.text}"  # noqa: S608
         with self._lock:
             return self._db.execute(sql, condition.values).rowcount
 
-    def get(self, company: str, resource: Resource, key: Sequence[Any]) -> str | None:
+    def get(self, company: str, resource: Resource, key: Sequence[t.Any]) -> str | None:
         """Return the record with that key, as JSON text."""
         found = self.select(company, resource, by_key(resource, key))
         return found[0] if found else None
@@ -149,7 +149,7 @@ class Store:
         skip: int = 0,
         limit: int = -1,
     ) -> list[str]:
-        """Return records as JSON text; without an order in key order, a limit of -1 is none."""
+        """Return records as JSON text, by default all of them in key order."""
         sql = (
             f"SELECT record FROM {_table(company, resource)} "  # noqa: S608
             f"WHERE {condition.text} ORDER BY {order or key_order(resource)} LIMIT ? OFFSET ?"
@@ -158,8 +158,8 @@ class Store:
             rows = self._db.execute(sql, (*condition.values, limit, skip)).fetchall()
         return [record for (record,) in rows]
 
-    def value(self, company: str, resource: Resource, expression: str, condition: Sql) -> Any:
-        """Return what an SQL aggregate gives over the records that meet a condition."""
+    def value(self, company: str, resource: Resource, expression: str, condition: Sql) -> t.Any:
+        """Return an SQL aggregate over the records that meet a condition."""
         sql = f"SELECT {expression} FROM {_table(company, resource)} WHERE {condition.text}"  # noqa: S608
         with self._lock:
             return self._db.execute(sql, condition.values).fetchone()[0]
@@ -188,10 +188,10 @@ def _create_table(company: str, resource: Resource) -> str:
     derived = "".join(
         f"\"{name}\" AS (json_extract(record, '$.{name}')) STORED, " for name in _stored(resource)
     )
-    # The long text comes last, so that reading a key need not walk over it.
+    # The long text comes last, so that reading a key does not have to skip it.
     return f"CREATE TABLE {_table(company, resource)} ({derived}record TEXT NOT NULL)"
 
 
-def by_key(resource: Resource, key: Sequence[Any]) -> Sql:
-    """Return the condition that holds for the record with that key."""
+def by_key(resource: Resource, key: Sequence[t.Any]) -> Sql:
+    """Return the condition that the record with that key meets."""
     return Sql(" AND ".join(f'"{name}" = ?' for name in resource.keys), tuple(key))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import typing as t
 
 from sage300_servicenow_sandbox.declared import DeclarationError
 from sage300_servicenow_sandbox.servicenow import errors, sql
 from sage300_servicenow_sandbox.servicenow.errors import ApiError
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from sage300_servicenow_sandbox.servicenow.behaviours import AccessRule
@@ -21,7 +21,7 @@ _WORDS = {"create": "Insert", "write": "Update", "delete": "Delete"}
 
 
 class Access:
-    """Access rules, ready to be asked; what no rule forbids is allowed."""
+    """Access rules; what no rule forbids is allowed."""
 
     def __init__(
         self, schema: Schema, rules: Iterable[AccessRule], no_web_services: tuple[str, ...]
@@ -29,18 +29,18 @@ class Access:
         """Take the rules.
 
         Raises:
-            DeclarationError: a rule names a table or column that does not exist.
+            DeclarationError: A rule names a table or column that does not exist.
         """
         self._schema = schema
         self._closed = frozenset(no_web_services)
-        decided = {(one.table, one.column, one.operation, one.when): one for one in rules}
-        forbidden = [one for one in decided.values() if not one.allowed]
+        last = {(rule.table, rule.column, rule.operation, rule.when): rule for rule in rules}
+        forbidden = [rule for rule in last.values() if not rule.allowed]
         for table in no_web_services:
             schema.column(table, "sys_id")
-        for one in forbidden:
-            _check(schema, one)
+        for rule in forbidden:
+            _check(schema, rule)
         self._forbidden = frozenset(
-            (one.operation, one.table, one.column) for one in forbidden if not one.when
+            (rule.operation, rule.table, rule.column) for rule in forbidden if not rule.when
         )
         self._hidden = _hidden(schema, forbidden)
 
@@ -48,7 +48,7 @@ class Access:
         """Refuse what may not be done to a table at all.
 
         Raises:
-            ApiError: web services are closed to the table, or a rule forbids the operation.
+            ApiError: Web services are closed to the table, or a rule forbids the operation.
         """
         if table.name in self._closed:
             raise ApiError(errors.API_ACL)
@@ -62,11 +62,11 @@ class Access:
         """Refuse a query on what the account may not read or query.
 
         Raises:
-            ApiError: such a column is in a condition or in the order.
+            ApiError: Such a column is in a condition or in the order.
         """
         if not self._forbidden:
             return
-        paths = [one.field for group in query.groups for any_of in group for one in any_of]
+        paths = [term.field for group in query.groups for any_of in group for term in any_of]
         if paths and ("query", table.name, _WHOLE) in self._forbidden:
             raise ApiError(errors.QUERY_ACL)
         paths += [order.field for order in query.orders]
@@ -76,22 +76,22 @@ class Access:
     def shows(self, table: str, path: str, operation: str = "read") -> bool:
         """Tell whether every step of a dot-walked field may be read, and used so."""
         for step, column in enumerate(self._schema.walk(table, path)):
-            asked = {("read", table, column.name), (operation, table, column.name)}
+            needed = {("read", table, column.name), (operation, table, column.name)}
             if step:
-                asked.add(("read", table, _WHOLE))
-            if asked & self._forbidden:
+                needed.add(("read", table, _WHOLE))
+            if needed & self._forbidden:
                 return False
             table = column.reference
         return True
 
     def hidden(self, table: Table) -> Clause | None:
-        """Return for which rows of a table reading is forbidden; None where all may be read."""
+        """Return which rows of a table may not be read, None if all may."""
         return self._hidden.get(table.name)
 
     def writable(
         self, table: Table, operation: str, values: Mapping[str, object]
     ) -> Mapping[str, object]:
-        """Leave out the columns that may not be written, as read-only ones are (an assumption)."""
+        """Return the values without columns that may not be written: they are ignored (assumed)."""
         if not self._forbidden:
             return values
         return {
@@ -106,7 +106,7 @@ def _check(schema: Schema, rule: AccessRule) -> None:
     if rule.when and (rule.operation, rule.column) != ("read", _WHOLE):
         raise DeclarationError(
             f"The access rule on {rule.table} cannot have a condition: `when` hides rows, so it "
-            "goes with the operation read of the whole table."
+            "needs the operation read and the column *"
         )
 
 

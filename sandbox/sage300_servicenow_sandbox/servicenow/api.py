@@ -1,16 +1,16 @@
-"""What passes between HTTP and the APIs: a call or an item of a batch, and its answer."""
+"""Requests to the APIs, whether a call or an item of a batch, and their answers."""
 
 from __future__ import annotations
 
 import json
+import typing as t
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import parse_qsl, unquote
 
 from sage300_servicenow_sandbox.servicenow import errors
 from sage300_servicenow_sandbox.servicenow.errors import ApiError
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _JSON_TYPE = ("Content-Type", "application/json;charset=UTF-8")
@@ -18,10 +18,16 @@ _JSON_TYPE = ("Content-Type", "application/json;charset=UTF-8")
 
 @dataclass(frozen=True)
 class ApiRequest:
-    """One request, whichever way it came.
+    """One request.
 
-    `args` are the query parameters, decoded; names in `headers` are in lower case; `user` made
-    the call; `root` is the instance's URL without a slash at the end.
+    Attributes:
+        method: The HTTP method.
+        path: The path, decoded.
+        args: The query parameters, decoded.
+        headers: The headers by name in lower case.
+        body: The body.
+        user: Who made the call.
+        root: The instance's URL without a trailing slash.
     """
 
     method: str
@@ -33,11 +39,11 @@ class ApiRequest:
     root: str
 
     def flag(self, name: str) -> bool:
-        """Tell whether a query parameter says true."""
+        """Tell whether a query parameter is true."""
         return self.args.get(name) == "true"
 
     def query(self) -> str:
-        """Return sysparm_query, or in its absence the URL's `column=value` pairs as a query."""
+        """Return sysparm_query, or without it the URL's `column=value` pairs as a query."""
         if "sysparm_query" in self.args:
             return self.args["sysparm_query"]
         pairs = self.args.items()
@@ -45,8 +51,8 @@ class ApiRequest:
             f"{name}={value}" for name, value in pairs if not name.startswith("sysparm_")
         )
 
-    def json(self) -> Any:
-        """Return the body's JSON, numbers as the text they were written in.
+    def json(self) -> t.Any:
+        """Return the body's JSON, numbers as the text they are written in.
 
         Raises:
             ApiError: Accept or Content-Type is missing or not JSON, or the body cannot be read.
@@ -59,17 +65,17 @@ class ApiRequest:
             content = json.loads(
                 self.body, parse_float=str, parse_int=str, parse_constant=_no_json_number
             )
-            if rb"\u" in self.body:  # half a surrogate pair is no text
+            if rb"\u" in self.body:  # half a surrogate pair is not text
                 json.dumps(content, ensure_ascii=False).encode()
         except (ValueError, RecursionError) as error:
             raise ApiError(errors.UNREADABLE_BODY, reason="the body is not JSON") from error
         return content
 
     def check_accept(self) -> None:
-        """Refuse a caller that takes no JSON.
+        """Refuse a caller that does not accept JSON.
 
         Raises:
-            ApiError: the Accept header names other types only.
+            ApiError: The Accept header names other types only.
         """
         accept = self.headers.get("accept", "*/*")
         if not any(kind in accept for kind in ("*/*", "application/*", "json")):
@@ -90,7 +96,7 @@ def make_request(
 ) -> ApiRequest:
     """Build a request from a relative URL, still percent-encoded.
 
-    A POST may name the method it stands for in X-HTTP-Method-Override.
+    A POST may name another method in X-HTTP-Method-Override.
     """
     path, _, query = url.partition("?")
     lowered = {name.lower(): value for name, value in headers}
@@ -120,5 +126,5 @@ def error_response(error: ApiError) -> ApiResponse:
     return json_response(error.status, error.body())
 
 
-def _no_json_number(name: str) -> NoReturn:
+def _no_json_number(name: str) -> t.NoReturn:
     raise ValueError(f"{name} is not a JSON number.")

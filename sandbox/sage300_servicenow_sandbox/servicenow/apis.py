@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
+import typing as t
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from sage300_servicenow_sandbox.servicenow import errors
 from sage300_servicenow_sandbox.servicenow.access import Access
@@ -14,7 +14,7 @@ from sage300_servicenow_sandbox.servicenow.rules import RowRules
 from sage300_servicenow_sandbox.servicenow.stats_api import StatsApi
 from sage300_servicenow_sandbox.servicenow.table_api import TableApi
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterable
 
     from sage300_servicenow_sandbox.clock import Clock
@@ -28,16 +28,18 @@ _STATS = re.compile(r"/api/now/(?:v[12]/)?stats/([^/]+)/?")
 
 
 class Apis:
-    """What serves requests, made anew whenever the tables or the behaviours change.
+    """What serves requests; it is replaced whenever the tables or the behaviours change.
 
-    `schema` is the instance's own with what the behaviours change in its columns.
+    Attributes:
+        schema: The instance's tables, with the columns as the behaviours change them.
+        records: The way to write rows.
     """
 
     def __init__(self, schema: Schema, behaviours: Behaviours, rows: Store, clock: Clock) -> None:
         """Serve the tables of `schema`, their rows in `rows`.
 
         Raises:
-            DeclarationError: a behaviour names a table or column that does not exist.
+            DeclarationError: A behaviour names a table or column that does not exist.
         """
         self.schema = _with_columns(schema, behaviours.columns)
         for index in behaviours.unique:
@@ -45,16 +47,15 @@ class Apis:
                 self.schema.column(index.table, column)
         rules = RowRules(self.schema, behaviours.business_rules, behaviours.data_policies)
         access = Access(self.schema, behaviours.access, behaviours.no_web_services)
-        strict = behaviours.property("glide.invalid_query.returns_no_rows")
         self.records = Records(rows, clock, behaviours, rules)
-        self._tables = TableApi(self.schema, access, rows, self.records, strict=strict)
-        self._stats = StatsApi(self.schema, access, rows, strict=strict)
+        self._tables = TableApi(self.schema, access, rows, self.records)
+        self._stats = StatsApi(self.schema, access, rows)
 
     def handle(self, request: ApiRequest) -> ApiResponse:
         """Answer a request for a table, one of its rows or its figures.
 
         Raises:
-            ApiError: the request fails; nothing was written.
+            ApiError: The request fails; nothing was written.
         """
         if found := _TABLE.fullmatch(request.path):
             version, name, sys_id = found.groups()

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 import sqlite3
 import threading
+import typing as t
 from dataclasses import replace
 from itertools import count
-from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from werkzeug.wrappers import Request, Response
 
 from sage300_servicenow_sandbox.counters import OAUTH_PATH
-from sage300_servicenow_sandbox.declared import DeclarationError
+from sage300_servicenow_sandbox.declared import DeclarationError, as_json, changed
 from sage300_servicenow_sandbox.servicenow import (
     dictionary,
     errors,
@@ -33,7 +33,7 @@ from sage300_servicenow_sandbox.servicenow.records import ADMIN
 from sage300_servicenow_sandbox.servicenow.slots import Sessions, Slots
 from sage300_servicenow_sandbox.servicenow.store import Store
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
@@ -56,14 +56,27 @@ _RESOURCE = re.compile(r"/api/now/(?:v[12]/)?([a-z]+)")
 class ServiceNowApp:
     """One instance: token endpoint, Table, Aggregate and Batch API over one SQLite file.
 
-    It takes the OAuth client `sandbox-client` with the secret `sandbox-secret`, whose
+    It accepts the OAuth client `sandbox-client` with the secret `sandbox-secret`, whose
     application user is `integration`, and Basic auth as that user with the password `sandbox`.
     """
 
-    def __init__(self, *, path: Path, clock: Clock, counters: Counters, random_seed: int) -> None:
+    def __init__(
+        self,
+        *,
+        path: Path,
+        clock: Clock,
+        counters: Counters,
+        random_seed: int,
+        stopping: threading.Event,
+    ) -> None:
         """Open the instance kept in the SQLite file at `path`, or create it there.
 
-        Its sys_ids, sessions and tokens are made from the seed: the same requests get the same.
+        Args:
+            path: The SQLite file.
+            clock: The instance's time.
+            counters: Counts the items of batches.
+            random_seed: What sys_ids, sessions and tokens are made from.
+            stopping: Set, it ends every wait.
         """
         self._clock = clock
         self._random_seed = random_seed
@@ -74,10 +87,10 @@ class ServiceNowApp:
         self._slots = Slots()
         self._sessions = Sessions()
         self._session_numbers = count(1)
-        self._stopping = threading.Event()
+        self._stopping = stopping
         self._batches = BatchApi(self._serve_item, counters, self._stopping.wait)
-        # One row's work at a time: Python runs one thread at once in any case, and handing over
-        # in the middle of a row, at each of its SQL statements, costs more than waiting.
+        # One row at a time: Python runs one thread at a time in any case, and switching threads
+        # in the middle of a row, at each SQL statement, costs more than waiting.
         self._turn = threading.Lock()
         self._become(self._schema, Behaviours())
 
@@ -93,57 +106,57 @@ class ServiceNowApp:
         return response(environ, start_response)
 
     @property
-    def behaviours(self) -> dict[str, Any]:
+    def behaviours(self) -> dict[str, t.Any]:
         """Every switch and what it is set to, as JSON values."""
-        return self._behaviours.as_json()
+        return as_json(self._behaviours)
 
-    def behave(self, /, **changes: Any) -> None:
+    def behave(self, /, **changes: t.Any) -> None:
         """Set some switches, given as JSON values; each is replaced whole, from the next request.
 
         Raises:
-            DeclarationError: a switch does not exist, does not take such a value, names what the
+            DeclarationError: A switch does not exist, does not take such a value, names what the
                 instance does not have, or asks for a unique index where there are duplicates.
         """
         with self._turn:
-            self._become(self._schema, self._behaviours.changed(changes))
+            self._become(self._schema, changed(self._behaviours, changes, "behaviours"))
 
     def expire_tokens(self) -> None:
-        """Let every token die now; a request under way goes on."""
+        """Expire every token now; requests in progress go on."""
         self._oauth.expire()
 
     def rows(self, table: str) -> list[dict[str, str]]:
         """Return all rows of a table, every column, as stored.
 
         Raises:
-            KeyError: there is no such table.
+            KeyError: There is no such table.
         """
         with self._turn:
             return store.every(self._rows.connection, self._schema.tables[table])
 
     def insert(self, table: str, values: Mapping[str, object]) -> dict[str, str]:
-        """Insert a row as if typed in by hand and return it; what was sent is typed and sized.
+        """Insert a row as if typed in by hand, and return it as stored.
 
         Raises:
-            KeyError: there is no such table or column.
-            ApiError: a rule refuses the row, a mandatory column is empty, or the sys_id or the
+            KeyError: There is no such table or column.
+            ApiError: A rule refuses the row, a mandatory column is empty, or the sys_id or the
                 values of a unique index are taken.
         """
         definition = self._apis.schema.tables[table]
         unknown = values.keys() - definition.columns.keys()
         if unknown:
-            raise KeyError(f"{table} has no column {', '.join(sorted(unknown))}.")
+            raise KeyError(f"The table {table} has no column {', '.join(sorted(unknown))}")
         with self._turn:
             return self._apis.records.insert(definition, values, user=ADMIN)
 
     def define_table(self, name: str, columns: Mapping[str, str]) -> None:
-        """Add a table, as an administrator would; a reset empties it but lets it be.
+        """Add a table, as an administrator would; a reset empties it but keeps it.
 
         Args:
-            name: the table's.
-            columns: internal types, such as string or glide_date_time, by column name.
+            name: The table's name.
+            columns: Internal types, such as string or glide_date_time, by column name.
 
         Raises:
-            ValueError: there is a table of that name.
+            ValueError: There is a table of that name.
         """
         with self._turn:
             defined = self._schema.define(name, columns)
@@ -152,24 +165,20 @@ class ServiceNowApp:
             self._become(defined, self._behaviours)
 
     def reset(self) -> None:
-        """Be as at the start: empty tables, no token, the behaviours of a stock instance."""
+        """Go back to the start: empty tables, no token, the behaviours of a stock instance."""
         with self._turn:
             with self._rows.transaction() as connection:
                 for table in self._schema.tables.values():
                     store.clear(connection, table)
-                store.count_anew(connection)
+                store.restart_count(connection)
             self._become(self._schema, Behaviours())
         self._session_numbers = count(1)
         self._oauth.reset()
         self._rates.reset()
         self._batches.reset()
 
-    def stop(self) -> None:
-        """Let every request under way end at once: from now on no row takes time."""
-        self._stopping.set()
-
     def close(self) -> None:
-        """Close the SQLite file; no request may be under way."""
+        """Close the SQLite file; no request may be in progress."""
         self._rows.close()
 
     def _answer(self, http: Request) -> ApiResponse:
@@ -216,7 +225,7 @@ class ServiceNowApp:
     def _within_limits(
         self, request: ApiRequest, session: str, behaviours: Behaviours
     ) -> ApiResponse:
-        """Serve a request in its turn: within its hourly rate, its session and the slots."""
+        """Serve a request within its hourly rate, its session and the slots."""
         found = _RESOURCE.match(request.path)
         verdict = self._rates.count(behaviours.rate_rules, found[1] if found else "")
         try:
@@ -249,14 +258,14 @@ class ServiceNowApp:
             return error_response(error)
 
     def _become(self, tables: Schema, behaviours: Behaviours) -> None:
-        """Serve these tables in this way from the next request on."""
+        """Serve these tables with these behaviours from the next request on."""
         apis = Apis(tables, behaviours, self._rows, self._clock)
         with self._rows.transaction() as connection:
             try:
                 store.set_unique(connection, [(i.table, i.columns) for i in behaviours.unique])
             except sqlite3.IntegrityError as error:
                 raise DeclarationError(
-                    f"The unique index cannot be made, there are duplicates: {error}."
+                    f"The unique index cannot be created because there are duplicates: {error}"
                 ) from error
             self._describe(connection, apis.schema)
         self._schema, self._behaviours, self._apis = tables, behaviours, apis

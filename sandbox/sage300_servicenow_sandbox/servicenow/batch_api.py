@@ -5,17 +5,17 @@ from __future__ import annotations
 import base64
 import binascii
 import time
+import typing as t
 from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import cycle
-from typing import TYPE_CHECKING, Any
 
 from sage300_servicenow_sandbox.counters import SERVICENOW
 from sage300_servicenow_sandbox.servicenow import errors
 from sage300_servicenow_sandbox.servicenow.api import error_response, json_response, make_request
 from sage300_servicenow_sandbox.servicenow.errors import ApiError
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Callable
 
     from sage300_servicenow_sandbox.counters import Counters
@@ -29,7 +29,7 @@ _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 @dataclass(frozen=True)
 class _Item:
-    """One item as it was sent: a request to be served, or why it cannot be one."""
+    """One item as it was sent: a request, or the error that it fails with."""
 
     identifier: str
     request: ApiRequest | None
@@ -48,9 +48,9 @@ class _Item:
 class BatchApi:
     """`/api/now/v1/batch`: the items run one after another and commit one by one.
 
-    A batch that reaches a limit ends there. Over a size limit, the item and those behind it are
-    unserviced (that the item itself is among them is an assumption). When time is out, the item
-    that ran is serviced with 500, whether it was committed or not, and those behind it are
+    A batch that reaches a limit ends there. Over a size limit, the item and those after it are
+    unserviced (that the item itself is among them is an assumption). When time runs out, the item
+    that was running is serviced with 500, whether it was committed or not, and those after it are
     unserviced.
     """
 
@@ -67,14 +67,14 @@ class BatchApi:
         self.reset()
 
     def reset(self) -> None:
-        """Commit the first item that is cut off, then every other one."""
+        """Start again with committing the first item that is cut off, then every other one."""
         self._alternation = cycle((True, False))
 
     def handle(self, batch: ApiRequest, behaviours: Behaviours) -> ApiResponse:
         """Answer a batch: 200 even when every item failed.
 
         Raises:
-            ApiError: the batch itself cannot be read.
+            ApiError: The batch itself cannot be read.
         """
         if batch.method != "POST":
             raise ApiError(errors.METHOD, method=batch.method, path=batch.path)
@@ -94,19 +94,19 @@ class BatchApi:
         )
 
     def _run(
-        self, batch: ApiRequest, items: list[Any], behaviours: Behaviours
-    ) -> list[dict[str, Any]]:
-        """Return what the items answer, up to where the batch ends.
+        self, batch: ApiRequest, items: list[t.Any], behaviours: Behaviours
+    ) -> list[dict[str, t.Any]]:
+        """Return the answers of the items, up to where the batch ends.
 
-        A row's cost is how long writing it takes at least: `due` is when all rows so far would be
-        done, in milliseconds from the beginning, and what the sandbox's own work took of that is
-        not waited for again. The times shown are the costs, not the sandbox's own speed.
+        A row's cost is the least time that writing it takes. `due` is when all rows so far should
+        be done, in milliseconds from the start; the time that the sandbox itself took is part of
+        it. The times reported are the costs, not the sandbox's own speed.
         """
         most = _max_output(batch)
         limit = behaviours.batch_limit_seconds * 1000
         begun = time.monotonic()
         due = 0.0
-        serviced: list[dict[str, Any]] = []
+        serviced: list[dict[str, t.Any]] = []
         for sent in items:
             item = _read(batch, sent)
             cost = behaviours.row_cost_ms if item.writes else 0.0
@@ -128,7 +128,7 @@ class BatchApi:
     def _answer(self, item: _Item) -> ApiResponse:
         if item.error:
             return error_response(item.error)
-        assert item.request is not None  # noqa: S101 (told from the error)
+        assert item.request is not None  # noqa: S101 -- an item is one or the other
         response = self._serve(item.request)
         self._counters.count_item(SERVICENOW, method=item.request.method, status=response.status)
         return response
@@ -148,7 +148,7 @@ class BatchApi:
         return cancelled
 
 
-def _shown(item: _Item, response: ApiResponse, took_ms: float) -> dict[str, Any]:
+def _shown(item: _Item, response: ApiResponse, took_ms: float) -> dict[str, t.Any]:
     headers = () if item.bare else response.headers
     return {
         "id": item.identifier,
@@ -166,8 +166,8 @@ def _max_output(batch: ApiRequest) -> int:
     return min(int(text), _MAX_OUT) if text.isdecimal() else _MAX_OUT
 
 
-def _read(batch: ApiRequest, sent: Any) -> _Item:
-    fields: dict[str, Any] = sent if isinstance(sent, dict) else {}
+def _read(batch: ApiRequest, sent: t.Any) -> _Item:
+    fields: dict[str, t.Any] = sent if isinstance(sent, dict) else {}
     bare = fields.get("exclude_response_headers") is True
     try:
         return _Item(_identifier(sent), _request(batch, fields), None, bare)
@@ -175,11 +175,11 @@ def _read(batch: ApiRequest, sent: Any) -> _Item:
         return _Item(_identifier(sent), None, error, bare)
 
 
-def _request(batch: ApiRequest, item: dict[str, Any]) -> ApiRequest:
+def _request(batch: ApiRequest, item: dict[str, t.Any]) -> ApiRequest:
     """Read one item; it is made by the batch's user.
 
     Raises:
-        ApiError: the item is not of the documented shape.
+        ApiError: The item is not of the documented shape.
     """
     if not _text(item.get("id")):
         raise ApiError(errors.BAD_ITEM, reason="id is missing")
@@ -202,9 +202,9 @@ def _request(batch: ApiRequest, item: dict[str, Any]) -> ApiRequest:
     )
 
 
-def _text(identifier: Any) -> str:
+def _text(identifier: t.Any) -> str:
     return identifier if isinstance(identifier, str) else ""
 
 
-def _identifier(item: Any) -> str:
+def _identifier(item: t.Any) -> str:
     return _text(item.get("id")) if isinstance(item, dict) else ""

@@ -1,194 +1,164 @@
-"""What can be switched on the instance: one table, each line with what a stock instance does.
-
-`sure` says where a line comes from: documented by ServiceNow, measured on a real instance by
-others, or assumed because the public record is silent.
-"""
+"""What can be switched on the instance; the basis of each default is in fidelity.yml."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+import typing as t
 
-from sage300_servicenow_sandbox.declared import DeclarationError, read_fields
-from sage300_servicenow_sandbox.switches import said, switch
+import msgspec
 
-Property = Literal[
-    "glide.invalid_query.returns_no_rows",
+from sage300_servicenow_sandbox.declared import Count, Declared, Quantity
+
+Property = t.Literal[
     "glide.rest.choice.allow_non_existing_value",
     "glide.rest.table_api.admin_only_sys_fields",
 ]
 
 
-@dataclass(frozen=True)
-class AccessRule:
-    """What the integration account may not do; the last rule of the same place decides.
+class AccessRule(Declared, frozen=True):
+    """What the integration account may not do; the last rule for the same place decides.
 
-    Column "*" is the table itself. `when`, an encoded query, limits a rule that forbids reading
-    a table to the rows it holds for.
+    Attributes:
+        table: The table.
+        operation: The operation.
+        column: The column; "*", the table itself.
+        when: An encoded query that limits a rule that forbids reading a table to some rows.
+        allowed: Whether the operation is allowed after all.
     """
 
     table: str
-    operation: Literal["read", "query", "create", "write", "delete"]
+    operation: t.Literal["read", "query", "create", "write", "delete"]
     column: str = "*"
     when: str = ""
     allowed: bool = False
 
 
-@dataclass(frozen=True)
-class ColumnRule:
-    """What differs from the table's own definition of a column; None leaves it as it is."""
+class ColumnRule(Declared, frozen=True):
+    """How a column differs from its definition in tables.yml; None leaves it as it is.
+
+    Attributes:
+        table: The table.
+        column: The column.
+        read_only: Whether writes to it are ignored.
+        mandatory: Whether it must not be empty.
+        max_length: Its length in characters.
+        choices: Labels by stored value.
+    """
 
     table: str
     column: str
     read_only: bool | None = None
     mandatory: bool | None = None
-    max_length: int | None = None
+    max_length: Count | None = None
     choices: dict[str, str] | None = None
 
 
-@dataclass(frozen=True)
-class DataPolicy:
-    """Columns that must not be empty in rows an encoded query holds for."""
+class DataPolicy(Declared, frozen=True):
+    """Columns that must not be empty.
+
+    Attributes:
+        table: The table.
+        mandatory: The columns.
+        when: An encoded query that limits the policy to some rows.
+    """
 
     table: str
     mandatory: tuple[str, ...]
     when: str = ""
 
 
-@dataclass(frozen=True)
-class BusinessRule:
-    """A rule that runs before a row is written if the row, as it would be, meets `when`.
+class BusinessRule(Declared, frozen=True):
+    """A rule that runs before a row is written.
 
-    It refuses the row, with `message` as the rule's name, or sets `column` to `value`.
+    Attributes:
+        table: The table.
+        action: What it does: refuse the row, or set a column.
+        when: An encoded query that the row must match, as it would be written.
+        column: The column that it sets.
+        value: The value that it sets.
+        message: Its name, which a refusal shows.
     """
 
     table: str
-    action: Literal["refuse", "set"]
+    action: t.Literal["refuse", "set"]
     when: str = ""
     column: str = ""
     value: str = ""
     message: str = "Refused"
 
 
-@dataclass(frozen=True)
-class UniqueIndex:
-    """Columns whose values together may occur once; rows with one of them empty are free."""
+class UniqueIndex(Declared, frozen=True):
+    """Columns whose values together may occur only once, unless one of them is empty.
+
+    Attributes:
+        table: The table.
+        columns: The columns.
+    """
 
     table: str
     columns: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class RateRule:
-    """How many requests to a resource a user may make in one hour of the clock."""
+class RateRule(Declared, frozen=True):
+    """How many requests a user may make in one hour of the clock.
 
-    resource: Literal["table", "batch", "stats", "all"]
-    per_hour: int
-
-
-@dataclass(frozen=True)
-class Behaviours:
-    """The switches of one instance; the defaults are a stock instance.
-
-    Raises:
-        DeclarationError: there is no slot to run a request in.
+    Attributes:
+        resource: The API that the requests are for.
+        per_hour: How many requests it allows.
     """
 
-    # The instance as a whole
-    hibernating: bool = switch(
-        "measured",
-        "Answer everything 200 with the page of a developer instance asleep.",
-        default=False,
-    )
-    maintenance: bool = switch(
-        "documented",
-        "Answer everything 503 with an HTML page, as a load balancer does.",
-        default=False,
-    )
-    slots: int = switch(
-        "documented", "Requests that run at once: the API_INT semaphores.", default=4
-    )
-    queue: int = switch(
-        "documented", "Requests that wait for a slot; the next gets a 429.", default=50
-    )
-    rate_rules: tuple[RateRule, ...] = switch(
-        "documented", "Hourly limits per resource.", default=()
-    )
-    properties: dict[Property, bool] = field(
-        default_factory=dict,
-        metadata=said(
-            "documented", "System properties by their name; all of these are false by default."
-        ),
-    )
+    resource: t.Literal["table", "batch", "stats", "all"]
+    per_hour: Count
 
-    # Who may come in
-    basic_auth: bool = switch("documented", "Take Basic auth besides tokens.", default=True)
-    client_credentials_enabled: bool = switch(
-        "documented", "The OAuth grant is switched on; off, a token request is a 401.", default=True
-    )
-    application_user: str = switch(
-        "documented",
-        "The OAuth client's user; empty, there is none and no token.",
-        default="integration",
-    )
-    token_seconds: int = switch(
-        "documented", "Life of a token, in seconds of the clock.", default=1800
-    )
 
-    # What the account may do
-    access: tuple[AccessRule, ...] = switch("measured", "What access rules forbid.", default=())
-    no_web_services: tuple[str, ...] = switch(
-        "documented", "Tables that do not allow access through web services.", default=()
-    )
+class Behaviours(Declared, frozen=True):
+    """The switches of one instance; the defaults are a stock instance.
 
-    # What becomes of a row
-    columns: tuple[ColumnRule, ...] = switch(
-        "documented",
-        "Columns that differ: read-only, mandatory, shorter, other choices.",
-        default=(),
-    )
-    data_policies: tuple[DataPolicy, ...] = switch(
-        "measured", "Columns that are mandatory under a condition.", default=()
-    )
-    business_rules: tuple[BusinessRule, ...] = switch(
-        "documented", "Rules that refuse a row or change what is stored.", default=()
-    )
-    unique: tuple[UniqueIndex, ...] = switch("assumed", "Unique indexes.", default=())
-    over_long: Literal["truncate", "refuse"] = switch(
-        "assumed", "What becomes of text longer than its column.", default="truncate"
-    )
-    unresolved_reference: Literal["empty", "stored"] = switch(
-        "measured", "What a reference to a row that is not there is stored as.", default="empty"
-    )
+    Attributes:
+        hibernating: Whether everything is answered 200 with the page of a hibernating developer
+            instance.
+        maintenance: Whether everything is answered 503 with an HTML page, as by a load balancer.
+        slots: Requests that run at once: the API_INT semaphores.
+        queue: Requests that wait for a slot; the next one gets a 429.
+        rate_rules: Hourly limits.
+        properties: System properties by name; each is false by default.
+        basic_auth: Whether Basic authentication is accepted besides tokens.
+        client_credentials_enabled: Whether the OAuth grant is enabled; if not, a token request is
+            answered 401.
+        application_user: The OAuth client's user; empty, there is none and no token either.
+        token_seconds: The life of a token, by the clock.
+        access: What access rules forbid.
+        no_web_services: Tables that do not allow access through web services.
+        columns: Columns that differ from their definition.
+        data_policies: Columns that are mandatory under a condition.
+        business_rules: Rules that refuse a row or change what is stored.
+        unique: Unique indexes.
+        over_long: What becomes of text longer than its column.
+        row_cost_ms: How long writing one row takes.
+        batch_limit_seconds: How long a batch may take before it is cancelled.
+        cut_off_item: Whether the item that was running when a batch is cancelled was committed.
+    """
 
-    # How long a write takes
-    row_cost_ms: float = switch("assumed", "Time the writing of one row takes.", default=0.0)
-    batch_limit_seconds: float = switch(
-        "documented", "Time after which a batch is cancelled.", default=30.0
-    )
-    cut_off_item: Literal["committed", "not_committed", "alternate"] = switch(
-        "assumed", "Whether the item that ran when time was out was committed.", default="alternate"
-    )
-
-    def __post_init__(self) -> None:
-        """Check what no single type can say."""
-        if not self.slots:
-            raise DeclarationError("slots has to be 1 or more: nothing could ever run.")
-
-    def changed(self, changes: dict[str, Any]) -> Behaviours:
-        """Return these behaviours with some switches, given as JSON values, set anew.
-
-        Raises:
-            DeclarationError: a switch does not exist or does not take such a value.
-        """
-        return replace(self, **read_fields(Behaviours, changes, ""))
+    hibernating: bool = False
+    maintenance: bool = False
+    slots: t.Annotated[int, msgspec.Meta(ge=1)] = 4
+    queue: Count = 50
+    rate_rules: tuple[RateRule, ...] = ()
+    properties: dict[Property, bool] = msgspec.field(default_factory=dict)
+    basic_auth: bool = True
+    client_credentials_enabled: bool = True
+    application_user: str = "integration"
+    token_seconds: Count = 1800
+    access: tuple[AccessRule, ...] = ()
+    no_web_services: tuple[str, ...] = ()
+    columns: tuple[ColumnRule, ...] = ()
+    data_policies: tuple[DataPolicy, ...] = ()
+    business_rules: tuple[BusinessRule, ...] = ()
+    unique: tuple[UniqueIndex, ...] = ()
+    over_long: t.Literal["truncate", "refuse"] = "truncate"
+    row_cost_ms: Quantity = 0.0
+    batch_limit_seconds: Quantity = 30.0
+    cut_off_item: t.Literal["committed", "not_committed", "alternate"] = "alternate"
 
     def property(self, name: Property) -> bool:
-        """Tell what a system property is set to."""
+        """Return the value of a system property."""
         return self.properties.get(name, False)
-
-    def as_json(self) -> dict[str, Any]:
-        """Return every switch as JSON values."""
-        values: dict[str, Any] = json.loads(json.dumps(asdict(self)))
-        return values

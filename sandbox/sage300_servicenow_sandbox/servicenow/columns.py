@@ -1,17 +1,17 @@
-"""The one form in which each type of column keeps its values: text, as the REST API shows it.
+"""The form in which each type of column stores its values: text, as the REST API shows it.
 
-Pure. A value that does not fit its column is not an error in ServiceNow; it is left out without a
-word. Numbers are exact: no binary floating point on the way.
+Pure. A value that does not fit its column is not an error in ServiceNow; it is silently dropped.
+Numbers are exact: they are never binary floating point.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import re
-from datetime import datetime
+import typing as t
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Callable
 
     from sage300_servicenow_sandbox.servicenow.schema import Column
@@ -25,12 +25,12 @@ _EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
 
 
 def canonical(column: Column, value: object, *, any_choice: bool = False) -> str | None:
-    """Put a JSON value into the form its column keeps, or None where the value is dropped.
+    """Return a JSON value in the form its column stores, None if the value is dropped.
 
     An empty string clears the column, and so does null (an assumption: the public record is
     silent on null). Objects and arrays are dropped (an assumption). Text longer than the column
-    is cut to `max_length` characters (generally believed, not documented). `any_choice` lets
-    values through that are not in the column's list.
+    is truncated to `max_length` characters (generally believed, not documented). `any_choice`
+    accepts values that are not in the column's list.
     """
     text = _text(value)
     if text is None:
@@ -45,16 +45,16 @@ def canonical(column: Column, value: object, *, any_choice: bool = False) -> str
 
 
 def too_long(column: Column, value: object) -> bool:
-    """Tell whether `canonical` would have to cut a text."""
+    """Tell whether `canonical` would truncate a text."""
     text = _text(value) or ""
     free = column.type not in _TYPED and not column.choices and not column.reference
     return free and len(text) > column.max_length
 
 
 def literal(column: Column, text: str) -> str | None:
-    """Put a value of an encoded query into the form it is compared in.
+    """Return a value of an encoded query in the form it is compared in.
 
-    None where the text is no value of the column's type: such a comparison finds nothing, as
+    None if the text is not a value of the column's type: such a comparison finds nothing, as
     `state=NOT_A_NUMBER` was seen to do.
     """
     if not text:
@@ -70,18 +70,18 @@ def compare_numbers(left: str, right: str) -> int:
 
 
 class ExactSum:
-    """The sum of a column's values as text; values that are no numbers count as nothing."""
+    """The sum of a column's values as text; values that are not numbers are ignored."""
 
     def __init__(self) -> None:
-        """Start at nothing."""
+        """Start at zero."""
         self._total = Decimal(0)
 
-    def step(self, text: Any) -> None:
+    def step(self, text: t.Any) -> None:
         """Add one value."""
         if _DECIMAL.fullmatch(text):
             self._total = _EXACT.add(self._total, Decimal(text))
 
-    def finalize(self) -> Any:
+    def finalize(self) -> t.Any:
         """Return the total."""
         return _plain(self._total)
 
@@ -139,7 +139,7 @@ def _moment(text: str) -> str | None:
     if not _DATE.fullmatch(text):
         return None
     try:
-        return datetime.fromisoformat(text).isoformat(" ")
+        return dt.datetime.fromisoformat(text).isoformat(" ")
     except ValueError:  # the thirtieth of February
         return None
 

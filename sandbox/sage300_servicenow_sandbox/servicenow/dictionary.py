@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import typing as t
 from uuid import NAMESPACE_URL, uuid5
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sage300_servicenow_sandbox.servicenow.schema import Column, Schema, Table

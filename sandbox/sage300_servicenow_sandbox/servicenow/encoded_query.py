@@ -1,4 +1,4 @@
-"""Encoded queries, such as `active=true^nameLIKEpaper^ORDERBYname`, taken apart. Pure.
+"""Parsing encoded queries such as `active=true^nameLIKEpaper^ORDERBYname`. Pure.
 
 `^` is AND, `^OR` binds to the condition beside it, `^NQ` starts another group of conditions, any
 one of which suffices. There is no escape for `^`, nor for `,` in IN and `@` in BETWEEN.
@@ -30,7 +30,7 @@ _OPERATORS = (
     "SAMEAS",
 )
 _CONDITION = re.compile(f"([a-z0-9_.]+)({'|'.join(_OPERATORS)})(.*)", re.DOTALL)
-# Nothing between two separators, and the mark ServiceNow's own lists put at the end of a query.
+# Nothing between two separators, and the mark that ServiceNow's own lists end a query with.
 _NO_TERMS = frozenset({"", "EQ", "OR", "NQ"})
 
 
@@ -57,9 +57,12 @@ AllOf = tuple[AnyOf, ...]
 
 @dataclass(frozen=True)
 class EncodedQuery:
-    """A query taken apart: any of `groups` must hold; none at all means every row.
+    """A parsed query.
 
-    `dropped` are the terms that are no condition.
+    Attributes:
+        groups: The groups of conditions, any of which must hold; without any, all rows match.
+        orders: What to sort by.
+        dropped: The terms that are not conditions.
     """
 
     groups: tuple[AllOf, ...]
@@ -68,10 +71,10 @@ class EncodedQuery:
 
 
 def parse(text: str) -> EncodedQuery:
-    """Take an encoded query apart.
+    """Parse an encoded query.
 
-    What is no condition (an empty term, an unknown operator) is dropped, as the real parser
-    drops it: `^^^` asks for every row.
+    A term that is not a condition (an empty one, an unknown operator) is dropped, as the real
+    parser drops it: `^^^` matches every row.
     """
     groups: list[list[list[Condition]]] = [[]]
     orders: list[Order] = []

@@ -1,6 +1,6 @@
-"""What goes wrong, as a table: the status and the words ServiceNow answers with.
+"""The failures, as a table: the status and the words ServiceNow answers with.
 
-The texts are recorded from real instances unless the line says otherwise.
+The texts are recorded from real instances unless noted otherwise.
 """
 
 from __future__ import annotations
@@ -10,7 +10,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Failure:
-    """A kind of failure; `message` and `detail` may hold names in braces, filled in when raised."""
+    """A kind of failure.
+
+    Attributes:
+        status: The HTTP status.
+        message: The message; names in braces are filled in when it is raised.
+        detail: The detail, likewise.
+    """
 
     status: int
     message: str
@@ -83,7 +89,7 @@ BAD_ITEM = Failure(400, "Invalid request in batch", "{reason}")
 
 
 class ApiError(Exception):
-    """A call, or one item of a batch, that fails as the real instance would let it fail."""
+    """A call, or one item of a batch, fails as on a real instance."""
 
     def __init__(self, failure: Failure, **values: object) -> None:
         """Fill the failure's texts in with `values`."""

@@ -1,4 +1,4 @@
-"""Identifiers that look random and are not: the same seed and number give the same one. Pure."""
+"""Identifiers that only look random: the same seed and number make the same one. Pure."""
 
 from __future__ import annotations
 

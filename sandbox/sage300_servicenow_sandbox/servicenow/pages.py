@@ -1,21 +1,21 @@
-"""The HTML pages that stand where an instance does not answer."""
+"""The HTML pages that are shown while an instance is not available."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import typing as t
 
 from sage300_servicenow_sandbox.servicenow.api import ApiResponse
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from sage300_servicenow_sandbox.servicenow.behaviours import Behaviours
 
 _PAGE = "<!DOCTYPE html><html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>"
 
 
 def instead(behaviours: Behaviours) -> ApiResponse | None:
-    """Return the page that is all the instance shows, None where it is up.
+    """Return the page that every request is answered with, None while the instance is up.
 
-    A developer instance asleep answers 200; the words are the ones clients look for.
+    A hibernating developer instance answers 200; the words are the ones clients look for.
     """
     if behaviours.hibernating:
         return _page(200, "Your instance is hibernating")

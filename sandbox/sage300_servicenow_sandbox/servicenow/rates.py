@@ -1,19 +1,17 @@
-"""Hourly rate rules: how often each was matched in the current hour of the clock."""
+"""Hourly rate rules, counted by the sandbox's clock."""
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
+import typing as t
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING
 from uuid import NAMESPACE_URL, uuid5
 
 from sage300_servicenow_sandbox.servicenow import errors
 from sage300_servicenow_sandbox.servicenow.errors import ApiError
 
-if TYPE_CHECKING:
-    from datetime import datetime
-
+if t.TYPE_CHECKING:
     from sage300_servicenow_sandbox.clock import Clock
     from sage300_servicenow_sandbox.servicenow.behaviours import RateRule
 
@@ -22,14 +20,19 @@ _APIS = {"table": "Table API", "batch": "Batch API", "stats": "Aggregate API", "
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the rules say of a request: headers for its answer, and why not to serve it."""
+    """What the rules mean for a request.
+
+    Attributes:
+        headers: Headers of its answer.
+        refusal: Why it is not served, if it is not.
+    """
 
     headers: tuple[tuple[str, str], ...] = ()
     refusal: ApiError | None = None
 
 
 class Rates:
-    """Counts requests against rules; a new hour, or other rules, start at nothing."""
+    """Counts requests against rules; a new hour, or new rules, start at zero."""
 
     def __init__(self, clock: Clock) -> None:
         """Count by the hours of `clock`."""
@@ -41,12 +44,12 @@ class Rates:
         """Forget what was counted."""
         with self._lock:
             self._rules: tuple[RateRule, ...] = ()
-            self._hour: datetime | None = None
+            self._hour: dt.datetime | None = None
             self._counts: list[int] = []
 
     def count(self, rules: tuple[RateRule, ...], resource: str) -> Verdict:
-        """Count one request to a resource; the rule that leaves least is the one enforced."""
-        matching = [at for at, one in enumerate(rules) if one.resource in {resource, "all"}]
+        """Count one request to a resource; of several rules the tightest is enforced."""
+        matching = [at for at, rule in enumerate(rules) if rule.resource in {resource, "all"}]
         if not matching:
             return Verdict()
         now = self._clock.now()
@@ -58,7 +61,7 @@ class Rates:
                 self._counts[at] += 1
             at = min(matching, key=lambda at: rules[at].per_hour - self._counts[at])
             exceeded = self._counts[at] > rules[at].per_hour
-        rule, reset = rules[at], hour + timedelta(hours=1)
+        rule, reset = rules[at], hour + dt.timedelta(hours=1)
         headers = (
             ("X-RateLimit-Limit", str(rule.per_hour)),
             ("X-RateLimit-Reset", str(int(reset.timestamp()))),

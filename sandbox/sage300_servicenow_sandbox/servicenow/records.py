@@ -1,21 +1,21 @@
-"""The one way rows are written, whoever writes them."""
+"""Writing rows, the one way for every caller."""
 
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING
+import typing as t
 
 from sage300_servicenow_sandbox.servicenow import errors, store
 from sage300_servicenow_sandbox.servicenow.columns import canonical, too_long
 from sage300_servicenow_sandbox.servicenow.errors import ApiError
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sage300_servicenow_sandbox.clock import Clock
     from sage300_servicenow_sandbox.servicenow.behaviours import Behaviours
     from sage300_servicenow_sandbox.servicenow.rules import RowRules
-    from sage300_servicenow_sandbox.servicenow.schema import Column, Table
+    from sage300_servicenow_sandbox.servicenow.schema import Table
     from sage300_servicenow_sandbox.servicenow.store import Row, Store
 
 
@@ -23,11 +23,10 @@ ADMIN = "admin"
 
 
 class Records:
-    """Inserts, updates and deletes, with what ServiceNow does to them on the way.
+    """Inserts, updates and deletes, as ServiceNow carries them out.
 
     Values that do not fit are not errors: unknown and read-only columns, values that do not parse
-    and choices that are not in the list are left out; a reference to a row that is not there is
-    stored empty.
+    and choices that are not in the list are ignored; a reference to a missing row is stored empty.
     """
 
     def __init__(self, rows: Store, clock: Clock, behaviours: Behaviours, rules: RowRules) -> None:
@@ -41,7 +40,7 @@ class Records:
         """Insert a row and return it; its sys_id is the caller's own where `values` holds one.
 
         Raises:
-            ApiError: the table is the system's, a rule refuses the row, a mandatory column is
+            ApiError: The table is the system's, a rule refuses the row, a mandatory column is
                 empty, or the sys_id or the values of a unique index are taken.
         """
         _check_writable(table, "Insert")
@@ -65,10 +64,10 @@ class Records:
         return row
 
     def update(self, table: Table, sys_id: str, values: Mapping[str, object], *, user: str) -> None:
-        """Change the columns sent; a row that already reads so is left untouched, stamps and all.
+        """Change the columns sent; a row that would not change keeps its stamps too.
 
         Raises:
-            ApiError: the table is the system's, there is no such row, a rule refuses the row, a
+            ApiError: The table is the system's, there is no such row, a rule refuses the row, a
                 mandatory column would be empty, or the values of a unique index are taken.
         """
         _check_writable(table, "Update")
@@ -97,7 +96,7 @@ class Records:
         """Delete a row; references to it stay as they are (an assumption).
 
         Raises:
-            ApiError: the table is the system's or there is no such row.
+            ApiError: The table is the system's or there is no such row.
         """
         _check_writable(table, "Delete")
         with self._rows.transaction() as connection:
@@ -124,7 +123,7 @@ class Records:
         values: Mapping[str, object],
         operation: str,
     ) -> Row:
-        """Keep of the values sent what their columns can store, in the form they store it in."""
+        """Return the values sent that their columns can store, in the form they store them in."""
         any_choice = self._behaviours.property("glide.rest.choice.allow_non_existing_value")
         kept = {}
         for name, value in values.items():
@@ -136,15 +135,11 @@ class Records:
             text = canonical(column, value, any_choice=any_choice)
             if text is None:
                 continue
-            if text and column.reference and not self._resolves(connection, column, text):
-                text = ""
+            if text and column.reference:
+                found = store.exists(connection, column.reference, column.key, text)
+                text = text if found else ""
             kept[name] = text
         return kept
-
-    def _resolves(self, connection: sqlite3.Connection, column: Column, text: str) -> bool:
-        return self._behaviours.unresolved_reference == "stored" or store.exists(
-            connection, column.reference, column.key, text
-        )
 
 
 def _check_writable(table: Table, operation: str) -> None:

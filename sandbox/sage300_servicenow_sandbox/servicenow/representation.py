@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import typing as t
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from sage300_servicenow_sandbox.servicenow.sql import Clause, operand
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     import sqlite3
 
     from sage300_servicenow_sandbox.servicenow.access import Access
@@ -28,7 +28,7 @@ class _Field:
 
 
 class Representation:
-    """The form in which one request wants to see rows of a table.
+    """The form in which one request wants the rows of a table.
 
     It follows sysparm_fields (unknown names are ignored), sysparm_exclude_reference_link and
     sysparm_display_value. Display values are a reference's display column, a choice's label and
@@ -46,11 +46,11 @@ class Representation:
 
     def rows(
         self, connection: sqlite3.Connection, where: Clause, tail: str = ""
-    ) -> list[dict[str, Any]]:
+    ) -> list[dict[str, t.Any]]:
         """Read the rows that `where` holds for; `tail` is the SQL of their order and number.
 
-        Rows that may not be read are left out of what was found, so there may be fewer than
-        `tail` allows though more follow: sysparm_limit is applied before access rules.
+        Rows that may not be read are removed from what was found, so there may be fewer than
+        `tail` allows although more follow: sysparm_limit is applied before access rules.
         """
         hidden = self._hidden or _NOTHING
         values = [hidden.sql, *(field.value for field in self._fields)]
@@ -63,7 +63,7 @@ class Representation:
         found = connection.execute(sql, (*hidden.parameters, *where.parameters))
         return [self._show(row[1:]) for row in found if not row[0]]
 
-    def _show(self, row: tuple[str, ...]) -> dict[str, Any]:
+    def _show(self, row: tuple[str, ...]) -> dict[str, t.Any]:
         count = len(self._fields)
         displays = row[count:] or row
         return {
@@ -71,7 +71,7 @@ class Representation:
             for field, value, display in zip(self._fields, row, displays, strict=False)
         }
 
-    def _show_field(self, column: Column, value: str, display: str) -> Any:
+    def _show_field(self, column: Column, value: str, display: str) -> t.Any:
         shown: dict[str, str] = {}
         if self._links and column.reference and value:
             shown["link"] = self._link(column, value)

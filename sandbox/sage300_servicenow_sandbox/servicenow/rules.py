@@ -1,8 +1,8 @@
-"""Business rules and data policies: what an instance's own rules make of a row to be written."""
+"""Business rules and data policies: an instance's own rules for rows that are written."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import typing as t
 from uuid import NAMESPACE_URL, uuid5
 
 from sage300_servicenow_sandbox.declared import DeclarationError
@@ -10,7 +10,7 @@ from sage300_servicenow_sandbox.servicenow import errors, sql
 from sage300_servicenow_sandbox.servicenow.columns import canonical
 from sage300_servicenow_sandbox.servicenow.errors import ApiError
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class RowRules:
-    """The rules of all tables; tables without any cost nothing."""
+    """The rules of all tables."""
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class RowRules:
         """Take the rules, in the order they run in.
 
         Raises:
-            DeclarationError: a rule names a column that does not exist, or a value its column
+            DeclarationError: A rule names a column that does not exist, or a value its column
                 cannot store.
         """
         self._business: dict[str, list[tuple[Clause, BusinessRule]]] = {}
@@ -50,10 +50,10 @@ class RowRules:
             self._policies.setdefault(policy.table, []).append((when, policy))
 
     def applied(self, connection: sqlite3.Connection, table: Table, row: Row) -> Row:
-        """Return the row as it is to be written.
+        """Return the row as it will be written.
 
         Raises:
-            ApiError: a business rule refuses it, or a mandatory column is empty.
+            ApiError: A business rule refuses it, or a mandatory column is empty.
         """
         for when, rule in self._business.get(table.name, ()):
             if not sql.holds(connection, table, row, when):
@@ -82,5 +82,5 @@ def _check_value(schema: Schema, rule: BusinessRule) -> None:
     if canonical(column, rule.value) != rule.value:
         raise DeclarationError(
             f"A business rule of {rule.table} cannot set {rule.column} to {rule.value!r}: "
-            f"the column does not store that."
+            "the column does not store that"
         )

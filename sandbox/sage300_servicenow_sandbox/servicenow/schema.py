@@ -1,17 +1,17 @@
-"""What tables the instance has, and what their columns hold."""
+"""The tables of the instance and their columns."""
 
 from __future__ import annotations
 
+import typing as t
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from sage300_servicenow_sandbox.declared import DeclarationError
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
 _LENGTHS = {"reference": 32, "decimal": 15}
@@ -25,9 +25,18 @@ _EMPTY = {"boolean": "false"}
 class Column:
     """One column, in the words of ServiceNow's dictionary.
 
-    `type` is the dictionary's internal_type, `scale` the decimal places of a decimal, `choices`
-    maps stored values to labels, `reference` names the table a reference points at and `key` the
-    column of that table it holds.
+    Attributes:
+        name: The column's name.
+        label: Its label, which messages use.
+        type: The dictionary's internal_type.
+        max_length: Its length in characters.
+        scale: The decimal places of a decimal.
+        mandatory: Whether it must not be empty.
+        read_only: Whether writes to it are ignored.
+        default: Its value in a new row.
+        reference: The table that a reference points at.
+        key: The column of that table that the reference holds.
+        choices: Labels by stored value.
     """
 
     name: str
@@ -44,18 +53,21 @@ class Column:
 
     @property
     def empty(self) -> str:
-        """What the column reads when it was cleared: a boolean is never anything but two values.
-
-        Seen in recorded rows, where booleans nobody set read "false".
-        """
+        """The value of the column when cleared; recorded rows show unset booleans as "false"."""
         return _EMPTY.get(self.type, "")
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """One table: `display` names the column shown for a row, `system` tables are not writable.
+    """One table.
 
-    A table that `refuses` answers a forbidden read with 403, where others show nothing.
+    Attributes:
+        name: The table's name.
+        label: Its label.
+        display: The column shown for a row where another table refers to it.
+        columns: Its columns by name.
+        system: Whether it is the system's own, which nobody writes.
+        refuses: Whether a forbidden read is answered 403, where other tables show no rows.
     """
 
     name: str
@@ -73,15 +85,15 @@ class Schema:
     tables: Mapping[str, Table]
 
     def define(self, name: str, columns: Mapping[str, str]) -> Schema:
-        """Return this schema with a table more, its columns of the types given besides the shared.
+        """Return this schema with one more table, which has the shared columns and those given.
 
-        Text is as long as the dictionary of a real instance lets a plain text be.
+        Strings are as long as the dictionary of a real instance lets them be.
 
         Raises:
-            ValueError: there is a table of that name.
+            ValueError: There is a table of that name.
         """
         if name in self.tables:
-            raise ValueError(f"There is a table {name} already.")
+            raise ValueError(f"There is already a table {name}")
         described = {
             column: {
                 "label": column,
@@ -91,15 +103,16 @@ class Schema:
             }
             for column, kind in columns.items()
         }
-        spec: dict[str, Any] = {"label": name, "display": "sys_id", "columns": described}
+        spec: dict[str, t.Any] = {"label": name, "display": "sys_id", "columns": described}
         table = _table(name, _document()["system_columns"], **spec)
         return Schema({**self.tables, name: table})
 
     def walk(self, table: str, path: str) -> tuple[Column, ...]:
         """Follow a dot-walked field such as `invoice.vendor.name` from a table.
 
-        Returns the column of each step; empty where a step does not exist or a column before the
-        last is no reference to a table of this instance.
+        Returns:
+            The column of each step; nothing if a step does not exist, or a column before the last
+            is not a reference to a table of this instance.
         """
         steps: list[Column] = []
         for name in path.split("."):
@@ -111,19 +124,19 @@ class Schema:
         return tuple(steps)
 
     def column(self, table: str, name: str) -> Column:
-        """Return a column that has to be there.
+        """Return a column that must exist.
 
         Raises:
-            DeclarationError: there is no such table or column.
+            DeclarationError: There is no such table or column.
         """
         if table not in self.tables:
-            raise DeclarationError(f"The instance has no table {table}.")
+            raise DeclarationError(f"The instance has no table {table}")
         if name not in self.tables[table].columns:
-            raise DeclarationError(f"The table {table} has no column {name}.")
+            raise DeclarationError(f"The table {table} has no column {name}")
         return self.tables[table].columns[name]
 
     def with_column(self, table: str, column: Column) -> Schema:
-        """Return this schema with a column of a table put in the place of the one so named."""
+        """Return this schema with a column of a table replaced."""
         old = self.tables[table]
         new = replace(old, columns={**old.columns, column.name: column})
         return Schema({**self.tables, table: new})
@@ -138,18 +151,18 @@ def load() -> Schema:
 
 
 @cache
-def _document() -> dict[str, Any]:
+def _document() -> dict[str, t.Any]:
     text = (files(__package__) / "tables.yml").read_text(encoding="utf-8")
-    document: dict[str, Any] = yaml.safe_load(text)
+    document: dict[str, t.Any] = yaml.safe_load(text)
     return document
 
 
-def _table(name: str, shared: dict[str, Any], columns: dict[str, Any], **spec: Any) -> Table:
+def _table(name: str, shared: dict[str, t.Any], columns: dict[str, t.Any], **spec: t.Any) -> Table:
     described = {column: _column(column, **values) for column, values in (shared | columns).items()}
     return Table(name=name, columns=described, **spec)
 
 
-def _column(name: str, **spec: Any) -> Column:
+def _column(name: str, **spec: t.Any) -> Column:
     kind = spec.get("type", "string")
     usual = {"max_length": _LENGTHS.get(kind, _LENGTH), "default": _EMPTY.get(kind, "")}
     return Column(**{"name": name, **usual, **spec})

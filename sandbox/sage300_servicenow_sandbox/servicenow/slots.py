@@ -1,17 +1,17 @@
-"""Who runs when: the slots of the integration pool, and one request of a session at a time."""
+"""When a request runs: the slots of the integration pool, and one request per session."""
 
 from __future__ import annotations
 
 import threading
+import typing as t
 from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from sage300_servicenow_sandbox.servicenow import errors
 from sage300_servicenow_sandbox.servicenow.errors import ApiError
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
 
@@ -26,10 +26,10 @@ class Slots:
 
     @contextmanager
     def take(self, slots: int, queue: int) -> Iterator[None]:
-        """Hold one of `slots` for as long as the with block runs, waiting for it first.
+        """Wait for one of `slots`, and hold it while the with block runs.
 
         Raises:
-            ApiError: `queue` requests wait already.
+            ApiError: `queue` requests are waiting already.
         """
         turn = threading.Event()
         with self._lock:
@@ -59,7 +59,7 @@ class _Turn:
 
 
 class Sessions:
-    """Requests of one session run one after another; only sessions with one under way are kept."""
+    """Runs the requests of a session one after another; keeps only sessions that have any."""
 
     def __init__(self) -> None:
         """Start with no session."""
@@ -68,7 +68,7 @@ class Sessions:
 
     @contextmanager
     def alone(self, session: str) -> Iterator[None]:
-        """Wait until no other request of the session runs, and keep the others waiting."""
+        """Wait until no other request of the session runs, and make the others wait."""
         with self._lock:
             turn = self._turns.setdefault(session, _Turn())
             turn.users += 1

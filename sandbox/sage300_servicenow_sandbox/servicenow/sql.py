@@ -1,19 +1,19 @@
 """Encoded queries and dot-walked fields as SQL over the store's tables. Pure.
 
-Names that reach the SQL come from tables.yml alone; whatever a caller sent is a parameter.
+Only names from tables.yml become part of the SQL; everything a caller sends is a parameter.
 """
 
 from __future__ import annotations
 
+import typing as t
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
 
 from sage300_servicenow_sandbox.declared import DeclarationError
 from sage300_servicenow_sandbox.servicenow import columns, encoded_query
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Mapping
 
@@ -56,15 +56,15 @@ class Operand:
 
     @property
     def ordered(self) -> str:
-        """The field as SQL where its order counts: numbers by size, all else as text."""
+        """The field as SQL for ordering: numbers by value, everything else as text."""
         return f"{self.sql} COLLATE number" if self.column.type in columns.NUMERIC else self.sql
 
 
 @lru_cache(maxsize=4096)
 def operand(schema: Schema, table: str, path: str) -> Operand | None:
-    """Express a field of `table` (alias t0), dot-walked or not; None where there is none such.
+    """Express a field of `table` (alias t0), dot-walked or not; None if there is no such field.
 
-    A reference that points nowhere makes what lies behind it empty.
+    Fields behind a reference that points nowhere are empty.
     """
     steps = schema.walk(table, path)
     if not steps:
@@ -81,19 +81,19 @@ def operand(schema: Schema, table: str, path: str) -> Operand | None:
     return Operand(sql, steps[-1])
 
 
-def where(schema: Schema, table: str, query: EncodedQuery, *, strict: bool = False) -> Clause:
+def where(schema: Schema, table: str, query: EncodedQuery) -> Clause:
     """Express the conditions of a query.
 
     A condition on a column that does not exist is dropped: alone, it returns the whole table.
-    A group left without conditions is dropped with them (an assumption). `strict`, the property
-    glide.invalid_query.returns_no_rows, makes such a query find nothing instead.
+    A group left without conditions is dropped with them (an assumption).
     """
-    if strict and unknown(schema, table, query) is not None:
-        return Clause("0")
     groups = [
         _join(
             " AND ",
-            [_join(" OR ", [_condition(schema, table, one) for one in any_of]) for any_of in group],
+            [
+                _join(" OR ", [_condition(schema, table, term) for term in any_of])
+                for any_of in group
+            ],
         )
         for group in query.groups
     ]
@@ -101,8 +101,8 @@ def where(schema: Schema, table: str, query: EncodedQuery, *, strict: bool = Fal
 
 
 def unknown(schema: Schema, table: str, query: EncodedQuery) -> str | None:
-    """Return a term of a query that `where` drops, None where there is none."""
-    fields = [one.field for group in query.groups for any_of in group for one in any_of]
+    """Return a term of a query that `where` drops, None if there is none."""
+    fields = [term.field for group in query.groups for any_of in group for term in any_of]
     fields += [order.field for order in query.orders]
     missing = [field for field in fields if operand(schema, table, field) is None]
     return next(iter((*query.dropped, *missing)), None)
@@ -112,12 +112,12 @@ def declared(schema: Schema, table: str, text: str) -> Clause:
     """Express an encoded query of the instance's own rules; an empty one holds for every row.
 
     Raises:
-        DeclarationError: it names a column that does not exist or cannot be read.
+        DeclarationError: It names a column that does not exist or cannot be read.
     """
     query = encoded_query.parse(text)
     term = unknown(schema, table, query)
     if term is not None:
-        raise DeclarationError(f"The table {table} has no use for {term!r} in {text!r}.")
+        raise DeclarationError(f"The table {table} cannot use {term!r} in the query {text!r}")
     return where(schema, table, query)
 
 
@@ -137,9 +137,9 @@ def holds(
 
 
 def order_by(schema: Schema, table: str, orders: tuple[Order, ...]) -> str:
-    """Express the order of a query; rows alike in it stand in the order of their sys_id.
+    """Express the order of a query; rows equal in it are ordered by sys_id.
 
-    The last is an assumption; ServiceNow promises no order that was not asked for.
+    The latter is an assumption; ServiceNow promises no order beyond the requested one.
     """
     keys = []
     for order in orders:
@@ -158,7 +158,7 @@ def count(connection: sqlite3.Connection, table: str, where: Clause) -> int:
 
 def aggregate(
     connection: sqlite3.Connection, table: str, where: Clause, groups: list[str], sums: list[str]
-) -> list[tuple[Any, ...]]:
+) -> list[tuple[t.Any, ...]]:
     """Return per group its values, the number of rows and the exact totals of `sums`.
 
     Without groups there is one row.
@@ -202,7 +202,7 @@ def _pattern(field: Operand, operator: str, value: str) -> Clause:
 
 
 def _membership(field: Operand, operator: str, value: str) -> Clause:
-    """Equal to one of the values, or to none of them: rows where the field is empty included."""
+    """Express equality to one of the values, or to none; the latter includes empty fields."""
     texts = value.split(",") if operator.endswith("IN") else [value]
     values = [columns.literal(field.column, text) for text in texts]
     kept = tuple(value for value in values if value is not None)
@@ -211,7 +211,7 @@ def _membership(field: Operand, operator: str, value: str) -> Clause:
 
 
 def _comparison(field: Operand, operator: str, value: str) -> Clause:
-    """Greater or smaller; an empty field is neither."""
+    """Express greater or smaller; an empty field is neither."""
     bound = columns.literal(field.column, value)
     if not bound:
         return Clause("0")
@@ -219,7 +219,7 @@ def _comparison(field: Operand, operator: str, value: str) -> Clause:
 
 
 def _between(field: Operand, _: str, value: str) -> Clause:
-    """From one value to another, both included."""
+    """Express a range, both ends included."""
     low, _, high = value.partition("@")
     above, below = _comparison(field, ">=", low), _comparison(field, "<=", high)
     return Clause(f"({above.sql} AND {below.sql})", above.parameters + below.parameters)

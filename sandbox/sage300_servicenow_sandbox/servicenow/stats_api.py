@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import typing as t
 
 from sage300_servicenow_sandbox.servicenow import encoded_query, errors, sql
 from sage300_servicenow_sandbox.servicenow.api import json_response
 from sage300_servicenow_sandbox.servicenow.errors import ApiError
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from sage300_servicenow_sandbox.servicenow.access import Access
     from sage300_servicenow_sandbox.servicenow.api import ApiRequest, ApiResponse
     from sage300_servicenow_sandbox.servicenow.schema import Schema, Table
     from sage300_servicenow_sandbox.servicenow.store import Store
 
-_NOT_HERE = (
+_UNSUPPORTED = (
     *("sysparm_avg_fields", "sysparm_min_fields", "sysparm_max_fields"),
     *("sysparm_having", "sysparm_order_by"),
 )
@@ -23,21 +23,20 @@ _NOT_HERE = (
 class StatsApi:
     """`/api/now/stats/{table}`, alone or as an item of a batch. Every figure is text."""
 
-    def __init__(self, schema: Schema, access: Access, rows: Store, *, strict: bool) -> None:
-        """Read from `rows`; `strict` lets a query not understood whole find nothing."""
+    def __init__(self, schema: Schema, access: Access, rows: Store) -> None:
+        """Read from `rows`, within what `access` allows."""
         self._schema = schema
         self._access = access
         self._rows = rows
-        self._strict = strict
 
     def handle(self, request: ApiRequest, *, name: str) -> ApiResponse:
         """Answer a request for figures of a table.
 
-        Groups stand in the order of their values; sums have no zeros at the end, and over
+        Groups are ordered by their values; sums have no trailing zeros, and over
         nothing they are 0 (assumptions). Unknown fields are ignored, as the Table API does.
 
         Raises:
-            ApiError: the request fails.
+            ApiError: The request fails.
         """
         table = self._schema.tables.get(name)
         if table is None:
@@ -45,9 +44,9 @@ class StatsApi:
         if request.method != "GET":
             raise ApiError(errors.METHOD, method=request.method, path=request.path)
         request.check_accept()
-        for parameter in _NOT_HERE:
+        for parameter in _UNSUPPORTED:
             if parameter in request.args:
-                reason = f"The sandbox counts and sums only; it has no {parameter}"
+                reason = f"The sandbox only counts and sums; it has no {parameter}"
                 raise ApiError(errors.BAD_PARAMETER, reason=reason)
         self._access.check_table(table, "read")
         self._check_every_row(table)
@@ -59,10 +58,10 @@ class StatsApi:
         if hidden and sql.count(self._rows.connection, table.name, hidden):
             raise ApiError(errors.API_ACL)
 
-    def _figures(self, request: ApiRequest, table: Table) -> Any:
+    def _figures(self, request: ApiRequest, table: Table) -> t.Any:
         query = encoded_query.parse(request.query())
         self._access.check_query(table, query)
-        where = sql.where(self._schema, table.name, query, strict=self._strict)
+        where = sql.where(self._schema, table.name, query)
         groups = self._fields(request, table, "sysparm_group_by")
         sums = self._fields(request, table, "sysparm_sum_fields")
         found = sql.aggregate(
@@ -71,7 +70,7 @@ class StatsApi:
         figures = []
         for row in found:
             values, count, totals = row[: len(groups)], row[len(groups)], row[len(groups) + 1 :]
-            stats: dict[str, Any] = {}
+            stats: dict[str, t.Any] = {}
             if request.flag("sysparm_count"):
                 stats["count"] = str(count)
             if sums:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+import typing as t
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from sage300_servicenow_sandbox.servicenow import identifiers
 from sage300_servicenow_sandbox.servicenow.columns import ExactSum, compare_numbers
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
@@ -20,9 +20,9 @@ _UNIQUE = "unique_"
 
 
 class Store:
-    """Rows by table, for one thread at a time: the caller sees to that.
+    """Rows by table, for one thread at a time, which is up to the caller.
 
-    The file survives the process but not a power cut: synchronous is off, for speed.
+    The file survives the process but not a power failure: synchronous is off, for speed.
     """
 
     def __init__(self, path: Path, schema: Schema, random_seed: int) -> None:
@@ -58,13 +58,13 @@ class Store:
     def new_sys_id(self, table: Table) -> str:
         """Make a sys_id for a row of a table, within a transaction.
 
-        The file counts them, so that none comes twice, not even after a restart.
+        The file counts them, so that none repeats, not even after a restart.
         """
         while True:
             self.connection.execute("UPDATE _sys_ids SET made = made + 1")
             [made] = self.connection.execute("SELECT made FROM _sys_ids").fetchone()
             sys_id = identifiers.sys_id(self._random_seed, made)
-            # A caller may have brought it along from another instance of the same seed.
+            # A caller may have copied it from another instance with the same seed.
             if not exists(self.connection, table.name, "sys_id", sys_id):
                 return sys_id
 
@@ -77,7 +77,7 @@ def insert(connection: sqlite3.Connection, table: Table, row: Mapping[str, str])
     """Add a row that holds every column.
 
     Raises:
-        sqlite3.IntegrityError: the sys_id is taken.
+        sqlite3.IntegrityError: The sys_id is taken.
     """
     marks = ", ".join("?" * len(table.columns))
     connection.execute(
@@ -108,8 +108,8 @@ def clear(connection: sqlite3.Connection, table: Table) -> None:
     connection.execute(f'DELETE FROM "{table.name}"')  # noqa: S608
 
 
-def count_anew(connection: sqlite3.Connection) -> None:
-    """Begin with the first sys_id again; the tables have to be empty."""
+def restart_count(connection: sqlite3.Connection) -> None:
+    """Start again with the first sys_id; the tables must be empty."""
     connection.execute("UPDATE _sys_ids SET made = 0")
 
 
@@ -136,10 +136,10 @@ def every(connection: sqlite3.Connection, table: Table) -> list[Row]:
 def set_unique(
     connection: sqlite3.Connection, indexes: Iterable[tuple[str, tuple[str, ...]]]
 ) -> None:
-    """Make (table, columns) unique, and nothing else but sys_ids; empty values may repeat.
+    """Replace the unique indexes by these, given as (table, columns); empty values may repeat.
 
     Raises:
-        sqlite3.IntegrityError: a table holds duplicates already.
+        sqlite3.IntegrityError: A table holds duplicates already.
     """
     sql = "SELECT name FROM sqlite_master WHERE type = 'index' AND name LIKE ?"
     for (name,) in connection.execute(sql, [f"{_UNIQUE}%"]).fetchall():
@@ -153,7 +153,7 @@ def set_unique(
 
 
 def create(connection: sqlite3.Connection, table: Table) -> None:
-    """Make a table and its index where they are not there yet."""
+    """Create a table and its index unless they exist."""
     definitions = ", ".join(
         f'"{name}" TEXT NOT NULL COLLATE NOCASE{" PRIMARY KEY" if name == "sys_id" else ""}'
         for name in table.columns

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from typing import TYPE_CHECKING, Any
+import typing as t
 from urllib.parse import quote, urlencode
 
 from sage300_servicenow_sandbox.servicenow import encoded_query, errors, sql
@@ -12,7 +12,7 @@ from sage300_servicenow_sandbox.servicenow.api import ApiResponse, json_response
 from sage300_servicenow_sandbox.servicenow.errors import ApiError
 from sage300_servicenow_sandbox.servicenow.representation import Representation
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from sage300_servicenow_sandbox.servicenow.access import Access
     from sage300_servicenow_sandbox.servicenow.api import ApiRequest
     from sage300_servicenow_sandbox.servicenow.records import Records
@@ -28,18 +28,12 @@ _WHOLE_NUMBER = re.compile("[0-9]{1,9}")
 class TableApi:
     """`/api/now/table/{table}[/{sys_id}]`, alone or as an item of a batch."""
 
-    def __init__(
-        self, schema: Schema, access: Access, rows: Store, records: Records, *, strict: bool
-    ) -> None:
-        """Read from `rows` and write through `records`, within what `access` allows.
-
-        `strict` lets a query that cannot be understood whole find nothing.
-        """
+    def __init__(self, schema: Schema, access: Access, rows: Store, records: Records) -> None:
+        """Read from `rows` and write through `records`, within what `access` allows."""
         self._schema = schema
         self._access = access
         self._rows = rows
         self._records = records
-        self._strict = strict
 
     def handle(
         self, request: ApiRequest, *, version: str | None, name: str, sys_id: str | None
@@ -47,7 +41,7 @@ class TableApi:
         """Answer a request for a table (`sys_id` None) or one of its rows.
 
         Raises:
-            ApiError: the request fails; nothing was written.
+            ApiError: The request fails; nothing was written.
         """
         table = self._schema.tables.get(name)
         if table is None:
@@ -79,7 +73,7 @@ class TableApi:
     def _list(self, request: ApiRequest, table: Table, version: str | None) -> ApiResponse:
         query = encoded_query.parse(request.query())
         self._access.check_query(table, query)
-        where = sql.where(self._schema, table.name, query, strict=self._strict)
+        where = sql.where(self._schema, table.name, query)
         order = sql.order_by(self._schema, table.name, query.orders)
         limit = _number(request, "sysparm_limit") or _DEFAULT_LIMIT
         offset = _number(request, "sysparm_offset") or 0
@@ -100,13 +94,13 @@ class TableApi:
             raise ApiError(errors.NO_RECORD)
         return json_response(200, {"result": found}, headers)
 
-    def _one(self, request: ApiRequest, table: Table, sys_id: str) -> dict[str, Any]:
+    def _one(self, request: ApiRequest, table: Table, sys_id: str) -> dict[str, t.Any]:
         found = self._find(request, table, sys_id)
         if found is None:
             raise ApiError(errors.NO_RECORD)
         return found
 
-    def _find(self, request: ApiRequest, table: Table, sys_id: str) -> dict[str, Any] | None:
+    def _find(self, request: ApiRequest, table: Table, sys_id: str) -> dict[str, t.Any] | None:
         view = Representation(self._schema, self._access, table, request)
         found = view.rows(self._rows.connection, sql.Clause("t0.sys_id = ?", (sys_id,)))
         return found[0] if found else None
@@ -137,7 +131,7 @@ class TableApi:
 
 
 def _values(request: ApiRequest) -> dict[str, object]:
-    """Return the row in the body; of an array the first element, the others unheard."""
+    """Return the row in the body; of an array the first element, the others are ignored."""
     content = request.json()
     if isinstance(content, list) and content:
         content = content[0]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import threading
+import typing as t
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
@@ -15,10 +15,10 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from sage300_servicenow_sandbox.clock import Clock
 from sage300_servicenow_sandbox.counters import Counters
-from sage300_servicenow_sandbox.servicenow import ServiceNowApp
+from sage300_servicenow_sandbox.servicenow.app import ServiceNowApp
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 JSON_HEADERS = {"Accept": "application/json", "Content-Type": "application/json"}
@@ -49,7 +49,7 @@ class Instance:
     app: ServiceNowApp
     session: requests.Session
 
-    def call(self, method: str, path: str, **options: Any) -> requests.Response:
+    def call(self, method: str, path: str, **options: t.Any) -> requests.Response:
         """Send one request; a body goes out as JSON."""
         return self.session.request(method, f"{self.url}{path}", timeout=10, **options)
 
@@ -61,14 +61,14 @@ class Instance:
             session.headers.update(JSON_HEADERS)
             yield Instance(self.url, self.app, session)
 
-    def list(self, table: str, **params: str) -> list[dict[str, Any]]:
+    def list(self, table: str, **params: str) -> list[dict[str, t.Any]]:
         """Read a list; parameters are named without sysparm_."""
         query = {f"sysparm_{name}": value for name, value in params.items()}
         response = self.call("GET", f"/api/now/table/{table}", params=query)
         assert response.status_code == 200, response.text
         return response.json()["result"]
 
-    def send(self, method: str, path: str, values: object) -> dict[str, Any]:
+    def send(self, method: str, path: str, values: object) -> dict[str, t.Any]:
         """Write and return the result, references as bare sys_ids."""
         response = self.call(
             method,
@@ -79,7 +79,7 @@ class Instance:
         assert response.status_code in {200, 201}, response.text
         return response.json()["result"]
 
-    def batch(self, *items: object, **options: Any) -> dict[str, Any]:
+    def batch(self, *items: object, **options: t.Any) -> dict[str, t.Any]:
         """Send a batch and return its answer."""
         body = {"batch_request_id": "1", "rest_requests": list(items)}
         response = self.call("POST", "/api/now/v1/batch", json=body, **options)
@@ -88,8 +88,8 @@ class Instance:
 
     @staticmethod
     def item(
-        identifier: str, method: str, url: str, values: object = None, **options: Any
-    ) -> dict[str, Any]:
+        identifier: str, method: str, url: str, values: object = None, **options: t.Any
+    ) -> dict[str, t.Any]:
         """Build one item of a batch."""
         item = {
             "id": identifier,
@@ -103,7 +103,7 @@ class Instance:
         return item
 
     @staticmethod
-    def opened(serviced: dict[str, Any]) -> Any:
+    def opened(serviced: dict[str, t.Any]) -> t.Any:
         """Return the JSON inside an answered item."""
         return json.loads(base64.b64decode(serviced["body"]))
 
@@ -119,10 +119,31 @@ def counters() -> Counters:
 
 
 @pytest.fixture
-def instance(tmp_path: Path, clock: Clock, counters: Counters) -> Iterator[Instance]:
-    app = ServiceNowApp(
-        path=tmp_path / "servicenow.sqlite", clock=clock, counters=counters, random_seed=300
-    )
+def stopping() -> threading.Event:
+    return threading.Event()
+
+
+@pytest.fixture
+def open_instance(
+    tmp_path: Path, clock: Clock, counters: Counters, stopping: threading.Event
+) -> Callable[..., ServiceNowApp]:
+    """Open the instance that a file of the test's folder holds."""
+
+    def opened(name: str = "servicenow", *, random_seed: int = 300) -> ServiceNowApp:
+        return ServiceNowApp(
+            path=tmp_path / f"{name}.sqlite",
+            clock=clock,
+            counters=counters,
+            random_seed=random_seed,
+            stopping=stopping,
+        )
+
+    return opened
+
+
+@pytest.fixture
+def instance(open_instance: Callable[..., ServiceNowApp]) -> Iterator[Instance]:
+    app = open_instance()
     with _served(app) as url, requests.Session() as session:
         session.auth = ("integration", "sandbox")
         session.headers.update(JSON_HEADERS)

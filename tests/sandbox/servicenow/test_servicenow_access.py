@@ -40,7 +40,7 @@ def test_a_table_that_may_not_be_read_looks_empty_but_is_counted(instance, vendo
     assert instance.app.rows("proc_vendor") == sorted(vendors, key=lambda row: row["sys_id"])
 
 
-def test_what_is_written_unseen_is_shown_without_columns(instance):
+def test_a_row_that_its_writer_may_not_read_is_shown_without_columns(instance):
     instance.app.behave(access=[rule("read")])
     response = instance.call("POST", VENDORS, json={"name": "Copper Works"})
     assert (response.status_code, response.json()) == (201, {"result": {}})
@@ -48,7 +48,7 @@ def test_what_is_written_unseen_is_shown_without_columns(instance):
 
 
 @pytest.mark.usefixtures("vendors")
-def test_a_page_is_short_though_more_follow_where_rows_are_hidden(instance):
+def test_a_page_with_hidden_rows_is_short_although_more_follow(instance):
     instance.app.behave(access=[rule("read", when="on_hold=true")])
     pages = []
     for offset in range(3):

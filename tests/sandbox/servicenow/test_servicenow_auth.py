@@ -42,7 +42,7 @@ def test_a_token_opens_the_api(instance):
     assert read(instance, token).json() == {"result": []}
 
 
-def test_a_living_token_is_handed_out_again_with_less_time_left(instance, clock):
+def test_a_valid_token_is_issued_again_with_less_time_left(instance, clock):
     clock.set(clock.now())
     first = ask(instance, data=GRANT).json()
     clock.advance(600)
@@ -51,7 +51,7 @@ def test_a_living_token_is_handed_out_again_with_less_time_left(instance, clock)
     assert first["access_token"] == second["access_token"]
 
 
-def test_a_token_dies_after_half_an_hour_of_the_sandbox_clock(instance, clock):
+def test_a_token_expires_after_half_an_hour_of_the_sandbox_clock(instance, clock):
     clock.set(clock.now())
     token = ask(instance, data=GRANT).json()["access_token"]
     clock.advance(1799)
@@ -154,7 +154,7 @@ def test_every_token_can_expire_now(instance):
     assert read(instance, other).status_code == 200
 
 
-def test_a_token_that_expires_under_way_stops_the_next_call_not_the_batch(instance):
+def test_a_token_that_expires_during_a_batch_stops_the_next_call_not_the_batch(instance):
     headers = {
         "Authorization": f"Bearer {ask(instance, data=GRANT).json()['access_token']}",
         "Accept": "application/json",
@@ -196,7 +196,7 @@ def test_a_token_that_expires_under_way_stops_the_next_call_not_the_batch(instan
         ),
     ],
 )
-def test_a_client_that_is_not_set_up(instance, behaviour, answer):
+def test_a_client_that_is_not_configured(instance, behaviour, answer):
     instance.app.behave(**behaviour)
     response = ask(instance, data=GRANT)
     assert (response.status_code, response.json()) == (401, answer)

@@ -46,20 +46,22 @@ def cut(instance, prefix, **behaviours):
     ("cut_off_item", "stored"),
     [("committed", ["a0", "a1", "a2"]), ("not_committed", ["a0", "a1"])],
 )
-def test_the_item_that_ran_when_time_was_out(instance, counters, cut_off_item, stored):
+def test_the_item_that_was_running_when_time_ran_out(
+    instance, stopping, counters, cut_off_item, stored
+):
     assert cut(instance, "a", cut_off_item=cut_off_item) == stored
     counts = counters.snapshot()["servicenow"]["batch_items_by_status"]
     assert counts == {"201": 2, "500": 1}
     # A stock instance gives 30 s; after the stop nothing is waited for, and the costs count on.
     instance.app.reset()
     instance.app.behave(row_cost_ms=10_000, cut_off_item=cut_off_item)
-    instance.app.stop()
+    stopping.set()
     answer = instance.batch(*posts(instance, "b", 5))
     assert [item["status_code"] for item in answer["serviced_requests"]] == [201, 201, 201, 500]
     assert answer["unserviced_requests"] == ["b4"]
 
 
-def test_items_cut_off_are_committed_by_turns(instance):
+def test_items_cut_off_are_committed_alternately(instance):
     found = [cut(instance, prefix) for prefix in "abc"]
     assert [len(rows) for rows in found] == [3, 2, 3]
     instance.app.reset()
@@ -75,7 +77,7 @@ def test_only_writing_takes_time(instance):
     assert {item["execution_time"] for item in answer["serviced_requests"]} == {1}
 
 
-def test_nothing_that_follows_the_time_is_served_and_reads_are_cut_off_too(instance):
+def test_nothing_is_served_after_the_time_limit_and_reads_are_cut_off_too(instance):
     instance.app.behave(row_cost_ms=100, batch_limit_seconds=0)
     answer = instance.batch(
         instance.item("read", "GET", TABLE), instance.item("write", "POST", TABLE, {"name": "x"})

@@ -2,17 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
-
-from sage300_servicenow_sandbox.servicenow import ServiceNowApp
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from sage300_servicenow_sandbox.clock import Clock
-    from sage300_servicenow_sandbox.counters import Counters
 
 COLUMNS = {
     "correlation_id": "string",
@@ -53,17 +43,13 @@ def test_a_reset_empties_it_and_keeps_its_definition(instance) -> None:
 
 
 def test_a_name_is_taken_once(instance) -> None:
-    with pytest.raises(ValueError, match="There is a table proc_vendor already"):
+    with pytest.raises(ValueError, match="There is already a table proc_vendor"):
         instance.app.define_table("proc_vendor", COLUMNS)
 
 
-def test_other_instances_do_not_have_it(
-    instance, tmp_path: Path, clock: Clock, counters: Counters
-) -> None:
+def test_other_instances_do_not_have_it(instance, open_instance) -> None:
     instance.app.define_table("u_thing", COLUMNS)
-    other = ServiceNowApp(
-        path=tmp_path / "other.sqlite", clock=clock, counters=counters, random_seed=300
-    )
+    other = open_instance("other")
     try:
         with pytest.raises(KeyError):
             other.rows("u_thing")

@@ -1,30 +1,17 @@
-"""sys_ids come from the seed, and none comes twice."""
+"""sys_ids come from the seed, and none repeats."""
 
 from __future__ import annotations
 
 import pytest
 
-from sage300_servicenow_sandbox.servicenow import ServiceNowApp
-
 TABLES = ("proc_vendor", "cmn_cost_center")
 NAMED = {"name": "Copper Works"}
 
 
-@pytest.fixture
-def opened(tmp_path, clock, counters):
-    """Open an instance of a seed, kept in a file of that name."""
-
-    def open_one(seed, name="one"):
-        path = tmp_path / f"{name}.sqlite"
-        return ServiceNowApp(path=path, clock=clock, counters=counters, random_seed=seed)
-
-    return open_one
-
-
-def test_the_same_seed_gives_the_same_sys_ids_and_they_tell_nothing(opened):
+def test_the_same_seed_makes_the_same_sys_ids_which_look_random(open_instance):
     made = []
     for seed, name in ((1, "one"), (1, "two"), (2, "three")):
-        app = opened(seed, name)
+        app = open_instance(name, random_seed=seed)
         made.append([app.insert(table, NAMED)["sys_id"] for table in TABLES * 100])
         app.close()
     assert made[0] == made[1]
@@ -35,17 +22,17 @@ def test_the_same_seed_gives_the_same_sys_ids_and_they_tell_nothing(opened):
     assert all(len(set(digits)) == 16 for digits in zip(*made[0], strict=True))
 
 
-def test_a_sys_id_comes_again_in_no_table_after_a_restart(opened):
-    app = opened(1)
+def test_no_sys_id_repeats_after_a_restart(open_instance):
+    app = open_instance(random_seed=1)
     first = app.insert("proc_vendor", NAMED)["sys_id"]
     app.close()
-    app = opened(1)
+    app = open_instance(random_seed=1)
     assert app.insert("cmn_cost_center", NAMED)["sys_id"] != first
     app.close()
 
 
-def test_a_sys_id_brought_along_from_an_instance_of_the_same_seed_is_not_made_again(opened):
-    app, twin = opened(1), opened(1, "twin")
+def test_a_sys_id_copied_from_an_instance_with_the_same_seed_is_not_made_again(open_instance):
+    app, twin = open_instance(random_seed=1), open_instance("twin", random_seed=1)
     brought = [app.insert("proc_vendor", NAMED)["sys_id"] for _ in range(3)]
     app.close()
     for sys_id in brought[:2]:
@@ -55,8 +42,8 @@ def test_a_sys_id_brought_along_from_an_instance_of_the_same_seed_is_not_made_ag
     twin.close()
 
 
-def test_a_refused_insert_uses_no_sys_id_up(opened):
-    app, twin = opened(1), opened(1, "twin")
+def test_a_refused_insert_uses_up_no_sys_id(open_instance):
+    app, twin = open_instance(random_seed=1), open_instance("twin", random_seed=1)
     app.behave(business_rules=[{"table": "proc_vendor", "action": "refuse", "when": "name=no"}])
     with pytest.raises(Exception, match="Business Rule"):
         app.insert("proc_vendor", {"name": "no"})

@@ -1,8 +1,8 @@
 """Hourly rates, slots and sessions, and an instance that does not answer."""
 
+import datetime as dt
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timezone, UTC
 
 import pytest
 import requests
@@ -10,7 +10,7 @@ import requests
 TABLE = "/api/now/table/cmn_cost_center"
 STATS = "/api/now/stats/cmn_cost_center"
 BATCH = "/api/now/v1/batch"
-QUARTER_PAST = datetime(2026, 3, 1, 12, 15, 0, tzinfo=UTC)
+QUARTER_PAST = dt.datetime(2026, 3, 1, 12, 15, 0, tzinfo=dt.UTC)
 RATE_HEADERS = ("X-RateLimit-Limit", "X-RateLimit-Reset", "X-RateLimit-Rule", "Retry-After")
 
 
@@ -127,7 +127,7 @@ def write_apart(instance, name):
         return other.call("POST", TABLE, json={"name": name})
 
 
-def test_a_stock_instance_has_four_slots_and_fifty_places_to_wait(instance):
+def test_a_stock_instance_has_four_slots_and_fifty_places_to_wait(instance, stopping):
     instance.app.behave(row_cost_ms=60_000)
     with ThreadPoolExecutor(55) as pool:
         try:
@@ -136,7 +136,7 @@ def test_a_stock_instance_has_four_slots_and_fifty_places_to_wait(instance):
             refused = pool.submit(write_apart, instance, "one more").result(timeout=5)
             assert not any(pending.done() for pending in there)
         finally:
-            instance.app.stop()
+            stopping.set()
         assert {pending.result().status_code for pending in there} == {201}
     assert refused.status_code == 429
     assert "Retry-After" not in refused.headers
@@ -145,7 +145,7 @@ def test_a_stock_instance_has_four_slots_and_fifty_places_to_wait(instance):
     assert write_apart(instance, "one more").status_code == 201
 
 
-def test_of_those_that_wait_the_first_to_come_is_next(instance):
+def test_waiting_requests_run_first_come_first_served(instance):
     instance.app.behave(row_cost_ms=150, slots=1)
     ended = []
 
@@ -160,7 +160,7 @@ def test_of_those_that_wait_the_first_to_come_is_next(instance):
     assert ended == ["a", "b", "c", "d"]
 
 
-def test_requests_of_one_session_run_one_after_another(instance):
+def test_requests_of_one_session_run_one_after_another(instance, stopping):
     instance.call("GET", TABLE)
     assert instance.session.cookies["JSESSIONID"]
     instance.app.behave(row_cost_ms=250)
@@ -178,11 +178,11 @@ def test_requests_of_one_session_run_one_after_another(instance):
             wait_for(3, in_session, instance)
             read = other.session.get(f"{instance.url}{TABLE}", timeout=3)
         finally:
-            instance.app.stop()
+            stopping.set()
     assert read.status_code == 200
 
 
-def test_a_session_gets_its_cookie_once_and_the_cookie_opens_nothing(instance):
+def test_a_session_gets_its_cookie_once_and_the_cookie_authenticates_nobody(instance):
     first, second = instance.call("GET", TABLE), instance.call("GET", TABLE)
     assert first.headers["Set-Cookie"].startswith("JSESSIONID=")
     assert "Set-Cookie" not in second.headers
@@ -201,7 +201,7 @@ def test_a_session_gets_its_cookie_once_and_the_cookie_opens_nothing(instance):
     ],
 )
 @pytest.mark.parametrize("path", [TABLE, BATCH, STATS, "/oauth_token.do"])
-def test_an_instance_that_shows_a_page_instead(instance, behaviour, status, words, path):
+def test_an_instance_that_answers_with_a_page(instance, behaviour, status, words, path):
     instance.app.behave(**{behaviour: True})
     response = instance.call("POST", path, json={"name": "Plant"})
     assert response.status_code == status
@@ -212,13 +212,13 @@ def test_an_instance_that_shows_a_page_instead(instance, behaviour, status, word
     assert instance.list("cmn_cost_center") == []
 
 
-def test_stopping_ends_every_wait(instance):
+def test_stopping_ends_every_wait(instance, stopping):
     instance.app.behave(row_cost_ms=60_000)
     with ThreadPoolExecutor(1) as pool:
         start = time.monotonic()
         pending = pool.submit(instance.call, "POST", TABLE, json={"name": "Plant"})
         time.sleep(0.1)
         assert not pending.done()
-        instance.app.stop()
+        stopping.set()
         assert pending.result().status_code == 201
     assert time.monotonic() - start < 5

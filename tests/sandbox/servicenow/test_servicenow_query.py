@@ -1,6 +1,6 @@
 """Encoded queries, against rows evaluated by hand."""
 
-from datetime import datetime, timezone, UTC
+import datetime as dt
 
 import pytest
 
@@ -41,7 +41,7 @@ ROWS = {
 
 @pytest.fixture
 def invoices(instance, clock):
-    clock.set(datetime(2026, 3, 1, tzinfo=UTC))
+    clock.set(dt.datetime(2026, 3, 1, tzinfo=dt.UTC))
     account = instance.app.insert("itfm_gl_accounts", {"name": "Rent", "account_number": "5000"})
     vendors = {
         "Alpha Paper": instance.app.insert("proc_vendor", {"name": "Alpha Paper"}),

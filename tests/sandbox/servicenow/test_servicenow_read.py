@@ -153,7 +153,7 @@ def test_pages_with_their_total_and_links(instance):
     assert (beyond, response.headers["X-Total-Count"]) == ([], "5")
 
 
-def test_count_and_links_can_be_left_out(instance):
+def test_count_and_links_can_be_omitted(instance):
     instance.app.insert("cmn_cost_center", {"name": "C0"})
     _, response = numbers(instance, no_count="true")
     assert "X-Total-Count" not in response.headers
@@ -180,7 +180,7 @@ def test_a_list_ends_at_ten_thousand_rows(instance):
     assert response.headers["X-Total-Count"] == "10001"
 
 
-def test_rows_without_an_order_stand_in_the_order_of_their_sys_id(instance, clock):
+def test_rows_without_an_order_are_ordered_by_sys_id(instance, clock):
     clock.set(clock.now())
     for digit in "c0a9":
         clock.advance(1)

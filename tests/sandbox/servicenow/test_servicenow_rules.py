@@ -43,7 +43,7 @@ def test_a_column_can_be_mandatory_shorter_and_of_other_choices(instance):
     assert post(instance, city="Ulm", currency="EUR").json()["result"]["currency"] == "EUR"
 
 
-def test_the_dictionary_tells_what_the_columns_have_become(instance):
+def test_the_dictionary_shows_the_columns_as_they_were_switched(instance):
     instance.app.behave(
         columns=[
             {
@@ -58,17 +58,17 @@ def test_the_dictionary_tells_what_the_columns_have_become(instance):
     )
     query = "name=proc_vendor^element=city"
     fields = "max_length,mandatory,read_only,choice"
-    told = {"max_length": "3", "mandatory": "true", "read_only": "true", "choice": "1"}
-    assert instance.list("sys_dictionary", query=query, fields=fields) == [told]
+    shown = {"max_length": "3", "mandatory": "true", "read_only": "true", "choice": "1"}
+    assert instance.list("sys_dictionary", query=query, fields=fields) == [shown]
     choices = instance.list("sys_choice", query=query, fields="value,label")
     assert choices == [{"value": "ULM", "label": "Ulm"}]
     instance.app.behave(columns=[])
-    told = {"max_length": "60", "mandatory": "false", "read_only": "false", "choice": "0"}
-    assert instance.list("sys_dictionary", query=query, fields=fields) == [told]
+    shown = {"max_length": "60", "mandatory": "false", "read_only": "false", "choice": "0"}
+    assert instance.list("sys_dictionary", query=query, fields=fields) == [shown]
     assert instance.list("sys_choice", query=query) == []
 
 
-def test_a_data_policy_asks_for_columns_under_its_condition(instance):
+def test_a_data_policy_requires_columns_under_its_condition(instance):
     policy = {
         "table": "proc_vendor",
         "when": "active=true^countryINDE,AT",
@@ -173,7 +173,7 @@ def test_a_unique_index(instance):
     assert post(instance, company_code="A", vendor_number="x1").status_code == 201
 
 
-def test_a_unique_index_over_duplicates_cannot_be_made(instance):
+def test_a_unique_index_over_duplicates_cannot_be_created(instance):
     for _ in range(2):
         assert post(instance, company_code="A", vendor_number="1").status_code == 201
     before = instance.app.behaviours
@@ -196,12 +196,9 @@ def test_text_too_long_for_its_column(instance):
     assert len(names(instance)) == 2
 
 
-def test_a_reference_to_nothing(instance):
+def test_a_reference_to_a_missing_row_is_stored_empty(instance):
     nothing = "0" * 32
     assert post(instance, gl_account=nothing).json()["result"]["gl_account"] == ""
-    instance.app.behave(unresolved_reference="stored")
-    kept = post(instance, gl_account=nothing).json()["result"]
-    assert kept["gl_account"]["value"] == nothing
 
 
 def test_a_choice_that_is_not_in_the_list(instance):
@@ -218,21 +215,3 @@ def test_system_fields_for_administrators_only(instance):
     assert post(instance, sys_id=other).json()["result"]["sys_id"] != other
     values = {"name": "Tin", "sys_id": other}
     assert instance.app.insert("proc_vendor", values)["sys_id"] == other
-
-
-@pytest.mark.parametrize(
-    "query", ["colour=red", "name=Copper Works^colour=red", "nameFOOx", "name", "ORDERBYcolour"]
-)
-def test_an_invalid_query_can_return_nothing(instance, query):
-    post(instance)
-    figures = {"sysparm_query": query, "sysparm_count": "true"}
-
-    def found():
-        stats = instance.call("GET", "/api/now/stats/proc_vendor", params=figures).json()
-        return len(instance.list("proc_vendor", query=query)), stats["result"]["stats"]["count"]
-
-    assert found() == (1, "1")
-    instance.app.behave(properties={"glide.invalid_query.returns_no_rows": True})
-    assert found() == (0, "0")
-    for valid in ("", "name=copper works", "^^^", "name=copper works^EQ"):
-        assert len(instance.list("proc_vendor", query=valid)) == 1

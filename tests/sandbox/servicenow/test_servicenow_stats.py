@@ -108,7 +108,7 @@ def test_figures_as_an_item_of_a_batch(instance):
         ("GET", f"{STATS}?sysparm_having=count^state^>^1", 400, "sysparm_having"),
     ],
 )
-def test_figures_that_cannot_be_given(instance, method, path, status, words):
+def test_figures_that_are_not_available(instance, method, path, status, words):
     response = instance.call(method, path, json={})
     assert response.status_code == status
     assert response.json()["status"] == "failure"

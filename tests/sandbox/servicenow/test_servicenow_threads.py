@@ -4,16 +4,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import requests
 
-from sage300_servicenow_sandbox.clock import Clock
-from sage300_servicenow_sandbox.counters import Counters
-from sage300_servicenow_sandbox.servicenow import ServiceNowApp
-
 CLIENTS = 6
 ROWS = 60
 TABLE = "/api/now/table/cmn_cost_center"
 
 
-def test_clients_that_write_and_read_at_once_lose_nothing(instance):
+def test_concurrent_clients_lose_nothing(instance):
     shared = instance.app.insert("cmn_cost_center", {"name": "Shared"})["sys_id"]
 
     def write(client):
@@ -51,16 +47,12 @@ def test_clients_that_write_and_read_at_once_lose_nothing(instance):
     assert touched["sys_mod_count"] == str(CLIENTS * ROWS // 20)
 
 
-def test_rows_outlive_the_instance(tmp_path):
-    def opened():
-        path = tmp_path / "servicenow.sqlite"
-        return ServiceNowApp(path=path, clock=Clock(), counters=Counters(), random_seed=300)
-
-    first = opened()
+def test_rows_outlive_the_instance(open_instance):
+    first = open_instance()
     row = first.insert("proc_vendor", {"name": "Copper Works"})
     described = first.rows("sys_dictionary")
     first.close()
-    second = opened()
+    second = open_instance()
     assert second.rows("proc_vendor") == [row]
     assert second.rows("sys_dictionary") == described
     second.reset()

@@ -1,11 +1,11 @@
 """What each type of column keeps of what was sent."""
 
-from datetime import datetime, timezone, UTC
+import datetime as dt
 
 import pytest
 
 MISSING = "0" * 32
-NOON = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
+NOON = dt.datetime(2026, 3, 1, 12, 0, 0, tzinfo=dt.UTC)
 
 INVOICE_VALUES = [
     # column, sent, stored; None: left out, as if it had not been sent

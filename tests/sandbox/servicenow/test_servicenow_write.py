@@ -1,19 +1,19 @@
 """The Table API, writing."""
 
-from datetime import datetime, timezone, UTC
+import datetime as dt
 
 import pytest
 import requests
 
 MISSING = "0" * 32
-NOON = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
+NOON = dt.datetime(2026, 3, 1, 12, 0, 0, tzinfo=dt.UTC)
 
 
 def failure(message, detail):
     return {"error": {"message": message, "detail": detail}, "status": "failure"}
 
 
-def test_post_inserts_and_says_where(instance, clock):
+def test_post_inserts_and_returns_the_location(instance, clock):
     clock.set(NOON)
     response = instance.call(
         "POST", "/api/now/table/cmn_cost_center", json={"name": "Plant", "code": "10"}
@@ -124,7 +124,7 @@ def test_a_mandatory_column_must_not_be_emptied(instance):
     assert instance.app.rows("sn_apo_invoice") == [before]
 
 
-def test_a_sys_id_of_the_callers_own(instance):
+def test_a_sys_id_chosen_by_the_caller(instance):
     chosen = "AB" * 16
     row = instance.send("POST", "proc_vendor", {"name": "Copper Works", "sys_id": chosen})
     assert row["sys_id"] == chosen.lower()
@@ -148,7 +148,7 @@ def test_of_an_array_the_first_row_is_written(instance):
     assert instance.app.rows("cmn_cost_center") == [row]
 
 
-def test_the_answer_to_a_write_can_be_limited_or_left_out(instance):
+def test_the_answer_to_a_write_can_be_limited_or_omitted(instance):
     path = "/api/now/table/cmn_cost_center"
     limited = instance.call("POST", f"{path}?sysparm_fields=name,code", json={"name": "Plant"})
     assert limited.json() == {"result": {"name": "Plant", "code": ""}}
@@ -160,7 +160,7 @@ def test_the_answer_to_a_write_can_be_limited_or_left_out(instance):
     assert instance.send("PATCH", f"cmn_cost_center/{sys_id}", {})["name"] == "Depot"
 
 
-def test_a_post_may_stand_for_another_method(instance):
+def test_a_post_may_override_its_method(instance):
     row = instance.app.insert("cmn_cost_center", {"name": "Plant"})
     response = instance.call(
         "POST",

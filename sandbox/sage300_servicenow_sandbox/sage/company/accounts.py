@@ -1,18 +1,18 @@
-"""GL accounts: a chart of accounts, split by division and region as far as the plan asks."""
+"""GL accounts: a chart of accounts, split by division and region as far as the plan needs."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+import datetime as dt
+import typing as t
 from functools import cache
 from itertools import product
-from typing import TYPE_CHECKING, Any
 
-from .plan import tables
+from sage300_servicenow_sandbox.sage.company.plan import tables
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     import random
 
-    from .plan import CompanyPlan
+    from sage300_servicenow_sandbox.sage.company.plan import CompanyPlan
 
 _STRUCTURES = {1: "ACCT", 2: "ACDV", 3: "ACDVRG"}
 _EXPENSE_SPLITS = 8
@@ -24,8 +24,8 @@ def most_accounts() -> int:
     return len(tables()["chart"]) * len(_splits())
 
 
-def account(plan: CompanyPlan, index: int) -> dict[str, Any]:
-    """Return the properties of one account that are not empty; `index` counts from 0."""
+def account(plan: CompanyPlan, index: int) -> dict[str, t.Any]:
+    """Return the non-empty properties of one account; `index` counts from 0."""
     chart = tables()["chart"]
     split, position = divmod(index, len(chart))
     number, _, account_type, balance, group, sort_code = chart[position]
@@ -35,7 +35,7 @@ def account(plan: CompanyPlan, index: int) -> dict[str, Any]:
     return {
         "UnformattedAccount": "".join(segments),
         "AccountNumber": "-".join(segments),
-        "DateCreated": plan.day - timedelta(days=rng.randint(400, 3000)),
+        "DateCreated": plan.day - dt.timedelta(days=rng.randint(400, 3000)),
         "Description": description("".join(segments)),
         "AccountType": account_type,
         "NormalBalanceDRCR": balance,
@@ -57,7 +57,7 @@ def description(unformatted: str) -> str:
 
 
 def expense_account(plan: CompanyPlan, rng: random.Random) -> str:
-    """Return the number of an account that purchases are booked on: active, within the plan."""
+    """Return the number of an active account of the plan that purchases are booked on."""
     indexes = _expense_indexes(plan.accounts)
     if not indexes:
         indexes = [0]
@@ -70,7 +70,7 @@ def expense_account(plan: CompanyPlan, rng: random.Random) -> str:
 
 @cache
 def _expense_indexes(accounts: int) -> list[int]:
-    """List the expense accounts of the first few splits that a plan has, the unsplit first."""
+    """Return the expense accounts of a plan's first few splits, the unsplit ones first."""
     chart = tables()["chart"]
     return [
         index
@@ -81,7 +81,7 @@ def _expense_indexes(accounts: int) -> list[int]:
 
 @cache
 def _splits() -> list[list[str]]:
-    """List the segments that may follow the first, small codes first: none, 100, 100-10, 200..."""
+    """Return the segments that may follow the first, small codes first: none, 100, 100-10..."""
     divisions = list(_divisions())
     regions = [[], *([code] for code, _ in tables()["regions"])]
     pairs = product(range(len(divisions)), range(len(regions)))
@@ -90,7 +90,7 @@ def _splits() -> list[list[str]]:
 
 
 def _divisions() -> dict[str, str]:
-    """Give the names of the divisions and of their sites by code: 100, 200... 101, 201..."""
+    """Return the names of the divisions and their sites by code: 100, 200... 101, 201..."""
     return {
         f"{int(code) + site}": f"{name} site {site}" if site else name
         for site in range(_SITES)
@@ -100,7 +100,7 @@ def _divisions() -> dict[str, str]:
 
 @cache
 def segment_names() -> dict[str, str]:
-    """Return what each segment's code stands for; no code occurs in two segments."""
+    """Return the names of the segments' codes; no code occurs in two segments."""
     rows = (*tables()["chart"], *tables()["regions"])
     return {**{code: name for code, name, *_ in rows}, **_divisions()}
 

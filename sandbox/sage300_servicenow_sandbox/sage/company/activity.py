@@ -1,15 +1,15 @@
-"""What posted documents leave on a vendor's card: balances, counts and last dates."""
+"""What posted documents change on a vendor's card: balances, counts and last dates."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import typing as t
 
-from .plan import cents
+from sage300_servicenow_sandbox.sage.company.plan import cents
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from decimal import Decimal
 
-    from .plan import CompanyPlan
+    from sage300_servicenow_sandbox.sage.company.plan import CompanyPlan
 
 _LAST = {
     "Invoice": ("DateOfLastInvoice", "LastInvoiceAmtVendorCurrency", "LastInvoiceAmount"),
@@ -27,29 +27,29 @@ _LAST = {
 
 
 class Activity:
-    """Collects the posted documents of a company and tells what each vendor's card shows."""
+    """Collects the posted documents of a company, and derives what each vendor's card shows."""
 
     def __init__(self, plan: CompanyPlan) -> None:
         """Start with no documents."""
         self._plan = plan
-        self._cards: dict[str, dict[str, Any]] = {}
+        self._cards: dict[str, dict[str, t.Any]] = {}
 
-    def add(self, batch: dict[str, Any]) -> None:
-        """Take in a batch, in posting order; only posted ones leave a trace."""
+    def add(self, batch: dict[str, t.Any]) -> None:
+        """Add a batch, in posting order; only posted ones count."""
         if batch["BatchStatus"] == "Posted":
             for document in batch["Invoices"]:
                 self._add_document(document)
 
-    def card(self, vendor_number: str) -> dict[str, Any]:
+    def card(self, vendor_number: str) -> dict[str, t.Any]:
         """Return the properties of a vendor that its documents have set."""
         return self._cards.get(vendor_number, {})
 
-    def _add_document(self, document: dict[str, Any]) -> None:
+    def _add_document(self, document: dict[str, t.Any]) -> None:
         card = self._cards.setdefault(document["VendorNumber"], {})
         amount: Decimal = document["DocumentTotalIncludingTax"]
         functional = cents(amount * document["ExchangeRate"])
         sign = -1 if document["DocumentType"] == "CreditNote" else 1
-        # What is due is paid, on the day.
+        # What is due was paid on its due date.
         if document["DueDate"] <= self._plan.day:
             card["DateOfLastPayment"] = max(
                 document["DueDate"], card.get("DateOfLastPayment", document["DueDate"])
@@ -70,5 +70,5 @@ class Activity:
         card["DateOfLastActivity"] = document["PostingDate"]
 
 
-def _add(card: dict[str, Any], name: str, amount: Decimal | int) -> None:
+def _add(card: dict[str, t.Any], name: str, amount: Decimal | int) -> None:
     card[name] = card.get(name, 0) + amount

@@ -1,18 +1,18 @@
-"""AP invoice batches: two years of posted and deleted ones, the latest still open."""
+"""AP invoice batches: two years of posted and deleted ones, the latest ones still open."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+import datetime as dt
+import typing as t
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
 
-from .invoices import invoice
+from sage300_servicenow_sandbox.sage.company.invoices import invoice
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     import random
     from collections.abc import Iterator
 
-    from .plan import CompanyPlan
+    from sage300_servicenow_sandbox.sage.company.plan import CompanyPlan
 
 _HISTORY_DAYS = 730
 _RECENT_DAYS = 9
@@ -22,8 +22,8 @@ _DELETED_EVERY = 11
 _TYPES = ("Entered", "Entered", "Entered", "Imported", "Generated", "Recurring", "External")
 
 
-def batches(plan: CompanyPlan) -> Iterator[dict[str, Any]]:
-    """Give the properties of each batch that are not empty, in batch number order."""
+def batches(plan: CompanyPlan) -> Iterator[dict[str, t.Any]]:
+    """Yield the non-empty properties of each batch, in batch number order."""
     sequence = 0
     for number in range(1, plan.batches + 1):
         status = _status(plan, number)
@@ -33,7 +33,7 @@ def batches(plan: CompanyPlan) -> Iterator[dict[str, Any]]:
 
 
 def _status(plan: CompanyPlan, number: int) -> str:
-    """The last tenth is not posted yet; of the others every eleventh was deleted."""
+    """Return a batch's status: the last tenth is unposted, every eleventh of the others deleted."""
     place = number - _settled(plan)
     if place > 0:
         if place == 1:
@@ -55,11 +55,13 @@ def _age(plan: CompanyPlan, number: int, rng: random.Random) -> int:
     return _RECENT_DAYS + before_last * _HISTORY_DAYS // _settled(plan)
 
 
-def _batch(plan: CompanyPlan, number: int, status: str, sequence: int) -> dict[str, Any]:
+def _batch(plan: CompanyPlan, number: int, status: str, sequence: int) -> dict[str, t.Any]:
     rng = plan.random("batch", number)
-    batch_date = plan.day - timedelta(days=_age(plan, number, rng))
+    batch_date = plan.day - dt.timedelta(days=_age(plan, number, rng))
+    usual_entries = rng.randint(1, 6)
     entries = [
-        invoice(plan, number, entry, batch_date) for entry in range(1, rng.randint(1, 6) + 1)
+        invoice(plan, number, entry, batch_date)
+        for entry in range(1, (plan.invoices_per_batch or usual_entries) + 1)
     ]
     total = sum((entry["DocumentTotalIncludingTax"] for entry in entries), Decimal(0))
     batch_type = rng.choice(_TYPES)
@@ -74,7 +76,7 @@ def _batch(plan: CompanyPlan, number: int, status: str, sequence: int) -> dict[s
         "BatchStatus": status,
         "LastEntryNumber": len(entries),
         "PostingSequenceNumber": sequence,
-        "DateLastEdited": min(batch_date + timedelta(days=rng.randint(0, 2)), plan.day),
+        "DateLastEdited": min(batch_date + dt.timedelta(days=rng.randint(0, 2)), plan.day),
         "BatchPrintedFlag": "Yes" if status == "Posted" else "No",
         "SourceApplication": "PO" if batch_type == "External" else "AP",
         "Invoices": entries,

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import datetime as dt
+import typing as t
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
 
-from .accounts import account, segment_names
-from .plan import tables
+from sage300_servicenow_sandbox.sage.company.accounts import account, segment_names
+from sage300_servicenow_sandbox.sage.company.plan import tables
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import date
 
-    from .plan import CompanyPlan
+    from sage300_servicenow_sandbox.sage.company.plan import CompanyPlan
 
 _STEP = 20  # Sage 300 numbers lines 20, 40, 60...
 
 
-def vendor_groups(plan: CompanyPlan) -> Iterator[dict[str, Any]]:
-    """Give each vendor group's properties that are not empty, in key order."""
+def vendor_groups(plan: CompanyPlan) -> Iterator[dict[str, t.Any]]:
+    """Yield the non-empty properties of each vendor group, in key order."""
     for code, name, account_set, _, distribution in sorted(tables()["vendor_groups"]):
         yield {
             "GroupCode": code,
@@ -41,8 +40,8 @@ def vendor_groups(plan: CompanyPlan) -> Iterator[dict[str, Any]]:
         }
 
 
-def terms(plan: CompanyPlan) -> Iterator[dict[str, Any]]:
-    """Give the properties of each code of payment terms that are not empty, in key order."""
+def terms(plan: CompanyPlan) -> Iterator[dict[str, t.Any]]:
+    """Yield the non-empty properties of each payment terms code, in key order."""
     for code, (name, percent, discount_days, instalments) in sorted(tables()["terms"].items()):
         yield {
             "TermsCode": code,
@@ -66,8 +65,8 @@ def terms(plan: CompanyPlan) -> Iterator[dict[str, Any]]:
         }
 
 
-def account_groups() -> Iterator[dict[str, Any]]:
-    """Give the properties of the account groups, in key order."""
+def account_groups() -> Iterator[dict[str, t.Any]]:
+    """Yield the properties of each account group, in key order."""
     sort_codes = {group: sort_code for *_, group, sort_code in tables()["chart"]}
     for code, (name, category) in sorted(tables()["account_groups"].items()):
         yield {
@@ -78,8 +77,8 @@ def account_groups() -> Iterator[dict[str, Any]]:
         }
 
 
-def segment_codes(plan: CompanyPlan) -> Iterator[dict[str, Any]]:
-    """Give the codes that the segments of the plan's accounts take, in key order."""
+def segment_codes(plan: CompanyPlan) -> Iterator[dict[str, t.Any]]:
+    """Yield the segment codes that the plan's accounts use, in key order."""
     used: set[tuple[int, str]] = set()
     closing = ""
     for index in range(plan.accounts):
@@ -96,8 +95,8 @@ def segment_codes(plan: CompanyPlan) -> Iterator[dict[str, Any]]:
         }
 
 
-def currencies() -> Iterator[dict[str, Any]]:
-    """Give the properties of the currencies, in key order."""
+def currencies() -> Iterator[dict[str, t.Any]]:
+    """Yield the properties of each currency, in key order."""
     for code, (name, symbol) in sorted(tables()["currencies"].items()):
         yield {
             "CurrencyCodeKey": code,
@@ -109,8 +108,8 @@ def currencies() -> Iterator[dict[str, Any]]:
         }
 
 
-def items(plan: CompanyPlan) -> Iterator[dict[str, Any]]:
-    """Give each inventory item's properties that are not empty, in key order."""
+def items(plan: CompanyPlan) -> Iterator[dict[str, t.Any]]:
+    """Yield the non-empty properties of each inventory item, in key order."""
     for number, name, category, unit in sorted(tables()["items"]):
         unformatted = unformatted_item(number)
         segments = number.replace("/", "-").split("-")
@@ -144,5 +143,5 @@ def unformatted_item(number: str) -> str:
     return number.replace("-", "").replace("/", "")
 
 
-def _maintained(plan: CompanyPlan, kind: str, code: str) -> date:
-    return plan.day - timedelta(days=plan.random(kind, code).randint(0, 900))
+def _maintained(plan: CompanyPlan, kind: str, code: str) -> dt.date:
+    return plan.day - dt.timedelta(days=plan.random(kind, code).randint(0, 900))

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import datetime as dt
+import typing as t
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
 
-from .lines import make_line, properties_of
-from .optional_fields import invoice_optional_fields
-from .plan import cents, tables
-from .vendors import vendor
+from sage300_servicenow_sandbox.sage.company.lines import make_line, properties_of
+from sage300_servicenow_sandbox.sage.company.optional_fields import invoice_optional_fields
+from sage300_servicenow_sandbox.sage.company.plan import cents, tables
+from sage300_servicenow_sandbox.sage.company.vendors import vendor
 
-if TYPE_CHECKING:
-    from datetime import date
-
-    from .lines import Line
-    from .plan import CompanyPlan
+if t.TYPE_CHECKING:
+    from sage300_servicenow_sandbox.sage.company.lines import Line
+    from sage300_servicenow_sandbox.sage.company.plan import CompanyPlan
 
 _NUMBERS = {"Invoice": "INV{}", "CreditNote": "CN-{}", "DebitNote": "DN-{}"}
 _COPIED = (
@@ -43,19 +41,20 @@ _COPIED = (
 
 
 def invoice(
-    plan: CompanyPlan, batch_number: int, entry_number: int, batch_date: date
-) -> dict[str, Any]:
-    """Return the properties of one invoice, credit note or debit note that are not empty."""
+    plan: CompanyPlan, batch_number: int, entry_number: int, batch_date: dt.date
+) -> dict[str, t.Any]:
+    """Return the non-empty properties of one invoice, credit note or debit note."""
     rng = plan.random("invoice", batch_number, entry_number)
     supplier = vendor(plan, rng.randrange(plan.vendors))
-    document_date = batch_date - timedelta(days=rng.randint(0, 5))
+    document_date = batch_date - dt.timedelta(days=rng.randint(0, 5))
     document_type = rng.choices(("Invoice", "CreditNote", "DebitNote"), (88, 8, 4))[0]
-    number = f"{batch_number * 10 + entry_number:06}"
+    number = f"{batch_number * _document_numbers(plan) + entry_number:06}"
     rate = Decimal(tables()["countries"][supplier["Country"]][2])
     taxable = rng.random() < 0.8  # noqa: PLR2004
+    usual_lines = rng.choice((1, 1, 2, 2, 3, 4))
     lines = [
         make_line(plan, rng, supplier, place, taxable=taxable)
-        for place in range(1, rng.choice((1, 1, 2, 2, 3, 4)) + 1)
+        for place in range(1, (plan.lines_per_invoice or usual_lines) + 1)
     ]
     options = invoice_optional_fields(rng, document_date)
     keys = {"BatchNumber": batch_number, "EntryNumber": entry_number}
@@ -104,12 +103,17 @@ def invoice(
     }
 
 
-def _totals(lines: list[Line], rate: Decimal) -> dict[str, Any]:
+def _document_numbers(plan: CompanyPlan) -> int:
+    """Return how far apart the document numbers of neighbouring batches are, a power of ten."""
+    return int(10 ** len(str(plan.invoices_per_batch or 1)))
+
+
+def _totals(lines: list[Line], rate: Decimal) -> dict[str, t.Any]:
     net = sum((line.amount for line in lines), Decimal(0))
     tax = sum((line.tax for line in lines), Decimal(0))
     recoverable = sum((line.recoverable for line in lines), Decimal(0))
     gross = net + tax
-    totals: dict[str, Any] = {
+    totals: dict[str, t.Any] = {
         "DocumentTotalBeforeTaxes": net,
         "DistributedTotalBeforeTaxes": net,
         "DistributedTotalIncludingTax": gross,
@@ -147,7 +151,7 @@ def _totals(lines: list[Line], rate: Decimal) -> dict[str, Any]:
     return totals
 
 
-def _tax_group(code: str) -> dict[str, Any]:
+def _tax_group(code: str) -> dict[str, t.Any]:
     group_description, authorities = tables()["tax_groups"][code]
     currency = code.removesuffix("TAX")
     properties = {"TaxGroupDescription": group_description, "TaxReportingCurrencyCode": currency}
@@ -161,20 +165,20 @@ def _tax_group(code: str) -> dict[str, Any]:
 
 
 def _payment(
-    keys: dict[str, int], terms: str, lines: list[Line], rate: Decimal, day: date
-) -> dict[str, Any]:
-    """Give due date, discount and schedule: instalments by percent, the last takes the rest."""
+    keys: dict[str, int], terms: str, lines: list[Line], rate: Decimal, day: dt.date
+) -> dict[str, t.Any]:
+    """Return due date, discount and schedule: instalments by percent, the last takes the rest."""
     terms_description, percent, discount_days, instalments = tables()["terms"][terms]
     net = sum((line.amount for line in lines), Decimal(0))
     gross = net + sum((line.tax for line in lines), Decimal(0))
     discount = cents(net * Decimal(percent) / 100)
-    discount_date = day + timedelta(days=discount_days) if discount_days else None
+    discount_date = day + dt.timedelta(days=discount_days) if discount_days else None
     parts = [cents(gross * Decimal(share) / 100) for _, share in instalments[:-1]]
     parts.append(gross - sum(parts, Decimal(0)))
     return {
         "TermsDescription": terms_description,
         "TermUsePaymentSchedule": int(len(parts) > 1),
-        "DueDate": day + timedelta(days=instalments[0][0]),
+        "DueDate": day + dt.timedelta(days=instalments[0][0]),
         "DiscountDate": discount_date,
         "DiscountPercentage": Decimal(percent),
         "DiscountAmountAvailable": discount,
@@ -184,7 +188,7 @@ def _payment(
             {
                 **keys,
                 "PaymentNumber": place,
-                "DueDate": day + timedelta(days=days),
+                "DueDate": day + dt.timedelta(days=days),
                 "AmountDue": part,
                 "FunctionalAmountDue": cents(part * rate),
                 "DiscountDate": discount_date,

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import typing as t
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
 
-from .accounts import description, expense_account
-from .optional_fields import detail_optional_fields
-from .plan import cents, tables
+from sage300_servicenow_sandbox.sage.company.accounts import description, expense_account
+from sage300_servicenow_sandbox.sage.company.optional_fields import detail_optional_fields
+from sage300_servicenow_sandbox.sage.company.plan import cents, tables
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
+    import datetime as dt
     import random
-    from datetime import date
 
-    from .plan import CompanyPlan
+    from sage300_servicenow_sandbox.sage.company.plan import CompanyPlan
 
 _STEP = 20  # Sage 300 numbers lines 20, 40, 60...
 
@@ -46,19 +46,19 @@ class Line:
 
     @property
     def recoverable(self) -> Decimal:
-        """The part of the taxes that the authorities give back; the rest is a cost."""
+        """The part of the taxes that the authorities refund; the rest is a cost."""
         return sum((tax.amount for tax in self.taxes if tax.recoverable), Decimal(0))
 
 
 def make_line(
     plan: CompanyPlan,
     rng: random.Random,
-    supplier: dict[str, Any],
+    supplier: dict[str, t.Any],
     place: int,
     *,
     taxable: bool,
 ) -> Line:
-    """Make up a document's line; the first goes to the vendor's own account, if it has one."""
+    """Make a line of a document; the first goes to the vendor's own account, if it has one."""
     account = expense_account(plan, rng)
     if place == 1 and supplier["GLAccount"]:
         account = supplier["GLAccount"]
@@ -74,12 +74,12 @@ def make_line(
 
 
 def properties_of(
-    rng: random.Random, keys: dict[str, int], line: Line, rate: Decimal, day: date
-) -> dict[str, Any]:
-    """Return a line's properties that are not empty; `rate` converts to functional currency."""
+    rng: random.Random, keys: dict[str, int], line: Line, rate: Decimal, day: dt.date
+) -> dict[str, t.Any]:
+    """Return a line's non-empty properties; `rate` converts to functional currency."""
     options = detail_optional_fields(rng)
     allocated = line.tax - line.recoverable
-    properties: dict[str, Any] = {
+    properties: dict[str, t.Any] = {
         **keys,
         "LineNumber": line.number,
         "DistributionDescription": line.text,

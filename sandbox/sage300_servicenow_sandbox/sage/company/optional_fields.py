@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import typing as t
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
+    import datetime as dt
     import random
-    from datetime import date
 
 _TEXT, _YES_NO, _DATE = 21, 25, 26  # the numbers of the fields that hold the typed values
 _VALUE_WIDTH = 60
 
 
-def invoice_optional_fields(rng: random.Random, document_date: date) -> list[dict[str, Any]]:
+def invoice_optional_fields(rng: random.Random, document_date: dt.date) -> list[dict[str, t.Any]]:
     """Return an invoice's optional fields; two in three invoices have none."""
     if rng.random() < 0.66:  # noqa: PLR2004
         return []
@@ -40,7 +40,7 @@ def invoice_optional_fields(rng: random.Random, document_date: date) -> list[dic
     ]
 
 
-def detail_optional_fields(rng: random.Random) -> list[dict[str, Any]]:
+def detail_optional_fields(rng: random.Random) -> list[dict[str, t.Any]]:
     """Return a line's optional fields; four in five lines have none."""
     if rng.random() < 0.8:  # noqa: PLR2004
         return []

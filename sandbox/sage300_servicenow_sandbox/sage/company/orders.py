@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import datetime as dt
+import typing as t
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
 
-from .codes import unformatted_item
-from .plan import tables
+from sage300_servicenow_sandbox.sage.company.codes import unformatted_item
+from sage300_servicenow_sandbox.sage.company.plan import tables
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-_FIRST_KEY: Final = 1000
-_LINE_STEP: Final = 1000  # the order's own samples number lines 1000, 2000...
-_ORDERED_BEFORE: Final = timedelta(days=12)
-_LOCATION: Final = "1"
-_COPIED: Final = {
+_FIRST_KEY: t.Final = 1000
+_LINE_STEP: t.Final = 1000  # the order's own samples number lines 1000, 2000...
+_ORDERED_BEFORE: t.Final = dt.timedelta(days=12)
+_LOCATION: t.Final = "1"
+_COPIED: t.Final = {
     "Vendor": "VendorNumber",
     "Name": "VendorName",
     "Address1": "AddressLine1",
@@ -48,16 +48,16 @@ class Orders:
 
     def __init__(self) -> None:
         """Start with no invoices."""
-        self._invoiced: list[dict[str, Any]] = []
+        self._invoiced: list[dict[str, t.Any]] = []
 
-    def add(self, batch: dict[str, Any]) -> None:
-        """Take in an invoice batch, in number order; a deleted batch leaves its orders open."""
+    def add(self, batch: dict[str, t.Any]) -> None:
+        """Add an invoice batch, in number order; a deleted batch leaves its orders open."""
         for entry in batch["Invoices"]:
             if entry["PONumber"]:
                 self._invoiced.append(_order(entry, complete=batch["BatchStatus"] == "Posted"))
 
-    def records(self) -> Iterator[dict[str, Any]]:
-        """Give the properties of each order that are not empty, in key order."""
+    def records(self) -> Iterator[dict[str, t.Any]]:
+        """Yield the non-empty properties of each order, in key order."""
         for key, order in enumerate(self._invoiced, _FIRST_KEY):
             lines = [
                 {"PurchaseOrderSequenceKey": key, **line} for line in order["PurchaseOrderLines"]
@@ -65,7 +65,7 @@ class Orders:
             yield {**order, "PurchaseOrderSequenceKey": key, "PurchaseOrderLines": lines}
 
 
-def _order(entry: dict[str, Any], *, complete: bool) -> dict[str, Any]:
+def _order(entry: dict[str, t.Any], *, complete: bool) -> dict[str, t.Any]:
     ordered = entry["DocumentDate"] - _ORDERED_BEFORE
     details = entry["InvoiceDetails"]
     net = sum((detail["DistributedAmount"] for detail in details), Decimal(0))
@@ -103,8 +103,8 @@ def _order(entry: dict[str, Any], *, complete: bool) -> dict[str, Any]:
 
 
 def _line(
-    place: int, detail: dict[str, Any], entry: dict[str, Any], *, complete: bool
-) -> dict[str, Any]:
+    place: int, detail: dict[str, t.Any], entry: dict[str, t.Any], *, complete: bool
+) -> dict[str, t.Any]:
     text, amount = detail["DistributionDescription"], detail["DistributedAmount"]
     item = next((row for row in tables()["items"] if row[1] == text), None)
     return {

@@ -1,20 +1,20 @@
-"""Payment and adjustment batches: what pays, or offsets, the posted documents that fell due."""
+"""Payment and adjustment batches, which pay or offset the posted documents that are due."""
 
 from __future__ import annotations
 
+import typing as t
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
 
-from .plan import cents
+from sage300_servicenow_sandbox.sage.company.plan import cents
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Iterator
-    from datetime import date
 
-    from .plan import CompanyPlan
+    from sage300_servicenow_sandbox.sage.company.plan import CompanyPlan
 
-PAYMENTS: Final = "PY"
-ADJUSTMENTS: Final = "AD"
+PAYMENTS: t.Final = "PY"
+ADJUSTMENTS: t.Final = "AD"
 _STEP = 20
 
 
@@ -28,10 +28,10 @@ class Settlements:
     def __init__(self, plan: CompanyPlan) -> None:
         """Start with no documents."""
         self._plan = plan
-        self._due: dict[str, list[list[dict[str, Any]]]] = {PAYMENTS: [], ADJUSTMENTS: []}
+        self._due: dict[str, list[list[dict[str, t.Any]]]] = {PAYMENTS: [], ADJUSTMENTS: []}
 
-    def add(self, batch: dict[str, Any]) -> None:
-        """Take in an invoice batch; only documents that are posted and due are settled."""
+    def add(self, batch: dict[str, t.Any]) -> None:
+        """Add an invoice batch; only documents that are posted and due are settled."""
         if batch["BatchStatus"] != "Posted":
             return
         due = [entry for entry in batch["Invoices"] if entry["DueDate"] <= self._plan.day]
@@ -40,8 +40,8 @@ class Settlements:
             if chosen:
                 self._due[selector].append([_kept(entry) for entry in chosen])
 
-    def batches(self) -> Iterator[dict[str, Any]]:
-        """Give the properties of each batch that are not empty, in key order."""
+    def batches(self) -> Iterator[dict[str, t.Any]]:
+        """Yield the non-empty properties of each batch, in key order."""
         for selector, groups in sorted(self._due.items()):
             ordered = sorted(groups, key=_last_due)
             for number, documents in enumerate(ordered, 1):
@@ -50,19 +50,19 @@ class Settlements:
                 yield _prepayment(self._plan, len(ordered) + 1, ordered[-1][0])
 
 
-def _kept(entry: dict[str, Any]) -> dict[str, Any]:
+def _kept(entry: dict[str, t.Any]) -> dict[str, t.Any]:
     names = ("VendorNumber", "VendorName", "DocumentNumber", "DocumentDate", "DueDate")
     amount: Decimal = entry["DocumentTotalIncludingTax"]
     kept = {name: entry[name] for name in names}
     return {**kept, "Amount": amount, "Functional": cents(amount * entry["ExchangeRate"])}
 
 
-def _last_due(documents: list[dict[str, Any]]) -> date:
-    day: date = max(document["DueDate"] for document in documents)
+def _last_due(documents: list[dict[str, t.Any]]) -> dt.date:
+    day: dt.date = max(document["DueDate"] for document in documents)
     return day
 
 
-def _batch(selector: str, number: int, documents: list[dict[str, Any]]) -> dict[str, Any]:
+def _batch(selector: str, number: int, documents: list[dict[str, t.Any]]) -> dict[str, t.Any]:
     day = _last_due(documents)
     kind = "Payment" if selector == PAYMENTS else "Adjustment"
     head = _head(selector, number, day, f"{kind}s {day:%d %b %Y}", documents)
@@ -79,8 +79,8 @@ def _batch(selector: str, number: int, documents: list[dict[str, Any]]) -> dict[
     }
 
 
-def _prepayment(plan: CompanyPlan, number: int, like: dict[str, Any]) -> dict[str, Any]:
-    """Give an open batch with one prepayment, which no vendor's card shows yet."""
+def _prepayment(plan: CompanyPlan, number: int, like: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Return an open batch with one prepayment, which no vendor's card shows yet."""
     amount = Decimal(500)
     document = {**like, "Amount": amount, "Functional": amount}
     entry = _entry(PAYMENTS, number, 1, "Prepayment", plan.day, document)
@@ -99,8 +99,8 @@ def _prepayment(plan: CompanyPlan, number: int, like: dict[str, Any]) -> dict[st
 
 
 def _head(
-    selector: str, number: int, day: date, description: str, documents: list[dict[str, Any]]
-) -> dict[str, Any]:
+    selector: str, number: int, day: dt.date, description: str, documents: list[dict[str, t.Any]]
+) -> dict[str, t.Any]:
     total = sum((document["Functional"] for document in documents), Decimal(0))
     return {
         "BatchSelector": selector,
@@ -122,8 +122,8 @@ def _head(
 
 
 def _entry(  # noqa: PLR0917
-    selector: str, number: int, place: int, kind: str, day: date, document: dict[str, Any]
-) -> dict[str, Any]:
+    selector: str, number: int, place: int, kind: str, day: dt.date, document: dict[str, t.Any]
+) -> dict[str, t.Any]:
     keys = {"BatchType": selector, "BatchNumber": number, "EntryNumber": place}
     paid = selector == PAYMENTS
     return {

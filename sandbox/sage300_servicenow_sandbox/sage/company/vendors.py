@@ -1,34 +1,34 @@
-"""Vendors: numbers, names, addresses and terms, each decided by its place in the plan."""
+"""Vendors: numbers, names, addresses and terms, each determined by its place in the plan."""
 
 from __future__ import annotations
 
+import datetime as dt
 import re
+import typing as t
 import unicodedata
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
 
-from .accounts import expense_account
-from .plan import tables
+from sage300_servicenow_sandbox.sage.company.accounts import expense_account
+from sage300_servicenow_sandbox.sage.company.plan import tables
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     import random
 
-    from .plan import CompanyPlan
+    from sage300_servicenow_sandbox.sage.company.plan import CompanyPlan
 
-_STRIDE = 7919  # a prime, so that neighbours get different names and no name comes twice
+_STRIDE = 7919  # a prime, so that neighbours get different names and no name repeats
 _HARD_NAME_EVERY = 40
 _LETTERS_EVERY = 9
 _UNDATED_EVERY = 17
-_MOST_OF_A_NAME = 30  # so that an e-mail address keeps to its 50 characters
+_MOST_OF_A_NAME = 30  # so that an e-mail address fits its 50 characters
 
 
-def vendor(plan: CompanyPlan, index: int) -> dict[str, Any]:
-    """Return the properties of one vendor that are not empty; `index` counts from 0."""
+def vendor(plan: CompanyPlan, index: int) -> dict[str, t.Any]:
+    """Return the non-empty properties of one vendor; `index` counts from 0."""
     rng = plan.random("vendor", index)
     name = _name(plan, index)
     group, _, account_set, _, distribution = rng.choice(tables()["vendor_groups"])
     inactive, on_hold = rng.random() < 0.04, rng.random() < 0.03  # noqa: PLR2004
-    start = plan.day - timedelta(days=rng.randint(1200, 3000))
+    start = plan.day - dt.timedelta(days=rng.randint(1200, 3000))
     maintained = _last_maintained(plan, rng, index)
     has_account = rng.random() < 0.85  # noqa: PLR2004
     slug = re.sub("[^a-z]+", "-", _ascii(name).lower())[:_MOST_OF_A_NAME].strip("-")
@@ -88,15 +88,15 @@ def _name(plan: CompanyPlan, index: int) -> str:
     return f"{firsts[first]} {trades[trade]}{branch} {forms[form]}"
 
 
-def _last_maintained(plan: CompanyPlan, rng: random.Random, index: int) -> Any:
-    """Give a day up to the plan's; nothing for the few vendors that were imported without one."""
+def _last_maintained(plan: CompanyPlan, rng: random.Random, index: int) -> t.Any:
+    """Return a day up to the plan's; None for the few vendors that were imported without one."""
     if index % _UNDATED_EVERY == _UNDATED_EVERY // 3:
         return None
     recent = rng.random() < 0.05  # noqa: PLR2004
-    return plan.day - timedelta(days=rng.randint(0, 3) if recent else rng.randint(0, 1100))
+    return plan.day - dt.timedelta(days=rng.randint(0, 3) if recent else rng.randint(0, 1100))
 
 
-def _place(rng: random.Random) -> dict[str, Any]:
+def _place(rng: random.Random) -> dict[str, t.Any]:
     countries = tables()["countries"]
     shares = [row[0] for row in countries.values()]
     country = rng.choices(list(countries), shares)[0]

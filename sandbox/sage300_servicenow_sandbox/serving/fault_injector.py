@@ -1,32 +1,30 @@
-"""Faults done to real connections: what a rule of the fault plan means for one request."""
+"""Injecting faults into real connections: what a rule of the fault plan does to one request."""
 
 from __future__ import annotations
 
 import json
+import typing as t
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
 
-from .counters import SAGE300
-from .delivery import DELIVERY, Delivery
+from sage300_servicenow_sandbox.counters import SAGE300
+from sage300_servicenow_sandbox.environ import APP_STATUS, DELIVERY, FAULT
+from sage300_servicenow_sandbox.serving.delivery import Delivery
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterable
 
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-    from .faults import Faults, Rule
+    from sage300_servicenow_sandbox.faults import Faults, Rule
 
-FAULT: Final = "sandbox.fault"
-APP_STATUS: Final = "sandbox.app_status"
-
-_PAGE: Final = (
+_PAGE: t.Final = (
     "<!DOCTYPE html>\r\n<html><head><title>{0}</title></head>\r\n"
     "<body><h1>{0}</h1><p>The proxy could not complete the request.</p></body></html>\r\n"
 )
 # Sage 300's own code for a status; every other is General.
-_SAGE_CODES: Final = {429: "TooManyRequests", 500: "InternalServerError", 503: "SessionError"}
+_SAGE_CODES: t.Final = {429: "TooManyRequests", 500: "InternalServerError", 503: "SessionError"}
 
 
 @dataclass(frozen=True)
@@ -43,11 +41,11 @@ class Answer:
         return int(self.status.split()[0])
 
 
-class FaultServer:
-    """WSGI middleware that does to a side's requests what the fault plan says.
+class FaultInjector:
+    """WSGI middleware that injects the fault plan's faults into one side's requests.
 
-    `environ[FAULT]` tells which fault was met, `environ[APP_STATUS]` what the application
-    answered; neither is there where there was none. Setting `stopping` ends every wait.
+    Sets `environ[FAULT]` to the fault that was met, and `environ[APP_STATUS]` to the status that
+    the application answered with, where there was one. Setting `stopping` ends every wait.
     """
 
     def __init__(
@@ -67,32 +65,32 @@ class FaultServer:
         self._stopping = stopping
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Serve one request, or spoil it.
+        """Serve one request, with the fault that it meets.
 
         Raises:
-            ConnectionAbortedError: the connection is to be closed without an answer.
-            ConnectionResetError: it is to be reset.
+            ConnectionAbortedError: The connection is to be closed without an answer.
+            ConnectionResetError: The connection is to be reset.
         """
         rule = self._faults.meet(self._side, environ["REQUEST_METHOD"], environ["PATH_INFO"])
         if rule:
             environ[FAULT] = rule.fault
-        answer = self._spoil(rule, environ) if rule else self._serve(environ)
+        answer = self._inject(rule, environ) if rule else self._serve(environ)
         start_response(answer.status, list(answer.headers))
         return [answer.body]
 
     def _serve(self, environ: WSGIEnvironment) -> Answer:
-        said: list[Any] = []
+        started: list[t.Any] = []
 
-        def start_response(status: str, headers: list[tuple[str, str]], *_: Any) -> Any:
-            said[:] = [status, headers]
+        def start_response(status: str, headers: list[tuple[str, str]], *_: t.Any) -> t.Any:
+            started[:] = [status, headers]
 
         body = b"".join(self._app(environ, start_response))
-        status, headers = said
+        status, headers = started
         answer = Answer(status, tuple(headers), body)
         environ[APP_STATUS] = answer.code
         return answer
 
-    def _spoil(self, rule: Rule, environ: WSGIEnvironment) -> Answer:
+    def _inject(self, rule: Rule, environ: WSGIEnvironment) -> Answer:
         if rule.fault == "expire_token":
             self._expire_tokens()
         if rule.fault == "delay":
@@ -108,7 +106,7 @@ class FaultServer:
                 cut=rule.fault == "cut", seconds=rule.seconds if rule.fault == "trickle" else 0.0
             )
         if rule.fault in ("error", "html") or served is None:
-            return _instead(self._side, rule)
+            return _replacement(self._side, rule)
         return _halved(served) if rule.fault == "unparsable" else served
 
 
@@ -117,7 +115,7 @@ def _halved(answer: Answer) -> Answer:
     return replace(answer, headers=headers, body=answer.body[: len(answer.body) // 2])
 
 
-def _instead(side: str, rule: Rule) -> Answer:
+def _replacement(side: str, rule: Rule) -> Answer:
     code = 200 if rule.fault == "html" else rule.status
     phrase = HTTPStatus(code).phrase if code in set(HTTPStatus) else "Unknown"
     status = f"{code} {phrase}"
@@ -130,10 +128,10 @@ def _instead(side: str, rule: Rule) -> Answer:
     return Answer(status, (("Content-Type", "application/json"), *retry), json.dumps(body).encode())
 
 
-def _sage_error(code: int, phrase: str) -> dict[str, Any]:
+def _sage_error(code: int, phrase: str) -> dict[str, t.Any]:
     message = {"lang": "en-US", "value": phrase}
     return {"error": {"code": _SAGE_CODES.get(code, "General"), "message": message}}
 
 
-def _servicenow_error(phrase: str) -> dict[str, Any]:
+def _servicenow_error(phrase: str) -> dict[str, t.Any]:
     return {"error": {"message": phrase, "detail": ""}, "status": "failure"}

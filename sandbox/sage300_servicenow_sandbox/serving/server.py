@@ -8,49 +8,61 @@ import os
 import socket
 import struct
 import threading
+import typing as t
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
 from wsgiref.handlers import format_date_time
 
+from typing_extensions import override
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
-from .delivery import DELIVERY, Delivery
+from sage300_servicenow_sandbox.environ import DELIVERY
+from sage300_servicenow_sandbox.errors import SandboxError
+from sage300_servicenow_sandbox.serving.delivery import Delivery
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     import ssl
 
-    from _typeshed.wsgi import WSGIEnvironment
+    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
-    from .clock import Clock
-    from .front import Front
+    from sage300_servicenow_sandbox.clock import Clock
 
 _logger = logging.getLogger(__name__)
 # On, with no time to linger: closing then resets. Windows has shorter numbers here.
-_NO_LINGER: Final = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
+_NO_LINGER: t.Final = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 
 
-class PortTakenError(Exception):
-    """The address could not be bound; the message is a sentence for the user."""
+class PortTakenError(SandboxError):
+    """The address cannot be bound."""
 
 
 class Server:
-    """One side's HTTP server, running on a thread of its own from the start until `stop`.
+    """One side's HTTP server, running on a thread of its own until it is closed.
 
-    Every answer carries a Date header from the sandbox's clock. An application that raises
-    ConnectionError sends nothing, and the connection is closed, or reset if it is a
-    ConnectionResetError; `environ[DELIVERY]` says how else an answer is to be spoilt.
+    Every answer carries a Date header from the sandbox's clock. If the application raises
+    ConnectionError nothing is sent and the connection is closed, or reset if it is a
+    ConnectionResetError. `environ[DELIVERY]` may hold a Delivery.
+
+    Attributes:
+        url: The scheme, host and port that it serves on.
     """
 
     def __init__(
-        self, host: str, port: int, front: Front, clock: Clock, tls: ssl.SSLContext | None
+        self,
+        host: str,
+        port: int,
+        app: WSGIApplication,
+        *,
+        clock: Clock,
+        stopping: threading.Event,
+        tls: ssl.SSLContext | None,
     ) -> None:
         """Bind and serve; port 0 takes any free one, a TLS context makes it https.
 
         Raises:
-            PortTakenError: the address is in use or not this machine's.
+            PortTakenError: The address is in use or not this machine's.
         """
-        self._front = front
-        self._listener = _Listener(host, port, front, clock, tls)
+        self._stopping = stopping
+        self._listener = _Listener(host, port, app, clock, stopping, tls)
         name = f"[{host}]" if ":" in host else host
         self.url = f"{'https' if tls else 'http'}://{name}:{self._listener.port}"
         self._thread = threading.Thread(
@@ -58,9 +70,9 @@ class Server:
         )
         self._thread.start()
 
-    def stop(self) -> None:
-        """Stop listening, end every connection, and wait until no request is under way."""
-        self._front.stopping.set()
+    def close(self) -> None:
+        """Stop listening, end every wait and connection, and return when no request is left."""
+        self._stopping.set()
         self._listener.shutdown()
         self._listener.end_connections()
         self._thread.join()
@@ -69,44 +81,53 @@ class Server:
 class _Listener(ThreadedWSGIServer):
     daemon_threads = False  # so that closing the server waits for its connections' threads
 
-    def __init__(
-        self, host: str, port: int, front: Front, clock: Clock, tls: ssl.SSLContext | None
+    def __init__(  # noqa: PLR0917 -- of this module only
+        self,
+        host: str,
+        port: int,
+        app: WSGIApplication,
+        clock: Clock,
+        stopping: threading.Event,
+        tls: ssl.SSLContext | None,
     ) -> None:
         self.clock = clock
-        self.stopping = front.stopping
+        self.stopping = stopping
         self._connections: set[socket.socket] = set()
-        super().__init__(host, port, front, handler=_Handler)
+        super().__init__(host, port, app, handler=_Handler)
         if tls:
             self.ssl_context = tls
-            # Hands are shaken on the connection's own thread, so that no client holds up others.
+            # The TLS handshake runs on the connection's own thread, so no client blocks others.
             self.socket = tls.wrap_socket(
                 self.socket, server_side=True, do_handshake_on_connect=False
             )
 
+    @override
     def server_bind(self) -> None:
         try:
             super().server_bind()
         except OSError as error:
-            # Werkzeug would print and leave the process.
+            # Werkzeug would print the error and exit.
             reason = error.strerror or str(error)
             raise PortTakenError(
-                f"Cannot listen on {self.host}:{self.port}: {reason}. Choose another port."
+                f"Cannot listen on {self.host}:{self.port}: {reason}; choose another port"
             ) from None
 
-    def process_request(self, request: Any, client_address: Any) -> None:
+    @override
+    def process_request(self, request: t.Any, client_address: t.Any) -> None:
         self._connections.add(request)
         super().process_request(request, client_address)
 
-    def reset(self, request: Any) -> None:
+    def reset(self, request: t.Any) -> None:
         """Let closing the connection, which must not linger, reset it."""
         self._connections.discard(request)
 
-    def shutdown_request(self, request: Any) -> None:
+    @override
+    def shutdown_request(self, request: t.Any) -> None:
         if request in self._connections:
             self._connections.discard(request)
             super().shutdown_request(request)
         else:
-            # To shut it down first would end it in good order.
+            # Shutting it down first would end it cleanly.
             self.close_request(request)
 
     def end_connections(self) -> None:
@@ -116,16 +137,17 @@ class _Listener(ThreadedWSGIServer):
 
 
 class _Handler(WSGIRequestHandler):
-    """Runs one request after the other on a connection.
+    """Runs one request after another on a connection.
 
-    Werkzeug's own handler closes the connection after each answer; this one reads the body
-    ahead, so that the next request line can follow.
+    Werkzeug's own handler closes the connection after each answer; this one reads the whole body
+    first, so that the next request line can follow.
     """
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     server: _Listener
 
+    @override
     def run_wsgi(self) -> None:
         environ = self.make_environ()
         try:
@@ -161,9 +183,9 @@ class _Handler(WSGIRequestHandler):
         return body
 
     def _answer(self, environ: WSGIEnvironment) -> tuple[str, list[tuple[str, str]], bytes]:
-        answer: list[Any] = []
+        answer: list[t.Any] = []
 
-        def start_response(status: str, headers: list[tuple[str, str]], *_: Any) -> Any:
+        def start_response(status: str, headers: list[tuple[str, str]], *_: t.Any) -> t.Any:
             answer[:] = [status, headers]
 
         try:
@@ -176,10 +198,11 @@ class _Handler(WSGIRequestHandler):
             raise
         except Exception:
             _logger.exception("%s %s failed", self.command, self.path)
-            content = b"The sandbox itself failed; its error output says why."
+            content = b"The sandbox itself failed: see its error output"
             return "500 Internal Server Error", [("Content-Type", "text/plain")], content
         status, headers = answer
         return status, headers, content
 
-    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002
-        """Keep quiet: the counters tell what was called."""
+    @override
+    def log(self, type: str, message: str, *args: t.Any) -> None:
+        """Log nothing: the counters and the request log show what was called."""

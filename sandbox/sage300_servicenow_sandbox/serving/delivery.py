@@ -1,27 +1,31 @@
-"""How an answer goes onto the wire: whole, in part, or bit by bit."""
+"""How an answer is sent: whole, in part, or bit by bit."""
 
 from __future__ import annotations
 
+import typing as t
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-DELIVERY: Final = "sandbox.delivery"
-_PIECES: Final = 20
+_PIECES: t.Final = 20
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """`cut` sends half of the body and closes the connection; `seconds` is the time it takes."""
+    """A way of sending an answer.
+
+    Attributes:
+        cut: Whether only half of the body is sent before the connection is closed.
+        seconds: How long sending takes.
+    """
 
     cut: bool = False
     seconds: float = 0.0
 
     def pieces(self, head: bytes, body: bytes) -> Iterator[tuple[bytes, float]]:
-        """Give what to send, and how long to wait before each piece, in seconds."""
-        # One write as a rule: a packet with the head alone would cost the client another wait.
+        """Yield what to send, and how many seconds to wait before each piece."""
+        # One write if possible: a packet with the head alone would cost the client another wait.
         content = head + (body[: len(body) // 2] if self.cut else body)
         if not self.seconds:
             yield content, 0.0

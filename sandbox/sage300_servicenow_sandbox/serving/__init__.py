@@ -1,0 +1,1 @@
+"""HTTP serving: connections, TLS, faults, counting and logging, in front of either system."""
