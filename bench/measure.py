@@ -1,4 +1,4 @@
-"""What both benchmarks need: a sandbox of a given size, and what a command cost."""
+"""What the benchmarks share: a sandbox of a given size, and the cost of a command."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import typing as t
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-import typing as t
 
-import requests
+from sage300_servicenow_sandbox.control_client import ControlClient
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,7 +32,7 @@ _ENVIRONMENT = {
 
 @dataclass(frozen=True)
 class Cost:
-    """What a command took: seconds on the wall, of processor time, and bytes at the peak."""
+    """The cost of a command: wall and processor time in seconds, peak memory in bytes."""
 
     wall: float
     processor: float
@@ -46,16 +46,13 @@ class Systems:
     sage: str
     servicenow: str
 
-    def control(self, method: str, path: str, body: dict[str, t.Any] | None = None) -> t.Any:
-        """A control endpoint."""
-        answer = requests.request(
-            method, f"{self.servicenow}/_sandbox/{path}", json=body, timeout=600
-        )
-        answer.raise_for_status()
-        return answer.json()
+    @property
+    def control(self) -> ControlClient:
+        """Its control endpoints."""
+        return ControlClient(self.servicenow)
 
     def tap(self, folder: Path, **settings: t.Any) -> list[str | Path]:
-        """The tap's command line for these systems."""
+        """Return the tap's command line for these systems."""
         config = {
             "api_url": self.sage,
             "companies": ["SAMINC"],
@@ -68,7 +65,7 @@ class Systems:
         return [BIN / "tap-sage300", "--config", written(folder / "tap.json", config)]
 
     def target(self, folder: Path, **settings: t.Any) -> list[str | Path]:
-        """The target's command line for these systems."""
+        """Return the target's command line for these systems."""
         config = {
             "instance_url": self.servicenow,
             "client_id": "sandbox-client",
@@ -80,14 +77,14 @@ class Systems:
 
 
 def written(path: Path, content: t.Any) -> Path:
-    """The path of a file with that content."""
+    """Write JSON to a file and return its path."""
     path.write_text(json.dumps(content), encoding="utf-8")
     return path
 
 
 @contextmanager
 def systems(**sizes: int) -> Iterator[Systems]:
-    """A running sandbox; the names are those of the options of ``sandbox up``."""
+    """Run a sandbox; the names are those of the options of ``sandbox up``."""
     options = [f"--{name.replace('_', '-')}={value}" for name, value in sizes.items()]
     command: list[str | Path] = [
         BIN / "sandbox",
@@ -150,7 +147,7 @@ def cost(
 
 
 def median(costs: Sequence[Cost]) -> Cost:
-    """The median of each figure."""
+    """Return the median of each figure."""
     return Cost(
         statistics.median(c.wall for c in costs),
         statistics.median(c.processor for c in costs),

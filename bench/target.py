@@ -51,20 +51,20 @@ class Input:
         cost(systems.tap(folder), writes=self._all)
 
     def accounts(self) -> Path:
-        """All accounts, which vendors point at."""
+        """Write all accounts, which vendors point at."""
         return self._write("accounts", self._lines("GLAccounts"))
 
     def vendors(
         self, start: int, stop: int, change: Callable[[int, str], str] | None = None
     ) -> Path:
-        """The vendors from `start` to `stop`, counted from 0; `change` may alter a line."""
+        """Write the vendors from `start` to `stop`, counted from 0; `change` may alter a line."""
         schema, *_ = islice(self._lines("APVendors"), 1)
         records = islice(self._lines("APVendors"), start + 1, stop + 1)
         changed = (change(n, line) if change else line for n, line in enumerate(records))
         return self._write("vendors", chain([schema], changed))
 
     def batches(self, size: int, first_number: int) -> Path:
-        """As many batches as hold `INVOICES` in all, `size` in each, two lines in each invoice."""
+        """Write batches that hold `INVOICES` together, `size` in each, each invoice with two lines."""
         schema, *records = self._lines("APInvoiceBatches")
         template = simplejson.loads(records[0], use_decimal=True)
         batch = template["record"]
@@ -96,7 +96,7 @@ class Input:
 
 
 def another_city(number: int, line: str) -> str:
-    """Every tenth vendor has moved."""
+    """Move every tenth vendor."""
     message = simplejson.loads(line, use_decimal=True)
     if number % 10 == 0:
         message["record"]["City"] = "Elsewhere"
@@ -104,7 +104,7 @@ def another_city(number: int, line: str) -> str:
 
 
 def calls(folder: Path) -> None:
-    """Calls for 1,000 rows."""
+    """Measure calls for 1,000 rows."""
     few, many = 1_000, 10_000
     with systems(vendors=few + many, accounts=50, batches=0) as at:
         given = Input(at, folder)
@@ -117,19 +117,19 @@ def calls(folder: Path) -> None:
             ("10,000 rows, 10 % of them changed", few, few + many, another_city, 6),
         ):
             vendors = given.vendors(start, stop, change)
-            at.control("POST", "counters/reset")
+            at.control.reset_counters()
             cost(at.target(folder), reads=vendors)
-            counted = at.control("GET", "counters")["servicenow"]
+            counted = at.control.counters()["servicenow"]
             found = (counted["calls"] - counted["token_calls"]) * 1000 / (stop - start)
             row(f"calls per 1,000: {what}", f"{found:.1f}", f"<= {most}", met=found <= most)
 
 
 def pace(folder: Path) -> None:
-    """Time on an instance that is slow, beside rows times what a row costs there."""
+    """Measure time on a slow instance, against rows times the cost of a row there."""
     with systems(vendors=TIMED_ROWS, accounts=50, batches=0, latency_ms=LATENCY_MS) as at:
         given = Input(at, folder)
         cost(at.target(folder), reads=given.accounts())
-        at.control("PATCH", "servicenow/behaviours", {"row_cost_ms": ROW_COST_MS})
+        at.control.servicenow_behaviours(row_cost_ms=ROW_COST_MS)
         vendors = given.vendors(0, TIMED_ROWS)
         wall = cost(at.target(folder, workers=WORKERS), reads=vendors).wall
         least = TIMED_ROWS * ROW_COST_MS / 1000 / WORKERS
@@ -149,7 +149,7 @@ def pace(folder: Path) -> None:
 
 
 def one_by_one(at: Systems) -> float:
-    """Seconds a row takes in the shortest upsert there is."""
+    """Return the seconds per row of the shortest possible upsert."""
     table = f"{at.servicenow}/api/now/table/proc_vendor"
     with requests.Session() as session:
         session.auth = ("integration", "sandbox")
@@ -164,7 +164,7 @@ def one_by_one(at: Systems) -> float:
 
 
 def processor_and_memory(folder: Path) -> None:
-    """Processor time beside parsing alone, and the peak of memory as rows grow."""
+    """Measure processor time against parsing alone, and peak memory as rows grow."""
     with systems(vendors=LARGE, accounts=50, batches=0) as at:
         given = Input(at, folder)
         cost(at.target(folder), reads=given.accounts())
@@ -191,7 +191,7 @@ def processor_and_memory(folder: Path) -> None:
 
 
 def large_records(folder: Path) -> None:
-    """Processor time of an invoice, as the batch around it grows; start-up is taken off."""
+    """Measure processor time per invoice as its batch grows; start-up is subtracted."""
     with systems(vendors=60, accounts=50, batches=5) as at:
         given = Input(at, folder)
         cost(at.target(folder), reads=given.accounts())

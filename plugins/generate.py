@@ -27,7 +27,7 @@ TABLE = re.compile(r"(?<=<!-- settings -->\n).*?(?=<!-- /settings -->)", re.DOTA
 
 
 def about(plugin: str) -> dict[str, t.Any]:
-    """What a plugin says about itself."""
+    """Return what a plugin says about itself."""
     executable = Path(sys.executable).parent / plugin
     printed = subprocess.run(  # noqa: S603 - our own executable
         [str(executable), "--about", "--format", "json"],
@@ -63,7 +63,7 @@ def setting(name: str, schema: dict[str, t.Any]) -> dict[str, t.Any]:
 
 
 def definition(plugin: str, document: dict[str, t.Any]) -> dict[str, t.Any]:
-    """A Meltano Hub definition."""
+    """Return a Meltano Hub definition."""
     settings = document["settings"]["properties"]
     described = [setting(name, settings[name]) for name in sorted(settings)]
     return {
@@ -84,7 +84,7 @@ def definition(plugin: str, document: dict[str, t.Any]) -> dict[str, t.Any]:
 
 
 def markdown(document: dict[str, t.Any]) -> str:
-    """The settings as a table, the required ones first."""
+    """Return the settings as a table, the required ones first."""
     properties = document["settings"]["properties"]
     required = document["settings"].get("required", [])
     lines = ["| Setting | Default | What it is for |", "|---|---|---|"]

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-import requests
 
 from sage300_servicenow_sandbox import Sandbox, SandboxOptions
+from sage300_servicenow_sandbox.control_client import ControlClient
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +40,7 @@ class Pair:
     target: dict[str, t.Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.control = ControlClient(self.sandbox.sage_url)
         self.tap = {
             "api_url": self.sandbox.sage_url,
             "companies": list(self.sandbox.options.companies),
@@ -97,25 +98,18 @@ class Pair:
 
     def sage(self, resource: str, company: str = "SAMINC") -> list[dict[str, t.Any]]:
         """Everything a Sage 300 resource holds, read past the Web API."""
-        return self.control("GET", f"sage300/{company}/{resource}")["records"]
+        return self.control.records(company, resource)
 
     def servicenow(self, table: str) -> dict[str, dict[str, str]]:
         """Everything a ServiceNow table holds, by source identifier, read past the Table API."""
-        rows = self.control("GET", f"servicenow/{table}")["rows"]
+        rows = self.control.rows(table)
         by_identifier = {row["correlation_id"]: row for row in rows}
         assert len(by_identifier) == len(rows), f"{table} holds an identifier twice"
         return by_identifier
 
-    def control(self, method: str, path: str, body: dict[str, t.Any] | None = None) -> t.Any:
-        """A control endpoint of the sandbox."""
-        address = f"{self.sandbox.servicenow_url}/_sandbox/{path}"
-        response = requests.request(method, address, json=body, timeout=60)
-        assert response.ok, response.text
-        return response.json()
-
     def writes(self) -> int:
         """Rows sent to ServiceNow since the counters were reset."""
-        counters = self.control("GET", "counters")["servicenow"]
+        counters = self.control.counters()["servicenow"]
         items = counters["batch_items"]
         single = sum(counters["by_method"].get(m, 0) for m in ("PUT", "PATCH", "DELETE"))
         return items.get("POST", 0) + items.get("PATCH", 0) + single

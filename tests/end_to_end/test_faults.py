@@ -75,7 +75,7 @@ def test_every_row_arrives_once_and_right_whatever_breaks(
         target={"batch_size_rows": 20, "max_retries": 3},
     )
     rules = [{**kind, "probability": 0.02} for kind in KINDS]
-    pair.control("POST", "faults", {"seed": seed, "rules": rules})
+    pair.control.follow_faults({"seed": seed, "rules": rules})
     state: dict[str, t.Any] | None = None
     for _ in range(RUNS):
         ended = pair.run(state=state)
@@ -86,21 +86,21 @@ def test_every_row_arrives_once_and_right_whatever_breaks(
         assert ended.errors.strip()
     assert (ended.tap, ended.target) == (0, 0), ended.errors
 
-    met = {rule["fault"] for rule in pair.control("GET", "faults")["rules"] if rule["struck"]}
-    pair.control("DELETE", "faults")
+    met = {rule["fault"] for rule in pair.control.call("GET", "faults")["rules"] if rule["struck"]}
+    pair.control.clear_faults()
     assert len(met) >= 4
-    spoilt = {table: pair.servicenow(table) for table in TABLES}
-    assert {table: len(rows) for table, rows in spoilt.items()} == {
+    arrived = {table: pair.servicenow(table) for table in TABLES}
+    assert {table: len(rows) for table, rows in arrived.items()} == {
         "itfm_gl_accounts": 50,
         "proc_vendor": 60,
         "sn_apo_invoice": _invoices(pair),
     }
-    # A run without faults and without state finds nothing to put right.
-    pair.control("POST", "counters/reset")
+    # A run without faults and without state finds nothing to correct.
+    pair.control.reset_counters()
     checked = pair.run()
     assert (checked.tap, checked.target) == (0, 0), checked.errors
     assert pair.writes() == 0
-    assert {table: pair.servicenow(table) for table in TABLES} == spoilt
+    assert {table: pair.servicenow(table) for table in TABLES} == arrived
 
 
 def _invoices(pair: Pair) -> int:

@@ -61,11 +61,11 @@ def test_the_job_runs_from_any_folder_and_keeps_its_state(
     assert len(pair.servicenow("itfm_gl_accounts")) == 50
     assert len(pair.servicenow("sn_apo_invoice")) > 20
 
-    pair.control("POST", "counters/reset")
+    pair.control.reset_counters()
     second = meltano(offline, "run", "sage300-to-servicenow")
     assert second.returncode == 0, second.stderr
     assert pair.writes() == 0
-    calls = pair.control("GET", "counters")["sage300"]["by_path"]
+    calls = pair.control.counters()["sage300"]["by_path"]
     assert calls["AP/APVendors"] == 1, "the second run reads only what is new"
 
 

@@ -26,7 +26,7 @@ def test_everything_arrives_and_a_second_pass_writes_nothing(pair: Pair) -> None
         for table in ("itfm_gl_accounts", "proc_vendor", "sn_apo_invoice")
     }
 
-    pair.control("POST", "counters/reset")
+    pair.control.reset_counters()
     second = pair.run(state=first.states[-1])
     assert (second.tap, second.target) == (0, 0), second.errors
     assert pair.writes() == 0
@@ -38,15 +38,12 @@ def test_a_morning_of_work_arrives_and_nothing_else_is_written(pair: Pair) -> No
     vendor = pair.sage("APVendors")[3]
     account = pair.sage("GLAccounts")[4]
     batch = next(b for b in pair.sage("APInvoiceBatches") if b["BatchStatus"] == "Open")
-    pair.control("POST", f"sage300/SAMINC/APVendors/{vendor['VendorNumber']}/edit", {"City": "Åbo"})
-    pair.control(
-        "POST",
-        f"sage300/SAMINC/GLAccounts/{account['UnformattedAccount']}/edit",
-        {"Status": "Inactive"},
-    )
-    pair.control("POST", f"sage300/SAMINC/APInvoiceBatches/{batch['BatchNumber']}/post")
+    control = pair.control
+    control.edit("SAMINC", "APVendors", vendor["VendorNumber"], City="Åbo")
+    control.edit("SAMINC", "GLAccounts", account["UnformattedAccount"], Status="Inactive")
+    control.post_batch("SAMINC", batch["BatchNumber"])
 
-    pair.control("POST", "counters/reset")
+    pair.control.reset_counters()
     ended = pair.run(state=state)
     assert (ended.tap, ended.target) == (0, 0), ended.errors
     assert pair.writes() == 2 + len(batch["Invoices"])
@@ -90,10 +87,10 @@ def test_budgeted_runs_end_where_one_whole_run_ends(pair: Pair) -> None:
     pair.tap["page_size"] = 20
     state: dict[str, t.Any] | None = None
     for _ in range(40):
-        pair.control("POST", "counters/reset")
+        pair.control.reset_counters()
         ended = pair.run(state=state)
         assert (ended.tap, ended.target) == (0, 0), ended.errors
-        assert pair.control("GET", "counters")["sage300"]["calls"] <= 1
+        assert pair.control.counters()["sage300"]["calls"] <= 1
         if ended.states and ended.states[-1] == state:
             break
         state = ended.states[-1] if ended.states else state

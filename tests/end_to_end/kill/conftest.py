@@ -21,6 +21,8 @@ from werkzeug.exceptions import ClientDisconnected
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
+from sage300_servicenow_sandbox.control_client import ControlClient
+
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
@@ -113,8 +115,7 @@ class Gateway:
             raise ConnectionError
 
     def _faults(self, *rules: dict[str, t.Any]) -> None:
-        address = f"{self._upstream}/_sandbox/faults"
-        requests.post(address, json={"rules": rules}, timeout=PATIENCE).raise_for_status()
+        ControlClient(self._upstream).follow_faults({"rules": list(rules)})
 
     def _forward(self, request: Request, body: bytes) -> Response:
         headers = {k: v for k, v in request.headers.items() if k not in {"Host", "Content-Length"}}

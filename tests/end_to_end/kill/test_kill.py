@@ -14,8 +14,10 @@ from decimal import Decimal, InvalidOperation
 
 import pytest
 
+from target_servicenow.mapping.parse import load
+
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from conftest import Killable, Pair
 
@@ -24,13 +26,7 @@ MOST_RUNS = 4
 """After the last kill; an answer that is lost may end a run."""
 
 POINTS = ("sent", "half", "committed", "answered", "recorded", "state")
-TABLES = (
-    "cmn_cost_center",
-    "itfm_gl_accounts",
-    "proc_vendor",
-    "sn_apo_invoice",
-    "sn_apo_invoice_line",
-)
+TABLES = tuple(table.name for table in load("default").tables)
 CANCELLED = "cancelled"
 
 
@@ -102,7 +98,7 @@ def typed_in(pair: Pair) -> None:
     """Some vendors are in ServiceNow already, without an identifier."""
     for vendor in pair.sage("APVendors")[:20:4]:
         name = vendor["VendorName"].strip()
-        pair.control("POST", "servicenow/proc_vendor", {"name": name, "city": "Elsewhere"})
+        pair.control.insert_row("proc_vendor", name=name, city="Elsewhere")
 
 
 def work(pair: Pair, chance: random.Random) -> str:
@@ -111,26 +107,30 @@ def work(pair: Pair, chance: random.Random) -> str:
     vendor = chance.choice(pair.sage("APVendors"))["VendorNumber"]
     account = chance.choice(pair.sage("GLAccounts"))["UnformattedAccount"]
     batches = [b for b in pair.sage("APInvoiceBatches") if b["BatchStatus"] == "Open"]
-    root = "sage300/SAMINC"
-    orders: list[tuple[str, str, dict[str, t.Any] | None]] = [
-        ("POST", f"{root}/APVendors/{vendor}/edit", {"City": word}),
-        (
-            "POST",
-            f"{root}/APVendors/{vendor}/copy",
-            {"VendorNumber": f"N{chance.randrange(10**6)}", "VendorName": word},
+    number = f"N{chance.randrange(10**6)}"
+    control = pair.control
+    acts: dict[str, Callable[[], t.Any]] = {
+        f"edit vendor {vendor}": lambda: control.edit("SAMINC", "APVendors", vendor, City=word),
+        f"copy vendor {vendor}": lambda: control.copy(
+            "SAMINC", "APVendors", vendor, VendorNumber=number, VendorName=word
         ),
-        ("POST", f"{root}/GLAccounts/{account}/edit", {"Description": word}),
-    ]
+        f"edit account {account}": lambda: control.edit(
+            "SAMINC", "GLAccounts", account, Description=word
+        ),
+    }
     if batches:
         batch = chance.choice(batches)
-        place = f"{root}/APInvoiceBatches/{batch['BatchNumber']}"
-        orders += [("POST", f"{place}/post", None), ("DELETE", place, None)]
+        key = batch["BatchNumber"]
+        acts[f"post batch {key}"] = lambda: control.post_batch("SAMINC", key)
+        acts[f"delete batch {key}"] = lambda: control.delete("SAMINC", "APInvoiceBatches", key)
         if batch["Invoices"]:
             entry = chance.choice(batch["Invoices"])["EntryNumber"]
-            orders.append(("DELETE", f"{place}/entries/{entry}", None))
-    method, path, body = chance.choice(orders)
-    pair.control(method, path, body)
-    return path
+            acts[f"remove entry {entry} of batch {key}"] = lambda: control.remove_entry(
+                "SAMINC", key, entry
+            )
+    act = chance.choice(list(acts))
+    acts[act]()
+    return act
 
 
 def check(killable: Killable) -> None:
