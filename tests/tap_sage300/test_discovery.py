@@ -8,7 +8,7 @@ import logging
 
 import pytest
 
-from tap_sage300.errors import NoAccessError, RightsError, UnknownError
+from tap_sage300.api.errors import NoAccessError, RightsError, UnknownError
 from tap_sage300.streams import STREAMS
 from tap_sage300.tap import TapSage300
 

@@ -1,4 +1,4 @@
-"""``--test``: the checklist a person reads."""
+"""``--test``: the checklist that a person reads."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import socket
 import pytest
 
 SITE = {"companies": ["SAMINC", "SAMLTD"]}
-SMALL = {"page_size": 10, "batch_page_size": 3}
+SMALL = {"page_size": 10, "document_page_size": 3}
 
 
 @pytest.fixture
@@ -26,36 +26,43 @@ def test_a_good_site(site, check):
     assert code == 0
     assert "ERROR" not in log
     assert lines[:6] == [
-        "ok    127.0.0.1 is 127.0.0.1",
-        f"ok    connected to http://127.0.0.1:{port}/Sage300WebApi, without TLS",
-        "ok    signed on as integration",
-        "ok    SAMINC: GLAccounts, 40 rows, about 5 calls",
-        "ok    SAMINC: APVendors, 50 rows, about 6 calls",
-        "ok    SAMINC: APInvoiceBatches, 12 rows, about 5 calls",
+        "ok       The address of 127.0.0.1 is 127.0.0.1",
+        f"ok       Connected to http://127.0.0.1:{port}/Sage300WebApi, without TLS",
+        "ok       Signed on as integration",
+        "ok       SAMINC: GLAccounts has 40 rows, about 5 calls",
+        "ok       SAMINC: APVendors has 50 rows, about 6 calls",
+        "ok       SAMINC: APInvoiceBatches has 12 rows, about 5 calls",
     ]
     assert sorted(lines[6:9]) == [
-        f"ok    SAMINC: module {module} may be read too" for module in ("CS", "IC", "PO")
+        f"ok       SAMINC: module {module} can be read, too" for module in ("CS", "IC", "PO")
     ]
-    assert lines[-1] == (
-        "ok    a first load is 204 rows in about 32 calls: 3 runs of at most 12 calls "
-        "(max_calls_per_run)"
-    )
+    assert lines[-2:] == [
+        "ok       A first load is 204 rows in about 32 calls: 3 runs of at most 12 calls "
+        "(max_calls_per_run)",
+        "16 checks: 16 ok, 0 warnings, 0 errors",
+    ]
     assert site.calls() == 2 * 6
 
 
 def test_a_budget_smaller_than_the_check(site, check):
     code, lines, _log = check({**site.config, "max_calls_per_run": 2})
     assert code == 0
-    assert lines[-1] == "note  the calls of one run (max_calls_per_run) end here"
+    assert lines[-2:] == [
+        "warning  The calls of one run (max_calls_per_run) end here",
+        "6 checks: 5 ok, 1 warning, 0 errors",
+    ]
     assert site.calls() == 2
 
 
 def test_a_refused_password_is_tried_once(site, check):
     code, lines, log = check({**site.config, **SITE, "password": "wrong", "max_retries": 5})
     assert code == 1
-    assert len(lines) == 2
-    assert lines[1].startswith("mend  Sage 300 refused the user name or password for company SAM")
-    assert "1 of 2 checks must be mended: see the lines above." in log
+    assert len(lines) == 3
+    assert lines[1].startswith(
+        "error    Sage 300 refused the user name or password for company SAM"
+    )
+    assert lines[2] == "2 checks: 1 ok, 0 warnings, 1 error"
+    assert "ERROR" not in log
     assert site.call("counters")["sage300"]["by_status"] == {"401": 1}
 
 
@@ -63,19 +70,19 @@ def test_a_right_missing_in_one_module_of_one_company(site, check):
     site.behave(forbidden_modules={"SAMLTD": ["GL", "IC"]})
     code, lines, _log = check({**site.config, **SITE})
     assert code == 1
-    (mend,) = [line for line in lines if line.startswith("mend")]
-    assert mend.startswith("mend  User integration may not read GLAccounts in company SAMLTD")
-    assert "for module GL in the user's security group" in mend
-    (note,) = [line for line in lines if line.startswith("note")]
-    assert note.startswith("note  User integration may not read ICItems in company SAMLTD")
-    assert "ok    SAMLTD: APVendors, 50 rows, about 1 call" in lines
+    (error,) = [line for line in lines if line.startswith("error")]
+    assert error.startswith("error    User integration may not read GLAccounts in company SAMLTD")
+    assert "for module GL in the user's security group" in error
+    (warning,) = [line for line in lines if line.startswith("warning")]
+    assert warning.startswith("warning  User integration may not read ICItems in company SAMLTD")
+    assert "ok       SAMLTD: APVendors has 50 rows, about 1 call" in lines
 
 
 def test_an_unknown_company(site, check):
     code, lines, _log = check({**site.config, "companies": ["SAMINC", "NOWHRE"]})
     assert code == 1
-    assert len([line for line in lines if line.startswith("mend")]) == 3
-    assert "check that the setting companies holds company database IDs" in lines[-2]
+    assert len([line for line in lines if line.startswith("error")]) == 3
+    assert "check that the setting companies holds company database IDs" in lines[-3]
 
 
 def test_an_unreachable_host(fake_config, check):
@@ -83,10 +90,10 @@ def test_an_unreachable_host(fake_config, check):
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/Sage300WebApi"
     code, lines, _log = check({**fake_config, "api_url": url, "max_retries": 5})
     assert code == 1
-    (line,) = lines[1:]
+    (line,) = lines[1:-1]
     assert line == (
-        f"mend  Sage 300 cannot be reached at {url} (tries: 1): check the setting api_url, the "
-        "network and that IIS is running on the server."
+        f"error    Sage 300 cannot be reached at {url} (tries: 1): check the setting api_url, the "
+        "network and that IIS is running on the server"
     )
 
 
@@ -94,19 +101,19 @@ def test_a_name_nobody_knows(fake_config, check):
     url = "http://sage.invalid/Sage300WebApi"
     code, lines, _log = check({**fake_config, "api_url": url})
     assert code == 1
-    (line,) = lines
-    assert line == (
-        "mend  The name sage.invalid is not known: check the setting api_url and this machine's "
-        "DNS."
-    )
+    assert lines == [
+        "error    The name sage.invalid is not known: check the setting api_url and this machine's "
+        "DNS",
+        "1 check: 0 ok, 0 warnings, 1 error",
+    ]
 
 
 def test_a_proxy_is_named_without_its_password(site, check, monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "http://somebody:hidden@127.0.0.1:1")
     code, lines, log = check({**site.config, "api_url": "http://sage.invalid/Sage300WebApi"})
     assert code == 1
-    assert lines[0] == "ok    the proxy 127.0.0.1 of the environment is asked for sage.invalid"
-    assert lines[1].startswith("mend  The proxy named in the environment")
+    assert lines[0] == "ok       The proxy 127.0.0.1 of the environment is used to reach sage.invalid"
+    assert lines[1].startswith("error    The proxy named in the environment")
     assert "hidden" not in "".join(lines) + log
 
 

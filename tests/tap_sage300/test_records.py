@@ -8,7 +8,8 @@ from importlib.resources import files
 
 import pytest
 
-from tap_sage300 import records, streams
+from tap_sage300 import streams
+from tap_sage300.reading import records
 
 STREAMS = [stream.entity.name for stream in streams.STREAMS]
 

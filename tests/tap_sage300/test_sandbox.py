@@ -7,7 +7,7 @@ import pytest
 from tap_sage300.streams import STREAMS
 
 ALL = [stream.entity.name for stream in STREAMS]
-SMALL_PAGES = {"page_size": 7, "batch_page_size": 3}
+SMALL_PAGES = {"page_size": 7, "document_page_size": 3}
 
 
 def expected(site, stream, company="SAMINC"):
@@ -59,7 +59,7 @@ def test_the_second_run_reads_little(site, helpers):
 
 
 def test_between_sweeps_only_new_accounts_are_read(site, helpers):
-    config = {**site.config, "gl_sweep_days": 7}
+    config = {**site.config, "undated_sweep_days": 7}
     catalog = helpers.only("GLAccounts")
     first = helpers.sync(config, catalog=catalog)
     bookmark = first.part("GLAccounts")["replication_key_value"]

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_sage300 import state
-from tap_sage300.state import Progress, Window
+from tap_sage300.reading import state
+from tap_sage300.reading.state import Progress, Window
 
 days = st.none() | st.dates(dt.date(1990, 1, 1), dt.date(2100, 1, 1))
 keys = st.none() | st.text(max_size=12) | st.integers(0, 10**9)
