@@ -212,6 +212,12 @@ def fake():
 
 
 @pytest.fixture
+def fake_class():
+    """For tests that need a second server."""
+    return FakeSage
+
+
+@pytest.fixture
 def fake_config(fake):
     return {
         "api_url": fake.url,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from singer_sdk.testing import SuiteConfig, get_tap_test_class
 
+from sage300_servicenow_sandbox.sage.resources import RESOURCES
 from tap_sage300.tap import TapSage300
 
 # The SDK makes its streams when this file is collected; with a catalog that asks nothing of a
@@ -17,6 +18,7 @@ CONFIG = {
     "min_call_interval_ms": 0,
 }
 SHIPPED = TapSage300(config={}, validate_config=False, setup_mapper=False).catalog_dict
+SHIPPED["streams"] = [e for e in SHIPPED["streams"] if e["tap_stream_id"] in RESOURCES]
 for entry in SHIPPED["streams"]:
     for item in entry["metadata"]:
         if not item["breadcrumb"]:
@@ -36,7 +38,7 @@ SUITE = get_tap_test_class(
     "ignore:No records were available to test:UserWarning",
 )
 class TestTapSage300(SUITE):
-    """Every test of the SDK, on all eleven streams."""
+    """Every test of the SDK, on every stream that the sandbox serves."""
 
     @pytest.fixture(scope="class", autouse=True)
     @classmethod
