@@ -1,7 +1,8 @@
-"""What is said about the two plugins in other places, made from their own ``--about``.
+"""Generates what is said about the two plugins in other places from their own ``--about``.
 
 Writes the Meltano Hub definitions (plugins/hub), the lock files Meltano reads a plugin's settings
-from (plugins/extractors, plugins/loaders) and the settings tables of the packages' READMEs.
+from (plugins/extractors, plugins/loaders), and the tables of settings and streams in the packages'
+READMEs.
 ``--check`` writes nothing and fails when one of them has drifted.
 """
 
@@ -11,10 +12,15 @@ import json
 import re
 import subprocess
 import sys
+import typing as t
 from pathlib import Path
-from typing import Any
 
 import yaml
+
+from tap_sage300.streams import STREAMS
+
+if t.TYPE_CHECKING:
+    from tap_sage300.reading.entity import Entity
 
 ROOT = Path(__file__).parent.parent
 VARIANT = "sage300-servicenow"
@@ -24,10 +30,11 @@ PLUGINS = {
 }
 KINDS = {"integer": "integer", "boolean": "boolean", "array": "array", "object": "object"}
 TABLE = re.compile(r"(?<=<!-- settings -->\n).*?(?=<!-- /settings -->)", re.DOTALL)
+STREAM_TABLE = re.compile(r"(?<=<!-- streams -->\n).*?(?=<!-- /streams -->)", re.DOTALL)
 
 
-def about(plugin: str) -> dict[str, Any]:
-    """What a plugin says about itself."""
+def about(plugin: str) -> dict[str, t.Any]:
+    """Return what a plugin says about itself."""
     executable = Path(sys.executable).parent / plugin
     printed = subprocess.run(  # noqa: S603 - our own executable
         [str(executable), "--about", "--format", "json"],
@@ -35,14 +42,14 @@ def about(plugin: str) -> dict[str, Any]:
         capture_output=True,
         encoding="utf-8",
     ).stdout
-    document: dict[str, Any] = json.loads(printed)
+    document: dict[str, t.Any] = json.loads(printed)
     return document
 
 
-def setting(name: str, schema: dict[str, Any]) -> dict[str, Any]:
-    """One setting as Meltano describes it."""
+def setting(name: str, schema: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Return one setting as Meltano describes it."""
     types = [kind for kind in _listed(schema.get("type", "string")) if kind != "null"]
-    described: dict[str, Any] = {
+    described: dict[str, t.Any] = {
         "name": name,
         "label": schema.get("title", name),
         "description": schema.get("description", ""),
@@ -62,8 +69,8 @@ def setting(name: str, schema: dict[str, Any]) -> dict[str, Any]:
     return described
 
 
-def definition(plugin: str, document: dict[str, Any]) -> dict[str, Any]:
-    """A Meltano Hub definition."""
+def definition(plugin: str, document: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Return a Meltano Hub definition."""
     settings = document["settings"]["properties"]
     described = [setting(name, settings[name]) for name in sorted(settings)]
     return {
@@ -83,8 +90,8 @@ def definition(plugin: str, document: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def markdown(document: dict[str, Any]) -> str:
-    """The settings as a table, the required ones first."""
+def markdown(document: dict[str, t.Any]) -> str:
+    """Return the settings as a table, the required ones first."""
     properties = document["settings"]["properties"]
     required = document["settings"].get("required", [])
     lines = ["| Setting | Default | What it is for |", "|---|---|---|"]
@@ -101,8 +108,41 @@ def markdown(document: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def streams() -> str:
+    """Return the tap's streams as a table, in the order in which they are read."""
+    lines = [
+        (
+            "| Stream | Module | Key besides `CompanyID` | Replication key | Selected by default "
+            "| How changes are found |"
+        ),
+        "|---|---|---|---|---|---|",
+    ]
+    for stream in STREAMS:
+        entity = stream.entity
+        keys = ", ".join(f"`{key}`" for key in entity.keys)
+        cells = [
+            f"`{entity.name}`",
+            entity.module,
+            keys,
+            f"`{entity.date}`" if entity.date else "",
+            "yes" if stream.selected_by_default else "no",
+            _changes(entity),
+        ]
+        lines.append(f"| {' | '.join(cells)} |".replace("|  |", "| |"))
+    return "\n".join(lines) + "\n"
+
+
+def _changes(entity: Entity) -> str:
+    if entity.is_dated:
+        return "by date, and until final" if entity.status else "by date"
+    if entity.date is None:
+        return "read whole"
+    better = "; by date where the site has a date of change" if entity.better_dates else ""
+    return f"read whole, in between new records by date{better}"
+
+
 def generated() -> dict[Path, str]:
-    """Every file that is made here, with its text."""
+    """Return every generated file, with its text."""
     files = {}
     for plugin, (kind, _) in PLUGINS.items():
         document = about(plugin)
@@ -118,11 +158,12 @@ def generated() -> dict[Path, str]:
         )
         readme = ROOT / plugin / "README.md"
         text = readme.read_text(encoding="utf-8")
-        files[readme] = TABLE.sub(lambda _, d=document: markdown(d), text)
+        text = TABLE.sub(lambda _, d=document: markdown(d), text)
+        files[readme] = STREAM_TABLE.sub(lambda _: streams(), text)
     return files
 
 
-def _listed(value: Any) -> list[Any]:
+def _listed(value: t.Any) -> list[t.Any]:
     return value if isinstance(value, list) else [value]
 
 

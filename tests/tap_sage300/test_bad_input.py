@@ -96,8 +96,8 @@ CATALOGS = [
     ),
     (
         {"streams": [entry(replication_key="VendorName")]},
-        ("The replication key of APVendors in the catalog is VendorName, which is not a date property "
-        "of its schema: choose a date of change, or none"),
+        ("The replication key of APVendors in the catalog is VendorName, which is not a date "
+        "property of its schema: choose a date of change, or none"),
     ),
 ]  # fmt: skip
 
@@ -173,8 +173,8 @@ def test_keys_of_the_wrong_shape(fake_config, helpers, last_key):
     partition = {"context": {"CompanyID": "SAMINC"}, "resume": window}
     state = {"bookmarks": {name: {"partitions": [partition]}}}
     assert failure(fake_config, catalog=helpers.only(name), state=state) == (
-        f"The state of {name} for SAMINC cannot be used: last_key holds {last_key!r}, which this tap does "
-        "not write"
+        f"The state of {name} for SAMINC cannot be used: last_key holds {last_key!r}, which "
+        "this tap does not write"
     )
 
 

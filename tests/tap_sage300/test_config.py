@@ -44,8 +44,13 @@ def test_null_is_absent():
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"api_url": None}, "The setting api_url is missing: give it in the configuration file or as the "
-         "environment variable TAP_SAGE300_API_URL"),
+        (
+            {"api_url": None},
+            (
+                "The setting api_url is missing: give it in the configuration file or as the "
+                "environment variable TAP_SAGE300_API_URL"
+            ),
+        ),
         ({"companies": None}, "The setting companies is missing: "),
         ({"username": None}, "The setting username is missing: "),
         ({"api_url": "sage.example.com"}, "The setting api_url must be the http or https address"),

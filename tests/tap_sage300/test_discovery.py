@@ -171,7 +171,9 @@ def test_discovery_counts_against_the_budget(site, discover, caplog):
     entries = discover({**site.config, "max_calls_per_run": 2})
     assert list(entries) == ALL
     assert site.calls() == 2
-    assert caplog.text.count("The calls of this run (max_calls_per_run) are spent") == len(MODULES) - 2
+    assert (
+        caplog.text.count("The calls of this run (max_calls_per_run) are spent") == len(MODULES) - 2
+    )
 
 
 class APTaxClasses(Sage300Stream):

@@ -56,10 +56,8 @@ def test_half_a_surrogate_pair_passes_as_it_came():
 def test_messages_and_text_stay_in_order(helpers):
     writer = MessageWriter()
     with helpers.captured() as text:
-        print("first")
         writer.hold(b"second\n")
         writer.write_message(StateMessage(value={"name": "Åbo"}))
-        print("last")
     assert text().splitlines() == [
         "first",
         "second",

@@ -103,9 +103,7 @@ def test_page_keeps_numbers_to_the_digit():
 
 
 def test_a_byte_order_mark_is_accepted():
-    assert parse(b'\xef\xbb\xbf{"value": [{"City": "Gouda"}]}').records == [
-        {"City": "Gouda"}
-    ]
+    assert parse(b'\xef\xbb\xbf{"value": [{"City": "Gouda"}]}').records == [{"City": "Gouda"}]
 
 
 def test_page_without_link_or_count():

@@ -63,7 +63,9 @@ def test_keys_that_compare_otherwise_on_the_server_are_missed_by_nobody(
 
 def test_order_may_be_demanded(fake, read, helpers):
     fake.answer = helpers.Table(helpers.vendors(*"ACB"))
-    with pytest.raises(TapError, match=r"APVendors of company SAMINC cannot be read: .* set paging to auto"):
+    with pytest.raises(
+        TapError, match=r"APVendors of company SAMINC cannot be read: .* set paging to auto"
+    ):
         read(paging="keyset")
 
 

@@ -71,7 +71,10 @@ def test_a_stored_password_opens_the_session(site, helpers):
 
 @pytest.mark.usefixtures("store")
 def test_nothing_stored(given):
-    with pytest.raises(TapError, match=r"setting password is missing, .* and user reader: give the setting, or store"):
+    with pytest.raises(
+        TapError,
+        match=r"setting password is missing, .* and user reader: give the setting, or store",
+    ):
         credentials.password(given(password=None))
 
 

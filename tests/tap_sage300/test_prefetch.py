@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
-from tap_sage300.reading.prefetch import Prefetch
 from tap_sage300.errors import TapError
+from tap_sage300.reading.prefetch import Prefetch
 from tap_sage300.tap import TapSage300
 
 

@@ -112,8 +112,10 @@ def test_a_name_nobody_knows(fake_config, check):
     code, lines, _log = check({**fake_config, "api_url": url})
     assert code == 1
     assert lines == [
-        "error    The name sage.invalid is not known: check the setting api_url and this machine's "
-        "DNS",
+        (
+            "error    The name sage.invalid is not known: check the setting api_url and this "
+            "machine's DNS"
+        ),
         "1 check: 0 ok, 0 warnings, 1 error",
     ]
 
@@ -122,7 +124,9 @@ def test_a_proxy_is_named_without_its_password(site, check, monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "http://somebody:hidden@127.0.0.1:1")
     code, lines, log = check({**site.config, "api_url": "http://sage.invalid/Sage300WebApi"})
     assert code == 1
-    assert lines[0] == "ok       The proxy 127.0.0.1 of the environment is used to reach sage.invalid"
+    assert (
+        lines[0] == "ok       The proxy 127.0.0.1 of the environment is used to reach sage.invalid"
+    )
     assert lines[1].startswith("error    The proxy named in the environment")
     assert "hidden" not in "".join(lines) + log
 

@@ -6,7 +6,7 @@ import http.server
 import logging
 import re
 import threading
-from typing import ClassVar
+import typing as t
 
 import pytest
 
@@ -216,7 +216,9 @@ def test_foreign_state_is_reported(read):
             }
         }
     }
-    with pytest.raises(TapError, match="The state of APVendors for SAMINC cannot be used: replication_key_value"):
+    with pytest.raises(
+        TapError, match="The state of APVendors for SAMINC cannot be used: replication_key_value"
+    ):
         read(state=state)
 
 
@@ -299,7 +301,7 @@ class KeepAlive(http.server.BaseHTTPRequestHandler):
     """Answers every request with an empty page and notes the connection it came by."""
 
     protocol_version = "HTTP/1.1"
-    connections: ClassVar[list] = []
+    connections: t.ClassVar[list] = []
 
     def do_GET(self):
         self.connections.append(self.client_address)

@@ -185,6 +185,10 @@ def test_nothing_is_checked_twice_in_a_run():
     assert progress.window is None
 
 
+def test_a_check_of_nothing_gives_way_to_the_next_window():
+    assert begun(Progress(window=Window(NOT_FINAL))) == Window(SWEEP)
+
+
 def test_what_a_check_finds_final_or_gone_is_forgotten():
     progress = replace(OPEN, window=Window(NOT_FINAL))
     reading = page(3, 8, not_final=frozenset({8}), requested=(3, 5, 8), count=2)

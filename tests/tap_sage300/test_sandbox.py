@@ -29,7 +29,7 @@ def alone(key):
 
 @pytest.mark.parametrize("pages", [{}, SMALL_PAGES], ids=["full", "small"])
 @pytest.mark.parametrize("stream", ALL)
-def test_the_first_run_reads_all_there_is(site, served, helpers, stream, pages):  # noqa: PLR0917
+def test_the_first_run_reads_all_there_is(site, served, helpers, stream, pages):
     if stream not in served:
         pytest.skip("the sandbox does not serve it")
     config = {**site.config, **pages, "companies": ["SAMINC", "SAMLTD"]}

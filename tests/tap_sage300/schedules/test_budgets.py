@@ -9,6 +9,7 @@ import random
 import pytest
 
 from sage300_servicenow_sandbox import Sandbox, SandboxOptions
+
 COMPANIES = ("AAA", "BBB", "CCC")
 
 
