@@ -198,9 +198,9 @@ def test_the_command_says_it_once(site, helpers, tmp_path, option, content, sent
 
 def test_another_replication_key_starts_afresh(fake, fake_config, helpers):
     catalog = helpers.only("APVendors")
-    for one in catalog["streams"]:
-        if one["tap_stream_id"] == "APVendors":
-            one["replication_key"] = "DateOfLastActivity"
+    for stream in catalog["streams"]:
+        if stream["tap_stream_id"] == "APVendors":
+            stream["replication_key"] = "DateOfLastActivity"
     rows = [{"VendorNumber": "1", "DateOfLastActivity": "2026-11-02T00:00:00Z"}]
     fake.answer = lambda _request: helpers.page(rows)
     state = part(replication_key="DateLastMaintained", replication_key_value="2026-11-20T00:00:00Z")

@@ -212,7 +212,7 @@ def test_about(command):
     assert settings["password"]["secret"] is True
     assert "batch_config" not in settings
     assert not [name for name in settings if name.startswith("flattening")]
-    assert all(one.get("title") and one.get("description") for one in settings.values())
+    assert all(setting.get("title") and setting.get("description") for setting in settings.values())
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")

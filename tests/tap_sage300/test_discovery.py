@@ -140,10 +140,10 @@ def test_a_module_one_company_allows_stays(site, discover):
     assert list(discover({**site.config, **BOTH})) == ALL
 
 
-def test_no_right_anywhere(site, discover):
-    site.behave(forbidden_modules={"SAMINC": sorted(MODULES)})
+def test_no_right_anywhere(fake, fake_config, discover, helpers):
+    fake.answer = lambda _request: helpers.refusal(403, "Forbidden")
     with pytest.raises(RightsError, match=r"tick the right 'Sage 300 Web API'"):
-        discover(site.config)
+        discover(fake_config)
 
 
 @pytest.mark.parametrize("fault", [{"fault": "html"}, {"fault": "error", "status": 404}], ids=str)

@@ -56,7 +56,7 @@ def test_the_setting_comes_first(given):
 
 @pytest.mark.usefixtures("store")
 @pytest.mark.parametrize("absent", [None, ""])
-def test_the_store_is_asked_for_what_is_absent(given, absent):
+def test_an_absent_password_is_looked_up(given, absent):
     read = given(password=absent)
     keyring.set_password(read.api_url, read.username, "Stored1")
     assert credentials.password(read) == "Stored1"

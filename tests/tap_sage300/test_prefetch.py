@@ -47,7 +47,7 @@ def test_a_failure_is_raised_when_its_page_is_due(fake, tap, helpers):
     seen = []
     with pytest.raises(TapError, match="HTTP 418"):
         seen += (seen.append(record["VendorNumber"]) for record in records(tap))
-    assert [one for one in seen if one] == list("ABCD")
+    assert list(filter(None, seen)) == list("ABCD")
 
 
 def test_nothing_is_requested_once_the_reader_is_closed(fake, fake_config, helpers):
@@ -66,7 +66,7 @@ def test_nothing_is_requested_once_the_reader_is_closed(fake, fake_config, helpe
     next(drawn)
     drawn.close()
     hold.set()
-    waiting = [one for one in threading.enumerate() if one.name == "prefetch"]
+    waiting = [thread for thread in threading.enumerate() if thread.name == "prefetch"]
     for thread in waiting:
         thread.join(10)
     assert len(fake.requests) == 2  # the one under way was not repeated

@@ -279,8 +279,8 @@ def test_a_stopped_tap_says_how_far_it_got_once(fake, fake_config, helpers, capl
     fake.answer = helpers.Table(helpers.vendors(*"ABCDE"))
     config = {**fake_config, "companies": ["SAMINC", "SAMLTD"], "page_size": 2}
     output = helpers.sync({**config, "max_calls_per_run": 2}, catalog=helpers.only("APVendors"))
-    told = [r.getMessage() for r in caplog.records if "max_calls_per_run" in r.getMessage()]
-    (line,) = told
+    lines = [r.getMessage() for r in caplog.records if "max_calls_per_run" in r.getMessage()]
+    (line,) = lines
     assert line == (
         "The 2 calls of this run (max_calls_per_run) are spent: APVendors of SAMINC is read up to "
         "VendorNumber D; the next run resumes there and reads the rest after it"

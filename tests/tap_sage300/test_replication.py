@@ -118,7 +118,7 @@ def test_an_empty_company_stays_without_a_bookmark():
 @pytest.mark.parametrize(
     "reading",
     [
-        page("A", full=True),  # as many as were asked for: there may be more
+        page("A", full=True),  # as many as requested: there may be more
         page("A", more=True),  # the server says so
         page("A", count=2),  # the server announced more than came
     ],

@@ -145,11 +145,11 @@ def test_state_holds_texts_and_integers_only(site, helpers):
     def check(value):
         if isinstance(value, dict):
             assert not value.keys() & {"progress_markers", "starting_replication_value"}
-            for one in value.values():
-                check(one)
+            for item in value.values():
+                check(item)
         elif isinstance(value, list):
-            for one in value:
-                check(one)
+            for item in value:
+                check(item)
         else:
             assert type(value) in {str, int}
 

@@ -29,7 +29,7 @@ class Connection:
     min_call_interval_ms: int
 
     def credentials(self) -> tuple[bytes, bytes]:
-        """Return user and password cased as ``credential_case`` says, in UTF-8 (RFC 7617)."""
+        """Return user and password, in the case to send and in UTF-8 (RFC 7617)."""
         user, password = self.username, self.password
         if self.credential_case in {"upper", "upper_user"}:
             user = user.upper()

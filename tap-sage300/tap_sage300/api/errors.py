@@ -248,7 +248,7 @@ def read_message(content: bytes) -> SageMessage:
 
 
 def judge(status: int, code: str) -> Verdict:
-    """Judge an answer that is not what was asked for.
+    """Judge an answer that is not what was requested.
 
     Args:
         status: Its HTTP status.

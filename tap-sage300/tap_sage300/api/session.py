@@ -36,7 +36,7 @@ T = t.TypeVar("T")
 LONGEST_BACKOFF = 60.0
 """Seconds; the wait before a retry doubles from one second up to this."""
 LONGEST_RETRY_AFTER = 300.0
-"""Seconds; a server that asks for more is asked again earlier."""
+"""Seconds; the most that a server's Retry-After is followed for."""
 CHUNK_BYTES = 1 << 20
 """Requests reads 10 KB at a time, and each read waits for the thread that writes records."""
 
@@ -105,7 +105,7 @@ class SageSession:
         Args:
             resource: What to read.
             query: The query string, without a question mark.
-            tries: Tries made for this page already, as a ``PageTooHeavyError`` told.
+            tries: Tries made for this page already, from a ``PageTooHeavyError``.
             cancelled: Set when nobody waits for the answer any more; no further try is made.
 
         Raises:

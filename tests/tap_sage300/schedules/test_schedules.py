@@ -118,7 +118,7 @@ class Schedule:
         self.log.append((str(today), kind, company, stream, key))
         if kind == "new" and len(rows) < 30:
             name, make = NEW_KEY[stream]
-            taken = {one[name] for one in rows}
+            taken = {other[name] for other in rows}
             fresh = self.draw.choice([n for n in range(1, 200) if make(n) not in taken])
             same = {part: row[part] for part in resource.keys}
             self.sage.copy(company, resource, key, {**same, name: make(fresh), **values})
