@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import sys
 from decimal import Decimal
 
 import pytest
@@ -56,8 +57,10 @@ def test_half_a_surrogate_pair_passes_as_it_came():
 def test_messages_and_text_stay_in_order(helpers):
     writer = MessageWriter()
     with helpers.captured() as text:
+        sys.stdout.write("first\n")
         writer.hold(b"second\n")
         writer.write_message(StateMessage(value={"name": "Åbo"}))
+        sys.stdout.write("last\n")
     assert text().splitlines() == [
         "first",
         "second",
