@@ -10,7 +10,7 @@ BIN := .venv/bin
 PACKAGES := tap-sage300 target-servicenow sandbox
 MANIFESTS := $(PACKAGES:%=%/pyproject.toml)
 
-.PHONY: demo test bench lint plugins lock install clean
+.PHONY: demo test bench lint plugins schemas lock install clean
 
 demo: .meltano/installed
 	$(BIN)/python demo.py $(FAULTS:%=--faults %)
@@ -33,6 +33,10 @@ bench: install
 # Regenerate what is said about the plugins elsewhere: Hub definitions, lock files, README tables.
 plugins: install
 	$(BIN)/python plugins/generate.py
+
+# The tap's schema files, from the $metadata of the site that TAP_SAGE300_* names, or of a sandbox.
+schemas: install
+	$(BIN)/python tap-sage300/make_schemas.py
 
 install: .venv/installed
 

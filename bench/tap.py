@@ -1,24 +1,28 @@
-"""What tap-sage300 costs: time beside the shortest loop over the same pages, memory, calls.
+"""What tap-sage300 costs: time compared with the shortest loop over the same pages, memory, calls.
 
 The loop asks for the same pages with requests, reads them with json.loads and writes each record
-as a line with json.dumps; it keeps no state, checks nothing and could not go on where it was cut.
+as a line with json.dumps; it keeps no state, checks nothing and cannot be resumed where it was cut.
 Calls are what the sandbox counted.
 """
 
 from __future__ import annotations
 
+import http.server
 import json
 import sys
 import tempfile
+import threading
+import typing as t
 from collections import Counter
+from contextlib import contextmanager
+from importlib.resources import files
 from math import ceil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from measure import MEBIBYTE, cost, median, row, systems, written
+from measure import MEBIBYTE, Cost, Systems, cost, median, row, systems, written
 
-if TYPE_CHECKING:
-    from measure import Systems
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SMALL, MIDDLE, LARGE = 20_000, 50_000, 200_000
 ROUNDS = 5
@@ -27,6 +31,9 @@ EDITS = 50
 SPARE_CALLS = 5
 DAY_CALLS = 10
 OPEN = 10
+INVOICES = 10_000
+PROPERTIES = 60
+INVOICES_PER_BATCH = (25, 100, 400, 1_600, INVOICES)
 SIZES = {"AP/APVendors": (20_000, PAGE), "GL/GLAccounts": (5_000, PAGE)}
 BATCHES = ("AP/APInvoiceBatches", 2_000, BATCH_PAGE)
 
@@ -46,7 +53,7 @@ while rows:
 
 
 def throughput(folder: Path) -> None:
-    """Time of a whole read, beside the loop's."""
+    """Measure the time of a whole read, compared with the loop's."""
     with systems(vendors=MIDDLE, accounts=1, batches=0) as at:
         loop = [sys.executable, "-c", LOOP, f"{at.sage}/v1.0/-/SAMINC/AP/APVendors"]
         reading, looping = [], []
@@ -67,7 +74,7 @@ def throughput(folder: Path) -> None:
 
 
 def memory(folder: Path) -> None:
-    """The peak of memory as rows grow."""
+    """Measure the peak of memory as rows grow."""
     peaks = []
     for rows in (SMALL, LARGE):
         with systems(vendors=rows, accounts=1, batches=0) as at:
@@ -82,7 +89,7 @@ def memory(folder: Path) -> None:
 
 
 def calls(folder: Path) -> None:
-    """Calls of a first load, and of the day after with some edits."""
+    """Count the calls of a first load, and of the day after with some edits."""
     (vendors, _), (accounts, _) = SIZES.values()
     with systems(vendors=vendors, accounts=accounts, batches=BATCHES[1]) as at:
         printed = folder / "printed.jsonl"
@@ -109,14 +116,14 @@ def calls(folder: Path) -> None:
 
 
 def calls_of(at: Systems, folder: Path, printed: Path, *options: str | Path) -> Counter[str]:
-    """Calls of a run of the tap, by resource."""
+    """Return the calls of a run of the tap, by resource."""
     at.control("POST", "counters/reset")
-    cost([*at.tap(folder, page_size=PAGE, batch_page_size=BATCH_PAGE), *options], writes=printed)
+    cost([*at.tap(folder, page_size=PAGE, document_page_size=BATCH_PAGE), *options], writes=printed)
     return Counter(at.control("GET", "counters")["sage300"]["by_path"])
 
 
-def last_state(printed: Path) -> Any:
-    """The state a run ended with."""
+def last_state(printed: Path) -> t.Any:
+    """Return the state that a run ended with."""
     with printed.open(encoding="utf-8") as lines:
         *_, state = (line for line in lines if line.startswith('{"type":"STATE"'))
     return json.loads(state)["value"]
@@ -131,7 +138,7 @@ def settle(at: Systems) -> None:
 
 
 def work(at: Systems) -> None:
-    """What people do in a day: the open batches are edited, and some vendors."""
+    """Do what people do in a day: edit the open batches, and some vendors."""
     vendors = at.control("GET", "sage300/SAMINC/APVendors")["records"]
     batches = at.control("GET", "sage300/SAMINC/APInvoiceBatches")["records"]
     opened = [b for b in batches if b["BatchStatus"] in {"Open", "ReadyToPost"}]
@@ -143,9 +150,94 @@ def work(at: Systems) -> None:
         at.control("POST", place, {"City": "Elsewhere"})
 
 
+def large_records(folder: Path) -> None:
+    """Measure processor time per invoice as batches grow; each run reads one page of 10,000."""
+    pages = {size: page(size, INVOICES // size) for size in INVOICES_PER_BATCH}
+    pages[0] = page(0, 1)
+    taken: dict[int, list[Cost]] = {size: [] for size in pages}
+    settings = {"document_page_size": INVOICES, "max_retries": 0}  # it serves no $metadata
+    with serving(pages) as at:
+        for _ in range(ROUNDS):
+            for size, costs in taken.items():
+                costs.append(cost(at.tap(folder, companies=[str(size)], **settings)))
+    start = median(taken.pop(0)).processor
+    each = {
+        size: (median(costs).processor - start) / (size * (INVOICES // size))
+        for size, costs in taken.items()
+    }
+    smallest = each[INVOICES_PER_BATCH[0]]
+    for size in INVOICES_PER_BATCH[1:]:
+        ratio = each[size] / smallest
+        row(
+            f"processor an invoice: batches of {size:,} beside {INVOICES_PER_BATCH[0]} "
+            f"({each[size] * 1e6:.0f} beside {smallest * 1e6:.0f} us)",
+            f"{ratio:.2f}",
+            "<= 1.30",
+            met=ratio <= 1.3,  # noqa: PLR2004
+        )
+
+
+def page(invoices: int, batches: int) -> bytes:
+    """Return a page of invoice batches of the shipped schema, with two lines in each invoice."""
+    source = files("tap_sage300") / "schemas" / "APInvoiceBatches.json"
+    schema = json.loads(source.read_text(encoding="utf-8"))
+    batch = example(schema)
+    (invoice,) = batch["Invoices"]
+    invoice["InvoiceDetails"] *= 2
+    rows = [
+        {**batch, "BatchNumber": number, "Invoices": [invoice] * invoices}
+        for number in range(1, batches + 1)
+    ]
+    return json.dumps({"@odata.count": len(rows), "value": rows}).encode()
+
+
+def example(schema: dict[str, t.Any]) -> t.Any:
+    """Return a value that a schema allows, with one item in a list and not too many properties."""
+    kinds = schema["type"]
+    kind = kinds if isinstance(kinds, str) else kinds[0]
+    if kind == "object":
+        parts = schema["properties"]
+        plain = [name for name, part in parts.items() if "items" not in part][:PROPERTIES]
+        inner = [name for name in ("Invoices", "InvoiceDetails") if name in parts]
+        return {name: example(parts[name]) for name in plain + inner}
+    if kind == "array":
+        return [example(schema["items"])]
+    if schema.get("format") == "date-time":
+        return "2026-11-20T00:00:00Z"
+    return {"string": "Text of a usual length", "number": 1234.5, "integer": 58, "boolean": True}[
+        kind
+    ]
+
+
+@contextmanager
+def serving(pages: dict[int, bytes]) -> Iterator[Systems]:
+    """Serve pages from memory: the company in the address says which; other modules are empty."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            _, company, module, resource = self.path.partition("?")[0].rsplit("/", 3)
+            is_known = module == "AP" and resource == "APInvoiceBatches"
+            body = pages[int(company)] if is_known else b'{"value": []}'
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_arguments: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}/Sage300WebApi"
+        yield Systems(sage=address, servicenow="")
+        server.shutdown()
+
+
 def main() -> None:
     """Print the table."""
-    for measured in (calls, throughput, memory):
+    for measured in (large_records, calls, throughput, memory):
         with tempfile.TemporaryDirectory() as folder:
             measured(Path(folder))
 

@@ -1,7 +1,8 @@
-"""What is said about the two plugins in other places, made from their own ``--about``.
+"""Generates what is said about the two plugins in other places from their own ``--about``.
 
 Writes the Meltano Hub definitions (plugins/hub), the lock files Meltano reads a plugin's settings
-from (plugins/extractors, plugins/loaders) and the settings tables of the packages' READMEs.
+from (plugins/extractors, plugins/loaders), the tables of settings and streams in the packages'
+READMEs, and the table of streams and tables in the README.
 ``--check`` writes nothing and fails when one of them has drifted.
 """
 
@@ -16,6 +17,13 @@ from pathlib import Path
 
 import yaml
 
+from tap_sage300.streams import STREAMS
+from target_servicenow.mapping.parse import load
+
+if t.TYPE_CHECKING:
+    from tap_sage300.reading.entity import Entity
+    from target_servicenow.mapping.profile import Table
+
 ROOT = Path(__file__).parent.parent
 VARIANT = "sage300-servicenow"
 PLUGINS = {
@@ -23,7 +31,6 @@ PLUGINS = {
     "target-servicenow": ("loaders", "ServiceNow"),
 }
 KINDS = {"integer": "integer", "boolean": "boolean", "array": "array", "object": "object"}
-TABLE = re.compile(r"(?<=<!-- settings -->\n).*?(?=<!-- /settings -->)", re.DOTALL)
 
 
 def about(plugin: str) -> dict[str, t.Any]:
@@ -40,7 +47,7 @@ def about(plugin: str) -> dict[str, t.Any]:
 
 
 def setting(name: str, schema: dict[str, t.Any]) -> dict[str, t.Any]:
-    """One setting as Meltano describes it."""
+    """Return one setting as Meltano describes it."""
     types = [kind for kind in _listed(schema.get("type", "string")) if kind != "null"]
     described: dict[str, t.Any] = {
         "name": name,
@@ -101,8 +108,77 @@ def markdown(document: dict[str, t.Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def streams() -> str:
+    """Return the tap's streams as a table, in the order in which they are read."""
+    lines = [
+        (
+            "| Stream | Module | Key besides `CompanyID` | Replication key | Selected by default "
+            "| How changes are found |"
+        ),
+        "|---|---|---|---|---|---|",
+    ]
+    for stream in STREAMS:
+        entity = stream.entity
+        keys = ", ".join(f"`{key}`" for key in entity.keys)
+        cells = [
+            f"`{entity.name}`",
+            entity.module,
+            keys,
+            f"`{entity.date}`" if entity.date else "",
+            "yes" if stream.selected_by_default else "no",
+            _changes(entity),
+        ]
+        lines.append(f"| {' | '.join(cells)} |".replace("|  |", "| |"))
+    return "\n".join(lines) + "\n"
+
+
+def _changes(entity: Entity) -> str:
+    if entity.is_dated:
+        return "by date, and until final" if entity.status else "by date"
+    if entity.date is None:
+        return "read whole"
+    better = "; by date where the site has a date of change" if entity.better_dates else ""
+    return f"read whole, in between new records by date{better}"
+
+
+def tables() -> str:
+    """Return the tables of the default mapping, with the streams that fill them."""
+    lines = [
+        "| Sage 300 | ServiceNow | Row for each | Identifier |",
+        "|---|---|---|---|",
+    ]
+    profile = load("default")
+    for table in sorted(profile.tables, key=lambda table: _position(table.stream)):
+        parts = [profile.source_of(table), "{company}", table.entity]
+        parts += [f"{{{part.text}}}" for part in table.key]
+        optional = " (optional)" if table.optional else ""
+        cells = (
+            f"`{table.stream}`",
+            f"`{table.name}`{optional}",
+            _row(table),
+            f"`{':'.join(parts)}`",
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _position(stream: str) -> int:
+    return [one.entity.name for one in STREAMS].index(stream)
+
+
+def _row(table: Table) -> str:
+    row = f"entry of `{'.'.join(table.each)}`" if table.each else "record"
+    return f"{row} with `{table.where.text}`" if table.where else row
+
+
+def _between(text: str, marker: str, content: str) -> str:
+    """Return the text with other content between ``<!-- marker -->`` and ``<!-- /marker -->``."""
+    pattern = rf"(?<=<!-- {marker} -->\n).*?(?=<!-- /{marker} -->)"
+    return re.sub(pattern, lambda _: content, text, flags=re.DOTALL)
+
+
 def generated() -> dict[Path, str]:
-    """Every file that is made here, with its text."""
+    """Return every generated file, with its text."""
     files = {}
     for plugin, (kind, _) in PLUGINS.items():
         document = about(plugin)
@@ -117,8 +193,10 @@ def generated() -> dict[Path, str]:
             json.dumps(lock, indent=2, ensure_ascii=False) + "\n"
         )
         readme = ROOT / plugin / "README.md"
-        text = readme.read_text(encoding="utf-8")
-        files[readme] = TABLE.sub(lambda _, d=document: markdown(d), text)
+        text = _between(readme.read_text(encoding="utf-8"), "settings", markdown(document))
+        files[readme] = _between(text, "streams", streams())
+    readme = ROOT / "README.md"
+    files[readme] = _between(readme.read_text(encoding="utf-8"), "tables", tables())
     return files
 
 

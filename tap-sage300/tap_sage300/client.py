@@ -6,15 +6,19 @@ import logging
 import typing as t
 from functools import cached_property
 
-from singer_sdk import Stream, metrics
+from singer_sdk import metrics
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import SameRecordTransform
+from typing_extensions import override
 
-from tap_sage300 import catalogs, pace, replication, state
-from tap_sage300.errors import CallBudgetError, TapError
-from tap_sage300.lines import Envelope
-from tap_sage300.reader import Reader, utc_today
-from tap_sage300.records import COMPANY, Builder, builder
+from tap_sage300 import input_checks, progress_log
+from tap_sage300.api.errors import CallBudgetError
+from tap_sage300.errors import TapError
+from tap_sage300.message_writer import Envelope
+from tap_sage300.progress_log import ProgressLog
+from tap_sage300.reading import reader, replication, state
+from tap_sage300.reading.records import COMPANY, Builder, builder
+from tap_sage300.sdk import SingerStream
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,39 +27,41 @@ if t.TYPE_CHECKING:
     from singer_sdk.helpers.types import Context, Record
     from singer_sdk.singerlib import Catalog, MetadataMapping
 
-    from tap_sage300.discovery import Found
-    from tap_sage300.entity import Entity
-    from tap_sage300.lines import LineWriter
-    from tap_sage300.odata import Record as SageRecord
-    from tap_sage300.source import Source
+    from tap_sage300.api.odata import Record as SageRecord
+    from tap_sage300.discovery import SiteEntity
+    from tap_sage300.message_writer import MessageWriter
+    from tap_sage300.reading.entity import Entity
+    from tap_sage300.run import Run
 
 
-class Sage300Stream(Stream):
+class Sage300Stream(SingerStream):
     """One entity of Sage 300; a partition is a company.
 
-    The SDK runs the read. Bookmarks are this stream's own: the SDK keeps what it has seen of an
-    unsorted stream as progress markers, which a cut run throws away.
+    The SDK runs the read; the state is this stream's own.
+
+    Attributes:
+        entity: What to read, and how its changes show.
     """
 
     entity: t.ClassVar[Entity]
-    """What to read, and how its changes show."""
 
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE  # records are built strictly, from JSON
 
-    def __init__(self, tap: Tap, source: Source, found: Found) -> None:
-        """Make the stream of what was found of it on the site; nothing is read yet."""
-        super().__init__(tap, name=self.entity.name, schema=dict(found.schema))
+    def __init__(self, tap: Tap, run: Run, known: SiteEntity) -> None:
+        """Make the stream of what is known of it on the site; nothing is read yet."""
+        super().__init__(tap, name=self.entity.name, schema=dict(known.schema))
         self.primary_keys = (COMPANY, *self.entity.keys)
-        self.replication_key = found.date
-        self._writer = t.cast("LineWriter", tap.message_writer)
-        self._source = source
-        self._strange: frozenset[str] = frozenset()
+        self.replication_key = known.date
+        self._writer = t.cast("MessageWriter", tap.message_writer)
+        self._run = run
+        self._unknown: frozenset[str] = frozenset()
         self._rows = 0
 
+    @override
     def get_records(self, context: Context | None) -> Iterator[Record]:
         """Read one company: each page's records, then the state that covers them.
 
-        The SDK asks for the next record when it has written the one before, so that the state
+        The SDK takes the next record when it has written the one before, so that the state
         written here never runs ahead of the records.
 
         Raises:
@@ -65,23 +71,25 @@ class Sage300Stream(Stream):
         entity = self._dated_entity
         try:
             progress = state.load(self.get_context_state(context), entity.date, len(entity.keys))
-        except ValueError as fault:
-            raise TapError(f"The state of {self.name} for {company}: {fault}.") from fault
-        progress = replication.begin(progress, self._rules, utc_today())
-        speed = pace.Pace()
+        except ValueError as error:
+            raise TapError(
+                f"The state of {self.name} for {company} cannot be used: {error}"
+            ) from error
+        progress = replication.begin(progress, self._rules, reader.utc_today())
+        log = ProgressLog()
         try:
             for step in self._reader.read(company, progress):
-                self._mention_strangers(step.rows)
+                self._log_unknown(step.rows)
                 self._envelope = Envelope(self.name, step.received_at)
                 yield from self._builder.build(company, step.rows)
                 self._rows += len(step.rows)
                 progress = step.progress
-                self._remember(context, progress)
-                if line := speed.line(step, self._reader.calls, self._source.session.gate.left):
+                self._save(context, progress)
+                if line := log.line(step, self._reader.calls, self._run.session.limiter.left):
                     self.logger.info("%s of %s: %s", self.name, company, line)
         except CallBudgetError:
-            self._remember(context, replication.put_off(progress))
-            self._tell_budget(company, progress)
+            self._save(context, replication.put_off(progress))
+            self._log_budget(company, progress)
 
     @cached_property
     def _dated_entity(self) -> Entity:
@@ -89,18 +97,18 @@ class Sage300Stream(Stream):
 
     @cached_property
     def _rules(self) -> replication.Rules:
-        settings, entity = self._source.settings, self._dated_entity
-        wanted = [settings.full_sweep_days]
-        if not (entity.date and entity.dates_edits):
-            wanted.append(settings.gl_sweep_days)
+        config, entity = self._run.config, self._dated_entity
+        sweeps = [config.full_sweep_days]
+        if not entity.is_dated:
+            sweeps.append(config.undated_sweep_days)
         elif self.replication_method == "FULL_TABLE":  # demanded by the catalog
-            wanted.append(0)
+            sweeps.append(0)
         return replication.Rules(
-            lookback_days=settings.lookback_days,
+            lookback_days=config.lookback_days,
             dated=entity.date is not None,
-            start_date=settings.start_date if entity.date and entity.dates_edits else None,
-            sweep_days=min((days for days in wanted if days is not None), default=None),
-            paging=settings.paging,
+            start_date=config.start_date if entity.is_dated else None,
+            sweep_days=min((days for days in sweeps if days is not None), default=None),
+            paging=config.paging,
         )
 
     @cached_property
@@ -111,59 +119,64 @@ class Sage300Stream(Stream):
         )
 
     @cached_property
-    def _reader(self) -> Reader:
+    def _reader(self) -> reader.EntityReader:
         entity = self._dated_entity
-        select = self._builder.to_select(entity.needed)
-        return Reader(entity, self._rules, select, self._source, self.logger)
+        return reader.EntityReader(
+            entity,
+            self._rules,
+            self._run.session,
+            self.logger,
+            page_size=self._run.page_size(entity),
+            select=self._builder.to_select(entity.required),
+            date_literals=self._run.date_literals,
+        )
 
     @cached_property
     def _is_mapped(self) -> bool:
-        """Tell whether the setting stream_maps changes this stream."""
-        return [type(one) for one in self.stream_maps] != [SameRecordTransform]
+        """Whether the setting stream_maps changes this stream."""
+        return [type(stream_map) for stream_map in self.stream_maps] != [SameRecordTransform]
 
-    def _write_record_message(self, record: Record) -> None:
+    @override
+    def write_record(self, record: Record) -> None:
         """Write a record, past the SDK's message objects where nothing is to be mapped."""
         if self._is_mapped:
-            super()._write_record_message(record)
+            super().write_record(record)
         else:
             self._writer.hold(self._envelope.line(record))
 
-    def _remember(self, context: Context | None, progress: state.Progress) -> None:
-        part = self.get_context_state(context)
-        part.clear()
-        part.update(context=dict(context or {}), **state.dump(progress, self._dated_entity.date))
+    def _save(self, context: Context | None, progress: state.Progress) -> None:
         self._writer.write_held()  # a state that did not change is not written again
-        self.state_manager.is_flushed = False
-        self._write_state_message()
+        self.write_state(context, state.dump(progress, self._dated_entity.date))
 
-    def _mention_strangers(self, rows: list[SageRecord]) -> None:
-        strange = self._builder.unknown(rows[0]) - self._strange if rows else frozenset()
-        if strange:
-            self._strange |= strange
+    def _log_unknown(self, rows: list[SageRecord]) -> None:
+        unknown = self._builder.unknown(rows[0]) - self._unknown if rows else frozenset()
+        if unknown:
+            self._unknown |= unknown
             self.logger.warning(
-                "Properties of %s that the catalog does not know are left out: %s",
+                "Properties of %s that are not in the catalog are skipped: %s",
                 self.name,
-                ", ".join(sorted(strange)),
+                ", ".join(sorted(unknown)),
             )
 
-    def _tell_budget(self, company: str, progress: state.Progress) -> None:
-        if self._source.budget_told:
+    def _log_budget(self, company: str, progress: state.Progress) -> None:
+        if self._run.budget_logged:
             return
-        self._source.budget_told = True
+        self._run.budget_logged = True
         last = None if progress.window is None else progress.window.last_key
         self.logger.info(
-            "The %d calls of this run (max_calls_per_run) are used up: %s of %s %s; the next run "
-            "goes on there and reads the rest after it",
-            self._source.settings.max_calls_per_run,
+            "The %d calls of this run (max_calls_per_run) are spent: %s of %s is %s; the next run "
+            "resumes there and reads the rest after it",
+            self._run.config.max_calls_per_run,
             self.name,
             company,
-            "is not begun"
+            "not started yet"
             if last is None
-            else f"is read up to {' and '.join(self.entity.keys)} {last}",
+            else f"read up to {' and '.join(self.entity.keys)} {last}",
         )
 
     # What the SDK asks
 
+    @override
     def apply_catalog(self, catalog: Catalog) -> None:
         """Take schema, selection and date of change from a catalog, but never the key.
 
@@ -176,18 +189,19 @@ class Sage300Stream(Stream):
         if self.replication_key is None:
             self.replication_key = date
         if catalog.get_stream(self.name):
-            catalogs.check_stream(self.name, self.effective_schema, keys, self.replication_key)
+            input_checks.check_stream(self.name, self.effective_schema, keys, self.replication_key)
 
     @property
+    @override
     def partitions(self) -> list[dict[str, t.Any]]:
         """One partition per company; those that have waited longest come first."""
         waits = self._waits
-        companies = self._source.settings.companies
+        companies = self._run.config.companies
         return [{COMPANY: name} for name in sorted(companies, key=lambda name: -waits.get(name, 0))]
 
     @property
     def waited(self) -> int:
-        """Most runs that ended before a window of this stream did."""
+        """Most runs that ended before a window of this stream was complete."""
         return max(self._waits.values(), default=0)
 
     @property
@@ -199,42 +213,30 @@ class Sage300Stream(Stream):
         }
 
     @property
+    @override
     def metadata(self) -> MetadataMapping:
-        """Leave private properties unselected by default."""
+        """The catalog's metadata; private properties are not selected by default."""
         mapping = super().metadata
         for name in self.entity.private:
             mapping["properties", name].selected_by_default = False
         return mapping
 
+    @override
     def log_sync_costs(self) -> None:
-        """Log what the run has brought and cost."""
+        """Log how many records the run read, and at what cost."""
         if not self.selected:
             return
-        calls, left = self._reader.calls, self._source.session.gate.left
+        calls, left = self._reader.calls, self._run.session.limiter.left
         self.logger.info("%s: %d records in %d calls to Sage 300", self.name, self._rows, calls)
-        for point in pace.points(self.name, calls, left):
+        for point in progress_log.points(self.name, calls, left):
             metrics.log(self.metrics_logger, point)
 
+    @override
     def log(self, message: str, *args: t.Any, level: int = logging.INFO, **kwargs: t.Any) -> None:
-        """Leave out the SDK's line on a failed sync: the command says why, in one sentence."""
+        """Skip the SDK's line on a failed sync: the command says why, in one sentence."""
         if level < logging.ERROR:
             super().log(message, *args, level=level, **kwargs)
 
+    @override
     def get_replication_key_signpost(self, context: Context | None = None) -> None:
         """Set no signpost."""
-
-    def _process_record(
-        self,
-        record: Record,
-        child_context: Context | None = None,
-        partition_context: Context | None = None,
-    ) -> None:
-        """Have no child streams; the company is in the record already."""
-
-    def _increment_stream_state(
-        self, latest_record: Record, *, context: Context | None = None
-    ) -> None:
-        """Keep no progress markers."""
-
-    def _write_starting_replication_value(self, context: Context | None) -> None:
-        """Keep no starting value; the window holds it."""

@@ -1,193 +1,218 @@
-"""The settings of tap-sage300, described once; the README's table is made from this."""
+"""The settings as a user gave them: read, checked, and what is wrong said in one sentence."""
 
 from __future__ import annotations
 
-from singer_sdk import typing as th
+import datetime as dt
+import json
+import re
+import ssl
+import typing as t
+from dataclasses import dataclass, fields
+from pathlib import Path
+from urllib.parse import urlsplit
 
-SUFFIX = "/Sage300WebApi"
-NAMELESS_SERVER = "http://sage.example.com/Sage300WebApi"
+from singer_sdk.plugin_base import JSONSchemaValidator
+
+from tap_sage300.api.connection import Connection
+from tap_sage300.errors import TapError
+from tap_sage300.settings import EXAMPLE_ADDRESS, SCHEMA, SUFFIX
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from jsonschema import ValidationError
+
+VARIABLE_PREFIX = "TAP_SAGE300_"
+BOOLEANS = {"true", "1", "yes", "on", "false", "0", "no", "off"}
+KINDS = {
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "string": "text",
+    "array": "a list of texts",
+    "object": "an object",
+}
 
 
-def _whole(name: str, default: int | None, least: int, title: str, text: str) -> th.Property[int]:
-    return th.Property(
-        name, th.IntegerType(minimum=least), default=default, title=title, description=text
-    )
+class SettingError(TapError):
+    """A setting is missing or wrong; the sentence names it, and never shows its value."""
 
 
-def _choice(name: str, default: str, choices: list[str], title: str, text: str) -> th.Property[str]:
-    return th.Property(
-        name,
-        th.StringType(allowed_values=choices),
-        default=default,
-        title=title,
-        description=text,
-    )
+@dataclass(frozen=True)
+class Config:
+    """The settings, checked; each means what its description in ``settings.py`` says."""
+
+    api_url: str
+    companies: tuple[str, ...]
+    username: str
+    password: str
+    credential_case: str
+    start_date: dt.date | None
+    lookback_days: int
+    full_sweep_days: int | None
+    undated_sweep_days: int
+    page_size: int
+    document_page_size: int
+    paging: str
+    date_literal: str
+    max_calls_per_run: int
+    on_call_budget: str
+    call_budget_pause_seconds: int
+    pool_rest_seconds: int
+    min_call_interval_ms: int
+    connect_timeout_seconds: int
+    read_timeout_seconds: int
+    max_retries: int
+    verify_ssl: bool
+    ca_bundle: str | None
+
+    def connection(self, password: str) -> Connection:
+        """Return how to reach Sage 300, with the password from wherever it was found."""
+        shared = {field.name for field in fields(Connection)} & {f.name for f in fields(self)}
+        values = {name: getattr(self, name) for name in shared} | {"password": password}
+        return Connection(**values, verify=self.ca_bundle or self.verify_ssl)
 
 
-CONFIG = th.PropertiesList(
-    th.Property(
-        "api_url",
-        th.StringType,
-        required=True,
-        title="Web API address",
-        description=f"Address of the Sage 300 Web API, up to and including {SUFFIX}.",
-        examples=[NAMELESS_SERVER],
-    ),
-    th.Property(
-        "companies",
-        th.ArrayType(th.StringType),
-        required=True,
-        title="Companies",
-        description="Company database IDs to read, such as SAMINC.",
-        examples=[["SAMINC", "SAMLTD"]],
-    ),
-    th.Property(
-        "username",
-        th.StringType,
-        required=True,
-        title="User",
-        description="Sage 300 user with the right 'Sage 300 Web API' in every module read; "
-        "not ADMIN.",
-    ),
-    th.Property(
-        "password",
-        th.StringType,
-        secret=True,
-        title="Password",
-        description="Password of the user. Where it is absent, the operating system's credential "
-        "store is asked (extra 'keyring'; service = api_url, user name = username).",
-    ),
-    _choice(
-        "credential_case",
-        "upper",
-        ["upper", "upper_user", "as_given"],
-        "Credential case",
-        "Send user and password in upper case, only the user, or both as given (for Sage 300 "
-        "versions with mixed-case passwords).",
-    ),
-    th.Property(
-        "start_date",
-        th.DateTimeType,
-        title="Start date",
-        description="Leave out what was last changed before this day, as YYYY-MM-DD. GLAccounts "
-        "are read whole all the same, their only date being the day of creation.",
-    ),
-    _whole(
-        "lookback_days",
-        2,
-        0,
-        "Look-back",
-        "Days before the bookmark to read again, for users who sign on with an earlier date.",
-    ),
-    _whole(
-        "full_sweep_days",
-        None,
-        0,
-        "Days between sweeps",
-        "Read every stream whole again when its last whole read is this many days old; 0 means "
-        "every run. Absent: never.",
-    ),
-    _whole(
-        "gl_sweep_days",
-        0,
-        0,
-        "Days between sweeps where edits have no date",
-        "The same for GLAccounts, GLAccountGroups, GLSegmentCodes, CSCurrencyCodes and "
-        "POPurchaseOrders, where Sage 300 dates no edits: between sweeps new accounts are found "
-        "and nothing of the others. 0 means every run.",
-    ),
-    _whole(
-        "page_size",
-        100,
-        1,
-        "Page size",
-        "Rows to ask for at once. Sage 300 gives at most 100 unless its own PageSize is raised.",
-    ),
-    _whole(
-        "batch_page_size",
-        20,
-        1,
-        "Page size of batches",
-        "Invoice batches to ask for at once; each brings all its invoices and lines.",
-    ),
-    _choice(
-        "paging",
-        "auto",
-        ["auto", "keyset", "skip"],
-        "Paging",
-        "By key (rows cannot move under it), by $skip, or by key until a server proves not to "
-        "keep key order.",
-    ),
-    _choice(
-        "date_literal",
-        "auto",
-        ["auto", "plain", "quoted", "v3"],
-        "Date literal",
-        "How dates stand in a filter: 2026-01-31T00:00:00Z, the same in quotes, or "
-        "datetime'2026-01-31T00:00:00'. auto tries them in this order.",
-    ),
-    _whole(
-        "max_calls_per_run",
-        1400,
-        1,
-        "Call budget",
-        "HTTP calls per run, retries included.",
-    ),
-    _choice(
-        "on_call_budget",
-        "stop",
-        ["stop", "wait"],
-        "When the budget is used up",
-        "End the run well, the next one going on at the exact row, or pause and go on.",
-    ),
-    _whole(
-        "call_budget_pause_seconds",
-        300,
-        0,
-        "Pause",
-        "Seconds to pause when on_call_budget is wait, or when the IIS application pool of Sage "
-        "300 is exhausted (HTTP 503).",
-    ),
-    _whole(
-        "min_call_interval_ms",
-        50,
-        0,
-        "Distance between calls",
-        "Least time from the start of one call to the start of the next, in milliseconds.",
-    ),
-    _whole(
-        "connect_timeout_seconds",
-        10,
-        1,
-        "Connect time-out",
-        "Seconds to wait for a connection.",
-    ),
-    _whole(
-        "read_timeout_seconds",
-        300,
-        1,
-        "Read time-out",
-        "Seconds to wait for an answer; after that the page is halved and asked for again.",
-    ),
-    _whole(
-        "max_retries",
-        5,
-        0,
-        "Retries",
-        "Tries after the first one, for faults that can pass.",
-    ),
-    th.Property(
-        "verify_ssl",
-        th.BooleanType,
-        default=True,
-        title="Verify TLS",
-        description="Check the server's certificate.",
-    ),
-    th.Property(
-        "ca_bundle",
-        th.StringType,
-        title="CA bundle",
-        description="PEM file of the authority that signed the server's certificate.",
-    ),
-).to_dict()
-"""JSON Schema of the settings."""
+def read(raw: Mapping[str, t.Any]) -> Config:
+    """Check the settings and freeze them.
+
+    Raises:
+        SettingError: The first thing wrong, in one sentence.
+    """
+    given = {name: value for name, value in raw.items() if value is not None}
+    for error in JSONSchemaValidator(SCHEMA).iter_errors(given):  # fills in the defaults, too
+        raise SettingError(_sentence(error))
+    for sentence in _wrong(given):
+        raise SettingError(sentence)
+    start = given.get("start_date")
+    values: dict[str, t.Any] = {field.name: given.get(field.name) for field in fields(Config)}
+    values |= {
+        "api_url": given["api_url"].rstrip("/"),
+        "companies": tuple(given["companies"]),
+        "password": given.get("password", ""),
+        "start_date": start and dt.datetime.fromisoformat(start).date(),
+        "ca_bundle": given.get("ca_bundle") or None,
+    }
+    return Config(**values)
+
+
+def read_files(paths: Sequence[str]) -> dict[str, t.Any]:
+    """Read the settings of JSON files, those of later files over those of earlier ones.
+
+    Raises:
+        SettingError: A file cannot be read, or is not a JSON object.
+    """
+    given: dict[str, t.Any] = {}
+    for path in paths:
+        try:
+            content = json.loads(Path(path).read_text(encoding="utf-8"))
+        except OSError:
+            raise SettingError(
+                f"Configuration file {path} cannot be read: name a JSON file with the settings"
+            ) from None
+        except ValueError:
+            content = None
+        if not isinstance(content, dict):
+            raise SettingError(
+                f"Configuration file {path} is not a JSON object: write the settings into it as "
+                "{...}"
+            )
+        given |= content
+    return given
+
+
+def misread_variable(environment: Mapping[str, str]) -> str | None:
+    """Return what to say of the first variable that cannot be read as its setting, if any."""
+    for name, schema in SCHEMA["properties"].items():
+        text = environment.get(_variable(name))
+        if text is not None and not _is_readable(text, _kind(schema)):
+            return (
+                f"The setting {name} must be {KINDS[_kind(schema)]} "
+                f"(environment variable {_variable(name)})"
+            )
+    return None
+
+
+def _is_readable(text: str, kind: str) -> bool:
+    if kind == "integer":
+        return re.fullmatch(r"\s*[+-]?\d+\s*", text) is not None
+    if kind == "boolean":
+        return text.lower() in BOOLEANS
+    if kind == "string":
+        return True
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return False
+    return isinstance(value, list if kind == "array" else dict)
+
+
+def _sentence(error: ValidationError) -> str:
+    """Word a schema violation; jsonschema's own text would show the value, secret or not."""
+    if error.validator == "required":
+        missing = next(name for name in error.validator_value if name not in error.instance)
+        return (
+            f"The setting {missing} is missing: give it in the configuration file or as the "
+            f"environment variable {_variable(missing)}"
+        )
+    name = str(error.path[0])
+    if error.validator == "enum":
+        return f"The setting {name} must be one of {', '.join(map(str, error.validator_value))}"
+    if error.validator == "minimum":
+        return f"The setting {name} must be {error.validator_value} or more"
+    return f"The setting {name} must be {KINDS[_kind(SCHEMA['properties'][name])]}"
+
+
+def _kind(schema: Mapping[str, t.Any]) -> str:
+    kind = schema["type"]
+    return str(kind if isinstance(kind, str) else kind[0])
+
+
+def _variable(name: str) -> str:
+    return f"{VARIABLE_PREFIX}{name.upper()}"
+
+
+def _wrong(given: Mapping[str, t.Any]) -> Iterator[str]:
+    """Say what a schema cannot see."""
+    if not _is_web_api(given["api_url"]):
+        yield (
+            "The setting api_url must be the http or https address of the Web API up to and "
+            f"including {SUFFIX}, such as {EXAMPLE_ADDRESS}, without user name or query"
+        )
+    companies = given["companies"]
+    if not companies or not all(name.strip() for name in companies):
+        yield "The setting companies must name at least one company database ID, such as SAMINC"
+    elif len(set(companies)) < len(companies):
+        yield "The setting companies names a company twice: name each once"
+    if not given["username"].strip():
+        yield "The setting username is empty: name the Sage 300 user that reads"
+    if not _is_day(given.get("start_date", "2000-01-01")):
+        yield "The setting start_date must be a date written YYYY-MM-DD"
+    bundle = given.get("ca_bundle")
+    if bundle and not _holds_certificates(Path(bundle)):
+        yield f"The setting ca_bundle names {bundle}, which is not a PEM file of certificates"
+
+
+def _is_web_api(address: str) -> bool:
+    try:
+        url = urlsplit(address)
+    except ValueError:
+        return False
+    plain = not (url.query or url.fragment or "@" in url.netloc)
+    ends = url.path.rstrip("/").lower().endswith(SUFFIX.lower())
+    return plain and ends and url.scheme in {"http", "https"} and bool(url.hostname)
+
+
+def _holds_certificates(path: Path) -> bool:
+    try:
+        ssl.create_default_context(cafile=path)
+    except OSError:  # ssl.SSLError is one
+        return False
+    return True
+
+
+def _is_day(text: str) -> bool:
+    try:
+        dt.datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True

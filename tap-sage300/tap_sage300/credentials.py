@@ -8,32 +8,36 @@ import typing as t
 from tap_sage300.errors import TapError
 
 if t.TYPE_CHECKING:
-    from tap_sage300.settings import Settings
+    from tap_sage300.config import Config
 
 
-def password(settings: Settings) -> str:
-    """Find the password.
+def password(config: Config) -> str:
+    """Return the password.
 
     Raises:
         TapError: It is neither in the settings nor in the credential store.
     """
-    if settings.password:
-        return settings.password
-    missing = (
-        "The setting password is missing, and the operating system's credential store holds none "
-        f"for service {settings.api_url} and user {settings.username}"
-    )
+    if config.password:
+        return config.password
     try:
         keyring = importlib.import_module("keyring")
     except ImportError:
         raise TapError(
-            "The setting password is missing; to keep it in the operating system's credential "
-            "store instead, install tap-sage300[keyring]."
+            "The setting password is missing: give it, or install tap-sage300[keyring] to keep it "
+            "in the operating system's credential store"
         ) from None
+    service, user = config.api_url, config.username
     try:
-        found: str | None = keyring.get_password(settings.api_url, settings.username)
-    except keyring.errors.KeyringError as fault:
-        raise TapError(f"{missing} ({type(fault).__name__}).") from fault
+        found: str | None = keyring.get_password(service, user)
+    except keyring.errors.KeyringError as failure:
+        raise TapError(
+            "The setting password is missing, and the operating system's credential store cannot "
+            f"be opened ({type(failure).__name__}): unlock it, or give the setting"
+        ) from failure
     if not found:
-        raise TapError(f"{missing}.")
+        raise TapError(
+            "The setting password is missing, and the operating system's credential store has "
+            f"none for service {service} and user {user}: give the setting, or store the password "
+            "there"
+        )
     return found

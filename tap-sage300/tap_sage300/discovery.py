@@ -5,29 +5,30 @@ from __future__ import annotations
 import json
 import typing as t
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from importlib.resources import files
 
-from tap_sage300 import errors, metadata, odata
+from tap_sage300.api import metadata
+from tap_sage300.api.errors import CallBudgetError, NoAccessError, RightsError, UnknownError
+from tap_sage300.errors import TapError
+from tap_sage300.reading.records import COMPANY
 
 if t.TYPE_CHECKING:
     import logging
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
-    from tap_sage300.entity import Entity
-    from tap_sage300.metadata import JsonSchema
-    from tap_sage300.source import Source
+    from tap_sage300.api.metadata import JsonSchema
+    from tap_sage300.reading.entity import Entity
+    from tap_sage300.run import Run
 
-_RESOURCE = "$metadata"
-
-_Answer: t.TypeAlias = "dict[str, JsonSchema] | errors.TapError"
+_Answer: t.TypeAlias = "dict[str, JsonSchema] | TapError"
 _Answers: t.TypeAlias = "dict[str, _Answer]"
 """What each company said of one module: its entities' schemas, or why there are none."""
 
 
 @dataclass(frozen=True)
-class Found:
-    """What is known of one entity.
+class SiteEntity:
+    """What is known of one entity on a site.
 
     Attributes:
         schema: JSON Schema of its records, the company included.
@@ -39,103 +40,126 @@ class Found:
 
 
 @cache
-def _schema(name: str) -> str:
-    return (files("tap_sage300") / "schemas" / f"{name}.json").read_text(encoding="utf-8")
+def _schema_file(name: str) -> str | None:
+    file = files("tap_sage300") / "schemas" / f"{name}.json"
+    return file.read_text(encoding="utf-8") if file.is_file() else None
 
 
-def shipped(entity: Entity) -> Found:
-    """Give what this tap ships."""
-    return Found(json.loads(_schema(entity.name)), entity.date)
+def has_schema_file(entity: Entity) -> bool:
+    """Return whether this tap ships a schema of the entity."""
+    return _schema_file(entity.name) is not None
+
+
+def shipped(entity: Entity) -> SiteEntity:
+    """Return what this tap ships of an entity; without a file, what its declaration says."""
+    text = _schema_file(entity.name)
+    return SiteEntity(declared(entity) if text is None else json.loads(text), entity.date)
+
+
+def declared(entity: Entity) -> JsonSchema:
+    """Return the schema that follows from an entity's declaration: key, date and status."""
+    properties: JsonSchema = {
+        COMPANY: {
+            "type": "string",
+            "description": "Company database ID the record was read from.",
+        },
+        **{key: {"type": ["string", "integer"]} for key in entity.keys},
+    }
+    if entity.date:
+        properties[entity.date] = {"type": ["string", "null"], "format": "date-time"}
+    if entity.status:
+        properties[entity.status] = {"type": ["string", "null"]}
+    return {"type": "object", "properties": properties}
+
+
+def log_missing_files(known: Mapping[Entity, SiteEntity | None], logger: logging.Logger) -> None:
+    """Log the entities that this tap ships no schema of, and what is known of them instead."""
+    for entity, site in known.items():
+        if site is not None and not has_schema_file(entity):
+            logger.warning(
+                "This tap ships no schema of %s: these properties are known, any other is "
+                "skipped: %s (run --discover with settings to ask the site)",
+                entity.name,
+                ", ".join(site.schema["properties"]),
+            )
 
 
 def on_site(
-    entities: Iterable[Entity], source: Source, logger: logging.Logger
-) -> dict[str, Found | None]:
+    entities: Iterable[Entity], run: Run, logger: logging.Logger
+) -> dict[str, SiteEntity | None]:
     """Ask every company for the modules of some entities.
 
-    A ``$metadata`` that cannot be had is told, and what this tap ships stands in for it.
+    Where a ``$metadata`` is not available, that is logged and the shipped schema is used.
 
     Returns:
         What was found, by entity; None where no company lets the user read the module.
 
     Raises:
-        TapError: The server cannot be reached, lets the user in nowhere, or lacks a company.
+        TapError: The server cannot be reached, rejects the sign-on, or lacks a company.
     """
     wanted = list(entities)
-    modules = dict.fromkeys(one.module for one in wanted)
-    answers = {module: _ask(module, source) for module in modules}
-    refused = {module: refusals for module in modules if (refusals := _refusals(answers[module]))}
+    modules = dict.fromkeys(entity.module for entity in wanted)
+    answers = {module: _ask(module, run) for module in modules}
+    refused = {module: refusal for module in modules if (refusal := _refusal(answers[module]))}
     if len(refused) == len(modules):
         raise next(iter(refused.values()))
-    for company in source.settings.companies:
+    for company in run.config.companies:
         unknown = [
-            said for m in modules if isinstance(said := answers[m][company], errors.UnknownError)
+            answer for m in modules if isinstance(answer := answers[m][company], UnknownError)
         ]
         if len(unknown) == len(modules):
             raise unknown[0]
     for module, refusal in refused.items():
-        names = ", ".join(one.name for one in wanted if one.module == module)
-        logger.warning("Left out: %s. %s", names, refusal)
+        names = ", ".join(entity.name for entity in wanted if entity.module == module)
+        logger.warning("Streams skipped: %s. %s", names, refusal)
     for module in modules:
         for company, answer in answers[module].items():
-            if isinstance(answer, errors.TapError) and not isinstance(answer, errors.RightsError):
+            if isinstance(answer, TapError) and not isinstance(answer, RightsError):
                 logger.warning(
-                    "The schemas that this tap ships stand in for those of module %s of %s: %s",
-                    module,
-                    company,
-                    answer,
+                    "The shipped schemas are used for module %s of %s: %s", module, company, answer
                 )
     return {
-        one.name: None if one.module in refused else _merged(one, answers[one.module].values())
-        for one in wanted
+        entity.name: None
+        if entity.module in refused
+        else _merged(entity, answers[entity.module].values())
+        for entity in wanted
     }
 
 
-def _refusals(answers: _Answers) -> errors.RightsError | None:
-    """Give the first refusal where every company refuses the module."""
-    refusals = [one for one in answers.values() if isinstance(one, errors.RightsError)]
+def _refusal(answers: _Answers) -> RightsError | None:
+    """Return the first refusal where every company refuses the module."""
+    refusals = [answer for answer in answers.values() if isinstance(answer, RightsError)]
     return refusals[0] if len(refusals) == len(answers) else None
 
 
-def _ask(module: str, source: Source) -> _Answers:
+def _ask(module: str, run: Run) -> _Answers:
     """Ask every company for the schemas of a module.
 
     Raises:
-        NoAccessError: The server cannot be reached, or lets the user in nowhere.
+        NoAccessError: The server cannot be reached, or rejects the sign-on.
     """
     answers: _Answers = {}
-    for company in source.settings.companies:
-        about = {"company": company, "module": module, "resource": _RESOURCE}
-        address = odata.resource_url(source.settings.api_url, company, module, _RESOURCE)
+    for company in run.config.companies:
         try:
-            answers[company] = source.session.get(
-                partial(_same, address), metadata.parse, about, accept="application/xml"
-            ).content
-        except errors.NoAccessError:
+            answers[company] = run.session.metadata(company, module)
+        except NoAccessError:
             raise
-        except errors.TapError as fault:
-            answers[company] = fault
-        except errors.CallBudgetError:
-            answers[company] = errors.TapError(
-                "the calls of this run (max_calls_per_run) are used up.", errors.Kind.TRANSIENT
-            )
+        except TapError as error:
+            answers[company] = error
+        except CallBudgetError:
+            answers[company] = TapError("The calls of this run (max_calls_per_run) are spent")
     return answers
 
 
-def _same(address: str, _halvings: int) -> str:
-    """Give an address that no halving of a page changes."""
-    return address
-
-
-def _merged(entity: Entity, answers: Iterable[_Answer]) -> Found:
+def _merged(entity: Entity, answers: Iterable[_Answer]) -> SiteEntity:
     """Merge what companies say of an entity: the union of their properties."""
-    found = shipped(entity)
-    sites = [one for one in answers if not isinstance(one, errors.TapError)]
+    known = shipped(entity)
+    sites = [answer for answer in answers if not isinstance(answer, TapError)]
     theirs = [site[entity.name] for site in sites if entity.name in site]
-    schema = found.schema
-    for one in theirs:
-        schema = metadata.merge(schema, one, entity.calculated)
+    schema = known.schema
+    for site in theirs:
+        schema = metadata.merge(schema, site, entity.calculated)
     # One filter serves every company, so a date counts when all of them have it.
-    dates = {metadata.date_in(one, entity.better_dates) for one in theirs}
+    dates = {metadata.date_in(site, entity.better_dates) for site in theirs}
     better = dates.pop() if len(dates) == 1 else None
-    return Found(schema, better or found.date)
+    return SiteEntity(schema, better or known.date)

@@ -7,7 +7,7 @@ Accounts Payable, General Ledger, Purchase Orders and Inventory Control.
 from __future__ import annotations
 
 from tap_sage300.client import Sage300Stream
-from tap_sage300.entity import Entity
+from tap_sage300.reading.entity import Entity
 
 
 class CSCurrencyCodes(Sage300Stream):
@@ -25,14 +25,14 @@ class GLAccountGroups(Sage300Stream):
 
 
 class GLSegmentCodes(Sage300Stream):
-    """The codes that the segments of an account are made of, such as cost centres."""
+    """Codes of the segments that make up an account, such as cost centres."""
 
     selected_by_default = False
     entity = Entity("GLSegmentCodes", module="GL", keys=("SegmentNumber", "SegmentCode"))
 
 
 class GLAccounts(Sage300Stream):
-    """Accounts of the general ledger; the only date they carry is the day of creation."""
+    """Accounts of the general ledger; their only date is the day of creation."""
 
     entity = Entity(
         "GLAccounts",
@@ -96,7 +96,7 @@ class ICItems(Sage300Stream):
 
 
 class POPurchaseOrders(Sage300Stream):
-    """Purchase orders with their lines; no date tells of a change."""
+    """Purchase orders with their lines; no date shows a change."""
 
     selected_by_default = False
     entity = Entity(
@@ -110,7 +110,7 @@ class POPurchaseOrders(Sage300Stream):
 class APInvoiceBatches(Sage300Stream):
     """Invoice batches of accounts payable, with invoices, lines and schedules inside.
 
-    Posting is not an edit and leaves the date alone, so batches are read again until final.
+    Posting is not an edit and does not move the date, so batches are read again until final.
     """
 
     entity = Entity(
@@ -124,7 +124,7 @@ class APInvoiceBatches(Sage300Stream):
 
 
 class APPaymentAndAdjustmentBatches(Sage300Stream):
-    """Batches of payments (PY) and adjustments (AD), with what each one is applied to."""
+    """Batches of payments (PY) and adjustments (AD), with the documents they are applied to."""
 
     selected_by_default = False
     entity = Entity(

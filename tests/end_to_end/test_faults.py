@@ -71,7 +71,7 @@ def test_every_row_arrives_once_and_right_whatever_breaks(
     pair = pair_class(
         small,
         tmp_path,
-        tap={"page_size": 10, "batch_page_size": 4, "max_retries": 3},
+        tap={"page_size": 10, "document_page_size": 4, "max_retries": 3},
         target={"batch_size_rows": 20, "max_retries": 3},
     )
     rules = [{**kind, "probability": 0.02} for kind in KINDS]

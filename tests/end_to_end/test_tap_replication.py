@@ -62,7 +62,7 @@ class Runs:
             "password": "SANDBOX",
             "min_call_interval_ms": 0,
             "page_size": 6,
-            "batch_page_size": 2,
+            "document_page_size": 2,
             **changes,
         }
         for name, value in (("config", config), ("state", self.state)):

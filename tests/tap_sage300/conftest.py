@@ -23,6 +23,7 @@ from werkzeug.wrappers import Request, Response
 from sage300_servicenow_sandbox import Sandbox, SandboxOptions
 from sage300_servicenow_sandbox.faults import read_plan
 from tap_sage300.errors import TapError
+from tap_sage300.reading import reader
 from tap_sage300.streams import STREAMS
 from tap_sage300.tap import TapSage300
 
@@ -33,11 +34,11 @@ ENTITIES = {stream.entity.name: stream.entity for stream in STREAMS}
 
 
 def bare(value):
-    """Sage's entity as a record holds it: helper properties gone, all else to the digit."""
+    """Return Sage's entity as a record holds it: without helper properties, to the digit."""
     if isinstance(value, dict):
         return {k: bare(v) for k, v in value.items() if k != "UpdateOperation"}
     if isinstance(value, list):
-        return [bare(one) for one in value]
+        return [bare(item) for item in value]
     return (str(value), "number") if type(value) in {Decimal, int} else value
 
 
@@ -88,29 +89,36 @@ class Output:
         return next(part for part in parts if part["context"] == {"CompanyID": company})
 
 
+@contextlib.contextmanager
+def captured():
+    """Capture what is written to stdout; what is yielded gives its text when called."""
+    written = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="")
+    with contextlib.redirect_stdout(written):
+        yield lambda: (written.flush(), written.buffer.getvalue().decode())[1]
+
+
 def sync(config, state=None, catalog=None):
     """Run the tap in this process."""
-    written = io.StringIO()
-    with contextlib.redirect_stdout(written):
+    with captured() as text:
         tap = TapSage300(config=dict(config), state=copy.deepcopy(state), catalog=catalog)
         tap.sync_all()
-    return Output(written.getvalue())
+    return Output(text())
 
 
 def interrupted(config, state=None, catalog=None):
-    """Run the tap, which may fail; give what it wrote, and the sentence it failed with."""
-    written, told = io.StringIO(), None
-    with contextlib.redirect_stdout(written):
+    """Run the tap, which may fail; return what it wrote, and the sentence it failed with."""
+    failure = None
+    with captured() as text:
         tap = TapSage300(config=dict(config), state=copy.deepcopy(state), catalog=catalog)
         try:
             tap.sync_all()
-        except TapError as fault:
-            told = fault
-    return Output(written.getvalue()), told
+        except TapError as error:
+            failure = error
+    return Output(text()), failure
 
 
 def only(*streams, **deselected):
-    """A catalog that selects some streams, without some of their properties."""
+    """Return a catalog that selects some streams, without some of their properties."""
     catalog = TapSage300(config={}, validate_config=False, setup_mapper=False).catalog_dict
     for entry in catalog["streams"]:
         name = entry["tap_stream_id"]
@@ -128,12 +136,10 @@ class FakeSage:
     def __init__(self):
         self.requests = []
         self.answer = lambda _request: page([])
-        self._server = make_server("127.0.0.1", 0, self._app, threaded=True)
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.01,), daemon=True
-        )
+        self.server = make_server("127.0.0.1", 0, self._app, threaded=True)
+        self._thread = threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True)
         self._thread.start()
-        self.host = f"http://127.0.0.1:{self._server.server_port}"
+        self.host = f"http://127.0.0.1:{self.server.server_port}"
         self.url = self.host + "/Sage300WebApi"
 
     def _app(self, environ, start_response):
@@ -142,9 +148,9 @@ class FakeSage:
         return self.answer(request)(environ, start_response)
 
     def stop(self):
-        self._server.shutdown()
+        self.server.shutdown()
         self._thread.join()
-        self._server.server_close()
+        self.server.server_close()
 
     def queries(self, resource=""):
         return [
@@ -153,7 +159,7 @@ class FakeSage:
 
 
 def page(rows, **more):
-    """An answer with a list of rows; ``count`` and ``link`` as OData writes them."""
+    """Return an answer with a list of rows; ``count`` and ``link`` as OData writes them."""
     body = {"value": rows}
     if "count" in more:
         body["@odata.count"] = more["count"]
@@ -203,6 +209,12 @@ def fake():
     server = FakeSage()
     yield server
     server.stop()
+
+
+@pytest.fixture
+def fake_class():
+    """For tests that need a second server."""
+    return FakeSage
 
 
 @pytest.fixture
@@ -259,15 +271,15 @@ class Site:
         return self.call(f"sage300/{company}/{resource}")["records"]
 
     def expected(self, stream, company="SAMINC"):
-        """The records that a read of everything brings, by key."""
+        """Return the records of a read of everything, by key."""
         entity = ENTITIES[stream]
-        left_out = ("UpdateOperation", *entity.calculated)
+        skipped = ("UpdateOperation", *entity.calculated)
         return {
             tuple(row[name] for name in entity.keys): {"CompanyID": company}
             | {
                 name: bare(value)
                 for name, value in row.items()
-                if name not in entity.private and not name.startswith(left_out)
+                if name not in entity.private and not name.startswith(skipped)
             }
             for row in self.held(stream, company)
         }
@@ -320,8 +332,17 @@ def sandbox_site():
 
 
 @pytest.fixture
-def site(sandbox_site):
+def site(sandbox_site, monkeypatch):
+    """The sandbox as new, with a tap in this process that lives on the same day."""
+    clock = sandbox_site.sandbox.clock
+    monkeypatch.setattr(reader, "utc_today", lambda: clock.now().date())
     return sandbox_site.fresh()
+
+
+@pytest.fixture(scope="session")
+def served(sandbox_site):
+    """The streams that the sandbox serves."""
+    return [name for name in ENTITIES if name in sandbox_site.sandbox.sage.resources]
 
 
 @pytest.fixture(scope="session")
@@ -340,7 +361,7 @@ class Helpers:
 
     sync = staticmethod(sync)
     interrupted = staticmethod(interrupted)
-    to = staticmethod(contextlib.redirect_stdout)
+    captured = staticmethod(captured)
     bare = staticmethod(bare)
     key = staticmethod(Output.key)
     only = staticmethod(only)

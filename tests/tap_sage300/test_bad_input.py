@@ -1,4 +1,4 @@
-"""Wrong settings, catalogs and states: each gets its one sentence, and none a traceback."""
+"""Wrong settings, catalogs and states: each ends in one sentence, and none in a traceback."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ import pytest
 from tap_sage300.errors import TapError
 from tap_sage300.tap import TapSage300
 
-AGAIN = "make a new one with --discover."
+AGAIN = "make a new one with --discover"
 WHOLE = "give the last state as it was written"
-GIVEN = "The state of APVendors for SAMINC: "
+STATE = "The state of APVendors for SAMINC cannot be used: "
 PARTS = (
     "The state of APVendors is not a list of partitions, each with the context of a company: "
-    f"{WHOLE}, or remove this stream from it."
+    f"{WHOLE}, or remove this stream from it"
 )
 
 SETTINGS = [
     ({"companies": []}, ("The setting companies must name at least one company database ID, such "
-     "as SAMINC.")),
-    ({"companies": ["A", "A"]}, "The setting companies names a company twice."),
-    ({"companies": "SAMINC"}, "The setting companies must be of type list of strings."),
-    ({"username": ""}, "The setting username is empty: name the Sage 300 user that reads."),
-    ({"page_size": 0}, "The setting page_size must be 1 or more."),
-    ({"page_size": "100"}, "The setting page_size must be of type integer."),
-    ({"lookback_days": -1}, "The setting lookback_days must be 0 or more."),
-    ({"paging": "page"}, "The setting paging must be one of auto, keyset, skip."),
-    ({"verify_ssl": 1}, "The setting verify_ssl must be of type boolean."),
-    ({"start_date": "soon"}, "The setting start_date must be a date written YYYY-MM-DD."),
-    ({"ca_bundle": "no.pem"}, ("The setting ca_bundle names no.pem, which is no PEM file of "
-     "certificates.")),
+     "as SAMINC")),
+    ({"companies": ["A", "A"]}, "The setting companies names a company twice: name each once"),
+    ({"companies": "SAMINC"}, "The setting companies must be a list of texts"),
+    ({"username": ""}, "The setting username is empty: name the Sage 300 user that reads"),
+    ({"page_size": 0}, "The setting page_size must be 1 or more"),
+    ({"page_size": "100"}, "The setting page_size must be a whole number"),
+    ({"lookback_days": -1}, "The setting lookback_days must be 0 or more"),
+    ({"paging": "page"}, "The setting paging must be one of auto, keyset, skip"),
+    ({"verify_ssl": 1}, "The setting verify_ssl must be true or false"),
+    ({"start_date": "soon"}, "The setting start_date must be a date written YYYY-MM-DD"),
+    ({"ca_bundle": "no.pem"}, ("The setting ca_bundle names no.pem, which is not a PEM file "
+     "of certificates")),
 ]  # fmt: skip
 
 
@@ -77,7 +77,7 @@ CATALOGS = [
     ),
     (
         {"streams": [entry(schema={"properties": {"VendorNumber": "string"}})]},
-        ("The schema of APVendors in the catalog has a property that is no object with a type: "
+        ("The schema of APVendors in the catalog has a property that is not an object with a type: "
         f"{AGAIN}"),
     ),
     (
@@ -91,13 +91,13 @@ CATALOGS = [
     ),
     (
         {"streams": [entry(schema=without("DateLastMaintained"))]},
-        ("The replication key of APVendors in the catalog is DateLastMaintained, which is no date "
-        "property of its schema: take a date of change, or none."),
+        ("The replication key of APVendors in the catalog is DateLastMaintained, which is not a "
+        "date property of its schema: choose a date of change, or none"),
     ),
     (
         {"streams": [entry(replication_key="VendorName")]},
-        ("The replication key of APVendors in the catalog is VendorName, which is no date property "
-        "of its schema: take a date of change, or none."),
+        ("The replication key of APVendors in the catalog is VendorName, which is not a date "
+        "property of its schema: choose a date of change, or none"),
     ),
 ]  # fmt: skip
 
@@ -112,33 +112,33 @@ def resume(**values):
 
 
 STATES = [
-    ([], "The state is no JSON object: give the last state that the target wrote."),
-    ({"bookmarks": []}, f"The state's bookmarks are no object: {WHOLE}."),
+    ([], f"The state is not a JSON object: {WHOLE}"),
+    ({"bookmarks": []}, f"The state's bookmarks are not an object: {WHOLE}"),
     ({"bookmarks": {"APVendors": []}}, PARTS),
     ({"bookmarks": {"APVendors": {"partitions": {}}}}, PARTS),
     ({"bookmarks": {"APVendors": {"partitions": [{"resume": {}}]}}}, PARTS),
     (
         part(replication_key_value="soon"),
-        f"{GIVEN}replication_key_value is 'soon', which is not a date.",
+        f"{STATE}replication_key_value is 'soon', which is not a date",
     ),
-    (part(replication_key_value=5), f"{GIVEN}replication_key_value is 5, which is not a date."),
-    (part(last_sweep="2026-13-01"), f"{GIVEN}last_sweep is '2026-13-01', which is not a date."),
-    (part(not_final=3), f"{GIVEN}not_final is 3, which this tap does not write."),
-    (part(not_final=[1.5]), f"{GIVEN}not_final holds 1.5, which this tap does not write."),
-    (part(resume=[]), f"{GIVEN}resume is [], which this tap does not write."),
+    (part(replication_key_value=5), f"{STATE}replication_key_value is 5, which is not a date"),
+    (part(last_sweep="2026-13-01"), f"{STATE}last_sweep is '2026-13-01', which is not a date"),
+    (part(not_final=3), f"{STATE}not_final is 3, which this tap does not write"),
+    (part(not_final=[1.5]), f"{STATE}not_final holds 1.5, which this tap does not write"),
+    (part(resume=[]), f"{STATE}resume is [], which this tap does not write"),
     (
         part(resume={"read": "all"}),
-        f"{GIVEN}resume.read is 'all', which this tap does not write.",
+        f"{STATE}resume.read is 'all', which this tap does not write",
     ),
-    (resume(skip="9"), f"{GIVEN}skip is '9', which this tap does not write."),
-    (resume(waited="9"), f"{GIVEN}waited is '9', which this tap does not write."),
-    (resume(last_key=1.5), f"{GIVEN}last_key holds 1.5, which this tap does not write."),
-    (resume(last_key=["1"]), f"{GIVEN}last_key holds ['1'], which this tap does not write."),
-    (resume(since="x"), f"{GIVEN}since is 'x', which is not a date."),
+    (resume(skip="9"), f"{STATE}skip is '9', which this tap does not write"),
+    (resume(waited="9"), f"{STATE}waited is '9', which this tap does not write"),
+    (resume(last_key=1.5), f"{STATE}last_key holds 1.5, which this tap does not write"),
+    (resume(last_key=["1"]), f"{STATE}last_key holds ['1'], which this tap does not write"),
+    (resume(since="x"), f"{STATE}since is 'x', which is not a date"),
 ]
 
 
-def told(config, **given):
+def failure(config, **given):
     with pytest.raises(TapError) as caught:
         TapSage300(config=config, **given).sync_all()
     assert "\n" not in str(caught.value)
@@ -147,14 +147,14 @@ def told(config, **given):
 
 @pytest.mark.parametrize(("change", "sentence"), SETTINGS, ids=str)
 def test_settings(fake_config, change, sentence):
-    assert told({**fake_config, **change}) == sentence
+    assert failure({**fake_config, **change}) == sentence
 
 
 @pytest.mark.parametrize(
     ("catalog", "sentence"), CATALOGS, ids=[f"catalog {n}" for n in range(len(CATALOGS))]
 )
 def test_catalogs(fake, fake_config, catalog, sentence):
-    assert told(fake_config, catalog=catalog) == sentence
+    assert failure(fake_config, catalog=catalog) == sentence
     assert fake.requests == []
 
 
@@ -162,7 +162,7 @@ def test_catalogs(fake, fake_config, catalog, sentence):
     ("state", "sentence"), STATES, ids=[f"state {n}" for n in range(len(STATES))]
 )
 def test_states(fake, fake_config, helpers, state, sentence):
-    assert told(fake_config, catalog=helpers.only("APVendors"), state=state) == sentence
+    assert failure(fake_config, catalog=helpers.only("APVendors"), state=state) == sentence
     assert fake.requests == []
 
 
@@ -172,9 +172,9 @@ def test_keys_of_the_wrong_shape(fake_config, helpers, last_key):
     window = {"read": "sweep", "last_key": last_key}
     partition = {"context": {"CompanyID": "SAMINC"}, "resume": window}
     state = {"bookmarks": {name: {"partitions": [partition]}}}
-    assert told(fake_config, catalog=helpers.only(name), state=state) == (
-        f"The state of {name} for SAMINC: last_key holds {last_key!r}, which this tap does not "
-        "write."
+    assert failure(fake_config, catalog=helpers.only(name), state=state) == (
+        f"The state of {name} for SAMINC cannot be used: last_key holds {last_key!r}, which "
+        "this tap does not write"
     )
 
 
@@ -198,9 +198,9 @@ def test_the_command_says_it_once(site, helpers, tmp_path, option, content, sent
 
 def test_another_replication_key_starts_afresh(fake, fake_config, helpers):
     catalog = helpers.only("APVendors")
-    for one in catalog["streams"]:
-        if one["tap_stream_id"] == "APVendors":
-            one["replication_key"] = "DateOfLastActivity"
+    for stream in catalog["streams"]:
+        if stream["tap_stream_id"] == "APVendors":
+            stream["replication_key"] = "DateOfLastActivity"
     rows = [{"VendorNumber": "1", "DateOfLastActivity": "2026-11-02T00:00:00Z"}]
     fake.answer = lambda _request: helpers.page(rows)
     state = part(replication_key="DateLastMaintained", replication_key_value="2026-11-20T00:00:00Z")

@@ -1,4 +1,4 @@
-"""Runs cut by the call budget: no stream is starved."""
+"""Runs cut short by the call budget: no stream is starved."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def command(helpers, tmp_path):
 
 
 def sentence(result, *, level="ERROR"):
-    """The one line that tells what went wrong; nothing else may look like a fault."""
+    """Return the one line that says what went wrong; nothing else may look like a failure."""
     assert result.returncode == 1
     assert "Traceback" not in result.stderr
     assert SECRET not in result.stderr.upper() + result.stdout.upper()
@@ -44,7 +44,7 @@ def test_wrong_password(site, command):
         "Sage 300 refused the user name or password for company SAMINC (HTTP 401, tried once so "
         "that the account is not locked): check the settings username, password and "
         "credential_case; ADMIN may not use the Web API by default, and the user's security "
-        "group needs the right 'Sage 300 Web API'."
+        "group needs the right 'Sage 300 Web API'"
     )
     assert site.call("counters")["sage300"]["by_status"] == {"401": 1}
 
@@ -56,7 +56,7 @@ def test_unreachable_host(fake_config, command, mode):
     result = command(*mode, config={**fake_config, "api_url": url, "password": SECRET})
     assert sentence(result) == (
         f"Sage 300 cannot be reached at {url} (tries: 1): check the setting api_url, the network "
-        "and that IIS is running on the server."
+        "and that IIS is running on the server"
     )
 
 
@@ -68,7 +68,7 @@ def test_unknown_company(site, command, mode, module):
     assert sentence(result) == (
         f"Sage 300 has no {module}/$metadata for company NOWHRE (HTTP 404): check that the "
         "setting companies holds company database IDs such as SAMINC, and that module "
-        f"{module} is active there."
+        f"{module} is active there"
     )
 
 
@@ -76,8 +76,8 @@ def test_unknown_company(site, command, mode, module):
 def test_missing_setting(fake_config, command, mode):
     config = {name: value for name, value in fake_config.items() if name != "api_url"}
     assert sentence(command(*mode, config=config)) == (
-        "The setting api_url is missing: Address of the Sage 300 Web API, up to and including "
-        "/Sage300WebApi."
+        "The setting api_url is missing: give it in the configuration file or as the environment "
+        "variable TAP_SAGE300_API_URL"
     )
 
 
@@ -86,7 +86,7 @@ def test_bad_ca_file(fake_config, command, tmp_path):
     bundle.write_text("no certificate", encoding="utf-8")
     config = {**fake_config, "ca_bundle": str(bundle), "password": SECRET}
     assert sentence(command(config=config)) == (
-        f"The setting ca_bundle names {bundle}, which is no PEM file of certificates."
+        f"The setting ca_bundle names {bundle}, which is not a PEM file of certificates"
     )
 
 
@@ -98,7 +98,7 @@ def test_missing_right(fake, fake_config, command, helpers, mode):
     assert sentence(result) == (
         "User reader may not read $metadata in company SAMINC (HTTP 403): tick the right 'Sage "
         f"300 Web API' for module {module} in the user's security group; ADMIN is refused by "
-        "default."
+        "default"
     )
     assert "BODY" not in result.stderr
 
@@ -107,38 +107,57 @@ def test_password_nowhere(fake_config, command, monkeypatch):
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
     config = {name: value for name, value in fake_config.items() if name != "password"}
     assert sentence(command(config=config)) == (
-        "The setting password is missing, and the operating system's credential store holds none "
-        f"for service {fake_config['api_url']} and user reader."
+        "The setting password is missing, and the operating system's credential store has none for "
+        f"service {fake_config['api_url']} and user reader: give the setting, or store the "
+        "password there"
     )
 
 
 @pytest.mark.parametrize(
     ("files", "arguments", "words"),
     [
-        ({}, ["--config", "no.json"], "no.json' was not found"),
-        ({"c.json": "{"}, ["--config", "c.json"], "is not JSON"),
-        ({"c.json": "[1]"}, ["--config", "c.json"], "holds no JSON object"),
-        ({"c.json": "OK", "s.json": "{"}, ["--config", "c.json", "--state", "s.json"], "not JSON"),
+        (
+            {},
+            ["--config", "no.json"],
+            "Configuration file no.json cannot be read: name a JSON file with the settings",
+        ),
+        (
+            {"c.json": "[1]"},
+            ["--config", "c.json"],
+            "Configuration file c.json is not a JSON object: write the settings into it as {...}",
+        ),
         (
             {"c.json": "OK", "s.json": "{"},
+            ["--config", "c.json", "--state", "s.json"],
+            "The state file s.json is not JSON: give the last state as it was written",
+        ),
+        (
+            {"c.json": "OK", "s.json": "\x80"},
             ["--config", "c.json", "--catalog", "s.json"],
-            "not JSON",
+            "The catalog file s.json is not JSON: make a new one with --discover",
         ),
     ],
-    ids=["absent", "cut", "list", "state", "catalog"],
+    ids=["absent", "list", "state", "catalog"],
 )
 def test_bad_files(fake_config, command, tmp_path, monkeypatch, files, arguments, words):  # noqa: PLR0917
     monkeypatch.chdir(tmp_path)
     for name, text in files.items():
         content = json.dumps(fake_config) if text == "OK" else text
-        (tmp_path / name).write_text(content, encoding="utf-8")
-    assert words in sentence(command(*arguments))
+        (tmp_path / name).write_text(content, encoding="latin-1")
+    assert sentence(command(*arguments)) == words
 
 
-def test_a_number_in_the_environment_that_is_none(fake_config, command, monkeypatch):
-    monkeypatch.setenv("TAP_SAGE300_PAGE_SIZE", "many")
+@pytest.mark.parametrize(
+    ("variable", "text", "kind"),
+    [("PAGE_SIZE", "many", "a whole number"), ("VERIFY_SSL", "perhaps", "true or false")],
+)
+def test_a_variable_that_cannot_be_read(fake_config, command, monkeypatch, variable, text, kind):  # noqa: PLR0917
+    monkeypatch.setenv(f"TAP_SAGE300_{variable}", text)
     result = command("--config", "ENV", config=fake_config)
-    assert "environment variables TAP_SAGE300_* must be a whole number" in sentence(result)
+    assert sentence(result) == (
+        f"The setting {variable.lower()} must be {kind} "
+        f"(environment variable TAP_SAGE300_{variable})"
+    )
 
 
 def test_a_stream_map_that_cannot_be_used(fake_config, command):
@@ -163,10 +182,10 @@ def test_a_setting_nobody_knows_is_named(site, command):
     assert '"BATCH"' not in result.stdout
 
 
-def test_a_run_cut_by_the_budget_ends_well(site, command):
+def test_a_run_cut_short_by_the_budget_ends_cleanly(site, command):
     result = command(config={**site.config, "max_calls_per_run": 1})
     assert result.returncode == 0
-    assert result.stderr.count("(max_calls_per_run) are used up") == 1
+    assert result.stderr.count("(max_calls_per_run) are spent") == 1
 
 
 def test_discovery_needs_neither_settings_nor_server(command):
@@ -193,7 +212,7 @@ def test_about(command):
     assert settings["password"]["secret"] is True
     assert "batch_config" not in settings
     assert not [name for name in settings if name.startswith("flattening")]
-    assert all(one.get("title") and one.get("description") for one in settings.values())
+    assert all(setting.get("title") and setting.get("description") for setting in settings.values())
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")

@@ -7,22 +7,42 @@ import json
 import logging
 
 import pytest
+from werkzeug.wrappers import Response
 
-from tap_sage300.errors import NoAccessError, RightsError, UnknownError
+from tap_sage300.api.errors import NoAccessError, RightsError, UnknownError
+from tap_sage300.client import Sage300Stream
+from tap_sage300.reading.entity import Entity
 from tap_sage300.streams import STREAMS
 from tap_sage300.tap import TapSage300
 
+EDMX = """<edmx:Edmx Version="4.0" xmlns:edmx="http://docs.oasis-open.org/odata/ns/edmx">
+ <edmx:DataServices>
+  <Schema Namespace="Sage.AP" xmlns="http://docs.oasis-open.org/odata/ns/edm">
+   <EntityType Name="TaxClass">
+    <Property Name="ClassAxis" Type="Edm.String" Nullable="false"/>
+    <Property Name="ClassNumber" Type="Edm.Int32" Nullable="false"/>
+    <Property Name="Description" Type="Edm.String"/>
+   </EntityType>
+   <EntityContainer Name="Container">
+    <EntitySet Name="APTaxClasses" EntityType="Sage.AP.TaxClass"/>
+   </EntityContainer>
+  </Schema>
+ </edmx:DataServices>
+</edmx:Edmx>"""
 ALL = [stream.entity.name for stream in STREAMS]
+DEFAULT = [stream.entity.name for stream in STREAMS if stream.selected_by_default]
+MODULES = {stream.entity.module for stream in STREAMS}
 BOTH = {"companies": ["SAMINC", "SAMLTD"]}
 
 
 @pytest.fixture
 def discover(monkeypatch):
-    """Run the discovery; give the catalog's entries by stream."""
+    """Run the discovery; return the catalog's entries by stream."""
 
     def run(config):
         monkeypatch.setattr("sys.stdout", io.StringIO())
-        text = TapSage300(config=config, setup_mapper=False).run_discovery()
+        tap = TapSage300(config=config, validate_config=bool(config), setup_mapper=False)
+        text = tap.run_discovery()
         return {entry["tap_stream_id"]: entry for entry in json.loads(text)["streams"]}
 
     return run
@@ -34,28 +54,20 @@ def selected(entry):
     return root["selected"]
 
 
+def warnings(caplog):
+    return [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+
+
 def test_a_stock_site(site, discover):
     entries = discover({**site.config, **BOTH})
     assert list(entries) == ALL
-    assert [name for name in ALL if selected(entries[name])] == [
-        "GLAccounts",
-        "APVendors",
-        "APInvoiceBatches",
-    ]
-    assert entries["APPaymentAndAdjustmentBatches"]["key_properties"] == [
-        "CompanyID",
-        "BatchSelector",
-        "BatchNumber",
-    ]
-    assert entries["GLAccounts"]["replication_key"] == "DateCreated"
-    methods = {name: entry["replication_method"] for name, entry in entries.items()}
-    assert {name for name, method in methods.items() if method == "FULL_TABLE"} == {
-        "CSCurrencyCodes",
-        "GLAccountGroups",
-        "GLSegmentCodes",
-        "POPurchaseOrders",
-    }
-    assert site.calls() == 5 * 2
+    assert [name for name in ALL if selected(entries[name])] == DEFAULT
+    for stream in STREAMS:
+        entry, entity = entries[stream.entity.name], stream.entity
+        assert entry["key_properties"] == ["CompanyID", *entity.keys]
+        assert entry.get("replication_key") == entity.date
+        assert entry["replication_method"] == ("INCREMENTAL" if entity.date else "FULL_TABLE")
+    assert site.calls() == len(MODULES) * 2
 
 
 def test_a_site_knows_its_flags_better(site, discover):
@@ -108,18 +120,19 @@ def test_a_small_budget_is_not_spent_on_discovery(site, helpers):
     assert len(output.records("APVendors")) == 50
 
 
-def test_a_forbidden_module_is_left_out_and_the_rest_works(site, discover, helpers, caplog):
+def test_a_forbidden_module_is_skipped_and_the_rest_works(site, discover, helpers, caplog):
     site.behave(forbidden_modules={"SAMINC": ["GL"], "SAMLTD": ["GL"]})
     entries = discover({**site.config, **BOTH})
     assert list(entries) == [name for name in ALL if not name.startswith("GL")]
-    (told,) = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
-    assert told == (
-        "Left out: GLAccountGroups, GLSegmentCodes, GLAccounts. User integration may not read "
+    names = [stream.entity.name for stream in STREAMS if stream.entity.module == "GL"]
+    (line,) = [text for text in warnings(caplog) if text.startswith("Streams skipped")]
+    assert line == (
+        f"Streams skipped: {', '.join(names)}. User integration may not read "
         "$metadata in company SAMINC (HTTP 403): tick the right 'Sage 300 Web API' for module GL "
-        "in the user's security group; ADMIN is refused by default."
+        "in the user's security group; ADMIN is refused by default"
     )
     output = helpers.sync({**site.config, **BOTH})
-    assert list(output.schemas) == ["APVendors", "APInvoiceBatches"]
+    assert list(output.schemas) == [name for name in DEFAULT if name not in names]
 
 
 def test_a_module_one_company_allows_stays(site, discover):
@@ -127,29 +140,25 @@ def test_a_module_one_company_allows_stays(site, discover):
     assert list(discover({**site.config, **BOTH})) == ALL
 
 
-def test_no_right_anywhere(site, discover):
-    site.behave(forbidden_modules={"SAMINC": ["AP", "CS", "GL", "IC", "PO"]})
+def test_no_right_anywhere(fake, fake_config, discover, helpers):
+    fake.answer = lambda _request: helpers.refusal(403, "Forbidden")
     with pytest.raises(RightsError, match=r"tick the right 'Sage 300 Web API'"):
-        discover(site.config)
+        discover(fake_config)
 
 
 @pytest.mark.parametrize("fault", [{"fault": "html"}, {"fault": "error", "status": 404}], ids=str)
-def test_metadata_that_cannot_be_had(site, discover, caplog, fault):
+def test_metadata_that_is_not_available(site, discover, caplog, fault):
     site.follow({**fault, "side": "sage300", "path": r"/AP/\$metadata"})
     entries = discover(site.config)
     assert list(entries) == ALL
-    told = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
-    (line,) = [text for text in told if "stand in" in text]
-    assert line.startswith(
-        "The schemas that this tap ships stand in for those of module AP of SAMINC: "
-    )
-    assert line.endswith(".")
+    (line,) = [text for text in warnings(caplog) if "module AP" in text]
+    assert line.startswith("The shipped schemas are used for module AP of SAMINC: ")
 
 
 def test_an_unknown_company_ends_discovery(site, discover, caplog):
     with pytest.raises(UnknownError, match=r"has no .* for company NOSUCH"):
         discover({**site.config, "companies": ["SAMINC", "NOSUCH"]})
-    assert [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING] == []
+    assert warnings(caplog) == []
 
 
 def test_an_unreachable_server_ends_discovery(fake_config, fake, discover):
@@ -162,4 +171,58 @@ def test_discovery_counts_against_the_budget(site, discover, caplog):
     entries = discover({**site.config, "max_calls_per_run": 2})
     assert list(entries) == ALL
     assert site.calls() == 2
-    assert caplog.text.count("the calls of this run (max_calls_per_run) are used up.") == 3
+    assert (
+        caplog.text.count("The calls of this run (max_calls_per_run) are spent") == len(MODULES) - 2
+    )
+
+
+class APTaxClasses(Sage300Stream):
+    """A stream that no schema file is shipped for."""
+
+    entity = Entity("APTaxClasses", "AP", ("ClassAxis", "ClassNumber"), date="DateLastMaintained")
+
+
+@pytest.fixture
+def one_more(monkeypatch):
+    monkeypatch.setattr("tap_sage300.tap.STREAMS", (*STREAMS, APTaxClasses))
+
+
+@pytest.mark.usefixtures("one_more")
+def test_a_stream_without_a_schema_file_is_known_by_its_declaration(discover, caplog):
+    entries = discover({})
+    assert list(entries) == [*ALL, "APTaxClasses"]
+    entry = entries["APTaxClasses"]
+    assert entry["key_properties"] == ["CompanyID", "ClassAxis", "ClassNumber"]
+    assert entry["schema"]["properties"] == {
+        "CompanyID": {
+            "type": "string",
+            "description": "Company database ID the record was read from.",
+        },
+        "ClassAxis": {"type": ["string", "integer"]},
+        "ClassNumber": {"type": ["string", "integer"]},
+        "DateLastMaintained": {"type": ["string", "null"], "format": "date-time"},
+    }
+    (line,) = [text for text in warnings(caplog) if "APTaxClasses" in text]
+    assert line == (
+        "This tap ships no schema of APTaxClasses: these properties are known, any other is "
+        "skipped: CompanyID, ClassAxis, ClassNumber, DateLastMaintained (run --discover with "
+        "settings to ask the site)"
+    )
+
+
+@pytest.mark.usefixtures("one_more")
+def test_a_stream_without_a_schema_file_is_described_by_the_site(fake, fake_config, discover):
+    fake.answer = lambda request: Response(EDMX if "/AP/" in request.path else "")
+    properties = discover(fake_config)["APTaxClasses"]["schema"]["properties"]
+    assert properties["ClassAxis"] == {"type": "string"}
+    assert properties["ClassNumber"] == {"type": "integer"}
+    assert properties["Description"] == {"type": ["string", "null"]}
+
+
+@pytest.mark.usefixtures("one_more")
+def test_a_stream_without_a_schema_file_is_read(fake, fake_config, helpers):
+    row = {"ClassAxis": "Vendors", "ClassNumber": 1, "DateLastMaintained": None, "Other": "x"}
+    fake.answer = lambda _request: helpers.page([row])
+    output = helpers.sync(fake_config, catalog=helpers.only("APTaxClasses"))
+    del row["Other"]
+    assert output.records("APTaxClasses") == [{"CompanyID": "SAMINC", **row}]

@@ -6,9 +6,9 @@ import string
 
 import pytest
 
-from tap_sage300 import errors
+from tap_sage300.api import errors
 
-RULES = [rule for rule in vars(errors).values() if isinstance(rule, errors.Rule)]
+VERDICTS = [verdict for verdict in vars(errors).values() if isinstance(verdict, errors.Verdict)]
 FIELDS = {
     "api_url",
     "username",
@@ -23,16 +23,17 @@ FIELDS = {
 }
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.sentence[:40])
-def test_every_sentence_is_one_and_can_be_filled(rule):
-    named = {name for _, name, _, _ in string.Formatter().parse(rule.sentence) if name}
+@pytest.mark.parametrize("verdict", VERDICTS, ids=lambda verdict: verdict.sentence[:40])
+def test_every_sentence_is_a_single_one_and_can_be_filled(verdict):
+    named = {name for _, name, _, _ in string.Formatter().parse(verdict.sentence) if name}
     assert named <= FIELDS
-    assert rule.sentence.endswith(".")
-    assert rule.sentence.count(". ") == 0
+    assert verdict.sentence[0].isupper()
+    assert not verdict.sentence.endswith(".")
+    assert verdict.sentence.count(". ") == 0
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "rule"),
+    ("status", "code", "verdict"),
     [
         (401, "", errors.CREDENTIALS),
         (400, "Unauthorized", errors.CREDENTIALS),
@@ -54,8 +55,8 @@ def test_every_sentence_is_one_and_can_be_filled(rule):
         (405, "MethodNotAllowed", errors.UNEXPECTED),
     ],
 )
-def test_the_code_decides_before_the_status(status, code, rule):
-    assert errors.judge_answer(status, code) is rule
+def test_the_code_decides_before_the_status(status, code, verdict):
+    assert errors.judge(status, code) is verdict
 
 
 @pytest.mark.parametrize(

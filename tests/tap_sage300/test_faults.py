@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import typing
+import typing as t
 
 import pytest
 
 from sage300_servicenow_sandbox.faults import Fault
-from tap_sage300 import session
+from tap_sage300.api import session
 from tap_sage300.errors import TapError
 
 STREAMS = ["GLAccounts", "APVendors", "APInvoiceBatches"]
@@ -29,22 +29,22 @@ BREAKING = [fault for fault in FAULTS if fault["fault"] not in {"delay", "hang",
 
 
 def test_every_kind_of_fault_is_here():
-    kinds = set(typing.get_args(Fault)) - {"expire_token"}  # a matter of ServiceNow's
+    kinds = set(t.get_args(Fault)) - {"expire_token"}  # of ServiceNow only
     assert {fault["fault"] for fault in FAULTS} == kinds
 
 
 @pytest.fixture
 def patient(site, monkeypatch):
-    """Settings for a server that is not well; waits take no time."""
+    """Return settings for a server with faults; waits take no time."""
     monkeypatch.setattr(session, "LONGEST_BACKOFF", 0.01)
     monkeypatch.setattr(session, "LONGEST_RETRY_AFTER", 0.01)
     return {
         **site.config,
         "page_size": 7,
-        "batch_page_size": 3,
+        "document_page_size": 3,
         "max_retries": 5,
         "read_timeout_seconds": 2,
-        "call_budget_pause_seconds": 0,
+        "pool_rest_seconds": 0,
     }
 
 
@@ -70,9 +70,9 @@ def test_a_passing_fault_costs_nothing_but_time(site, patient, helpers, fault, a
 def test_a_lasting_fault_ends_the_run_and_the_next_one_completes_it(site, patient, helpers, fault):
     site.follow({"side": "sage300", "nth": 5, **fault})
     config = {**patient, "max_retries": 0}
-    output, told = helpers.interrupted(config, catalog=helpers.only(*STREAMS))
-    assert isinstance(told, TapError)
-    assert "\n" not in str(told)
+    output, failure = helpers.interrupted(config, catalog=helpers.only(*STREAMS))
+    assert isinstance(failure, TapError)
+    assert "\n" not in str(failure)
     rest = helpers.sync(config, output.state, helpers.only(*STREAMS))
     for stream in STREAMS:
         assert held([output, rest], stream) == site.expected(stream)
@@ -80,7 +80,7 @@ def test_a_lasting_fault_ends_the_run_and_the_next_one_completes_it(site, patien
     assert len(written) == len(set(written))
 
 
-def test_a_site_that_mends_itself_after_each_kind_of_trouble(site, patient, helpers):
+def test_a_site_that_recovers_from_every_kind_of_fault(site, patient, helpers):
     rules = [
         {"side": "sage300", "probability": 0.02, **fault}
         for fault in FAULTS
@@ -106,18 +106,18 @@ def test_an_exhausted_pool_is_waited_for(site, helpers, caplog, monkeypatch):
     assert held([output], "APVendors") == site.expected("APVendors")
     assert waits
     assert set(waits) == {300}
-    assert "the IIS application pool is exhausted (call_budget_pause_seconds)" in caplog.text
+    assert "the IIS application pool is exhausted (pool_rest_seconds)" in caplog.text
 
 
-def test_an_exhausted_pool_that_stays_so_is_told(site, patient, helpers):
+def test_an_exhausted_pool_that_stays_so_is_reported(site, patient, helpers):
     site.behave(pool_calls=4, pool_hang_seconds=0.01)
     site.now(None)
     config = {**patient, "max_calls_per_run": 200, "max_retries": 1}
-    output, told = helpers.interrupted(config, catalog=helpers.only("APVendors"))
-    assert str(told) == (
+    output, failure = helpers.interrupted(config, catalog=helpers.only("APVendors"))
+    assert str(failure) == (
         f"The IIS application pool of Sage 300 at {site.url} is exhausted or stopped and still "
         "answered HTTP 503 for APVendors of company SAMINC after 2 tries: lower max_calls_per_run, "
-        "now 200, or have the pool looked at; what was read so far is kept."
+        "now 200, or have the pool checked; what was read so far is kept"
     )
     site.behave(pool_calls=0)
     rest = helpers.sync(config, output.state, helpers.only("APVendors"))
@@ -139,7 +139,7 @@ def test_an_exhausted_pool_that_stays_so_is_told(site, patient, helpers):
 )
 def test_a_site_that_behaves_otherwise(site, helpers, behaviour):
     site.behave(**behaviour)
-    config = {**site.config, "page_size": 300, "batch_page_size": 5}
+    config = {**site.config, "page_size": 300, "document_page_size": 5}
     first = helpers.sync(config, catalog=helpers.only(*STREAMS))
     number = site.held("APVendors", "SAMINC")[7]["VendorNumber"]
     site.edit("APVendors", number, City="Otherwise")

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from tap_sage300 import keys
+from tap_sage300.api import keys
 
 
 @pytest.mark.parametrize(

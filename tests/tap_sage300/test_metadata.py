@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tap_sage300 import metadata
+from tap_sage300.api import metadata
 
 EDMX = """<?xml version="1.0" encoding="utf-8"?>
 <edmx:Edmx Version="4.0" xmlns:edmx="http://docs.oasis-open.org/odata/ns/edmx">
@@ -82,7 +82,7 @@ def test_every_kind_of_property():
 @pytest.mark.parametrize(
     "body", [b"", b"<html><p>sign on</html>", b"<a/>", b'{"value": []}', EDMX[:900].encode()]
 )
-def test_anything_else_is_no_metadata(body):
+def test_anything_else_is_not_metadata(body):
     with pytest.raises(ValueError, match=r"no XML|no entity sets"):
         metadata.parse(body)
 
@@ -115,6 +115,24 @@ DATE = {"type": ["string", "null"], "format": "date-time"}
 )
 def test_what_a_site_knows_better(ours, theirs, merged):
     assert metadata.merge(obj(**ours), obj(**theirs), ("Helper",)) == obj(**merged)
+
+
+def test_what_is_shipped_allows_every_type_that_sites_have():
+    ours = obj(
+        A={"type": ["boolean", "string"]},
+        B=DATE,
+        C={"type": "array", "items": obj(X={"type": ["boolean", "string"]})},
+    )
+    theirs = obj(
+        A={"type": "boolean"},
+        B=TEXT,
+        C={"type": "array", "items": obj(X=TEXT, Y=NUMBER)},
+        D=TEXT,
+    )
+    items = obj(X={"type": ["boolean", "string"]}, Y=NUMBER)
+    assert metadata.merge(ours, theirs, for_every_site=True) == obj(
+        A={"type": ["boolean", "string"]}, B=DATE, C={"type": "array", "items": items}, D=TEXT
+    )
 
 
 def test_a_date_of_change():

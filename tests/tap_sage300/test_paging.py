@@ -1,4 +1,4 @@
-"""Paging against a server that misbehaves: what is asked and what comes out."""
+"""Paging against a server that misbehaves: what is requested and what comes out."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_row_inserted_while_reading_is_neither_lost_nor_shifts_others(fake, re
 
 @pytest.mark.parametrize("links", [True, False])
 @pytest.mark.parametrize("paging", ["auto", "skip"])
-def test_a_server_that_gives_fewer_rows_than_asked_for(fake, read, helpers, links, paging):
+def test_a_server_that_sends_fewer_rows_than_requested(fake, read, helpers, links, paging):
     fake.answer = helpers.Table(helpers.vendors(*"ABCDEFG"), cap=2, links=links)
     assert read(page_size=5, paging=paging).keys() == list("ABCDEFG")
 
@@ -63,16 +63,18 @@ def test_keys_that_compare_otherwise_on_the_server_are_missed_by_nobody(
 
 def test_order_may_be_demanded(fake, read, helpers):
     fake.answer = helpers.Table(helpers.vendors(*"ACB"))
-    with pytest.raises(TapError, match=r"APVendors of company SAMINC: .* set paging to auto"):
+    with pytest.raises(
+        TapError, match=r"APVendors of company SAMINC cannot be read: .* set paging to auto"
+    ):
         read(paging="keyset")
 
 
-def test_missing_rows_are_told(fake, read, helpers, caplog):
+def test_missing_rows_are_logged(fake, read, helpers, caplog):
     fake.answer = lambda _request: helpers.page(
         helpers.vendors(*"AB")[: 2 if len(fake.requests) in {1, 3} else 0], count=5
     )
     assert set(read().keys()) == {"A", "B"}
-    assert "5 rows were announced and 2 came" in caplog.text
+    assert "expected 5 rows, received 2" in caplog.text
 
 
 def test_without_a_count_a_short_page_is_the_last(fake, read, helpers):
@@ -82,7 +84,7 @@ def test_without_a_count_a_short_page_is_the_last(fake, read, helpers):
 
 
 def test_load_halves_the_page_and_calm_doubles_it_back(fake, read, helpers, monkeypatch):
-    monkeypatch.setattr("tap_sage300.session.seconds_to_wait", lambda *_: 0)
+    monkeypatch.setattr("tap_sage300.api.session.seconds_to_wait", lambda *_: 0)
     table = helpers.Table(helpers.vendors(*(f"{n:03}" for n in range(100))))
     fake.answer = lambda r: helpers.Response("", 502) if len(fake.requests) in {2, 3} else table(r)
     assert len(read(page_size=8, max_retries=2).keys()) == 100
@@ -91,9 +93,9 @@ def test_load_halves_the_page_and_calm_doubles_it_back(fake, read, helpers, monk
     assert tops[14] == 4
 
 
-def test_a_page_of_one_row_that_times_out_is_told(fake, read, helpers, monkeypatch):
-    monkeypatch.setattr("tap_sage300.session.seconds_to_wait", lambda *_: 0)
+def test_a_page_of_one_row_that_times_out_is_reported(fake, read, helpers, monkeypatch):
+    monkeypatch.setattr("tap_sage300.api.session.seconds_to_wait", lambda *_: 0)
     fake.answer = lambda _request: helpers.Response("", 504)
-    with pytest.raises(TapError, match=r"smaller pages included .HTTP 504, tries: 4"):
+    with pytest.raises(TapError, match=r"even in smaller pages .HTTP 504, tries: 4"):
         read(page_size=3, max_retries=3)
     assert [query["$top"] for query in fake.queries()] == ["3", "1", "1", "1"]

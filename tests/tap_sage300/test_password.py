@@ -9,7 +9,7 @@ import keyring.backend
 import keyring.errors
 import pytest
 
-from tap_sage300 import credentials, settings
+from tap_sage300 import config, credentials
 from tap_sage300.errors import TapError
 
 
@@ -42,7 +42,7 @@ def store():
 @pytest.fixture
 def given(fake_config):
     def make(**changes):
-        return settings.read({**fake_config, **changes})
+        return config.read({**fake_config, **changes})
 
     return make
 
@@ -56,7 +56,7 @@ def test_the_setting_comes_first(given):
 
 @pytest.mark.usefixtures("store")
 @pytest.mark.parametrize("absent", [None, ""])
-def test_the_store_is_asked_for_what_is_absent(given, absent):
+def test_an_absent_password_is_looked_up(given, absent):
     read = given(password=absent)
     keyring.set_password(read.api_url, read.username, "Stored1")
     assert credentials.password(read) == "Stored1"
@@ -71,13 +71,16 @@ def test_a_stored_password_opens_the_session(site, helpers):
 
 @pytest.mark.usefixtures("store")
 def test_nothing_stored(given):
-    with pytest.raises(TapError, match=r"setting password is missing, .* and user reader\.$"):
+    with pytest.raises(
+        TapError,
+        match=r"setting password is missing, .* and user reader: give the setting, or store",
+    ):
         credentials.password(given(password=None))
 
 
 def test_a_store_that_does_not_open(store, given):
     store.held = None
-    with pytest.raises(TapError, match=r"and user reader .KeyringLocked.\.$"):
+    with pytest.raises(TapError, match=r"cannot be opened .KeyringLocked.: unlock it"):
         credentials.password(given(password=None))
 
 

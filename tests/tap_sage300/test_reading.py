@@ -6,11 +6,12 @@ import http.server
 import logging
 import re
 import threading
-from typing import ClassVar
+import typing as t
 
 import pytest
 
 from tap_sage300.errors import TapError
+from tap_sage300.streams import STREAMS
 
 STATE = {
     "bookmarks": {
@@ -135,7 +136,7 @@ def test_a_version_without_a_selected_property_is_read_without_select(fake, read
     ]
 
 
-def test_private_properties_are_left_out_until_selected(fake, read, helpers):
+def test_private_properties_are_skipped_until_selected(fake, read, helpers):
     row = {**helpers.vendors("A")[0], "BankCode": "CCB", "Num1099CPRSTaxNumber": "1-2"}
     fake.answer = lambda _request: helpers.page([row])
     (record,) = read().records("APVendors")
@@ -161,10 +162,10 @@ def test_properties_the_catalog_does_not_know_are_named_once(fake, read, helpers
     )
     output = read(page_size=1)
     assert all("PartnerField" not in record for record in output.records("APVendors"))
-    assert caplog.text.count("left out: PartnerField") == 1
+    assert caplog.text.count("are skipped: PartnerField") == 1
 
 
-def test_a_row_without_its_key_is_told(fake, read, helpers):
+def test_a_row_without_its_key_is_reported(fake, read, helpers):
     fake.answer = lambda _request: helpers.page([{"VendorName": "x"}])
     with pytest.raises(TapError, match="a record without VendorNumber in APVendors of company"):
         read()
@@ -206,7 +207,7 @@ def test_a_failed_read_goes_on_where_its_state_stands(fake, read, helpers):
     assert output.part("APVendors")["replication_key_value"] == "2026-11-01T00:00:00Z"
 
 
-def test_foreign_state_is_told(read):
+def test_foreign_state_is_reported(read):
     state = {
         "bookmarks": {
             "APVendors": {
@@ -216,7 +217,9 @@ def test_foreign_state_is_told(read):
             }
         }
     }
-    with pytest.raises(TapError, match="The state of APVendors for SAMINC: replication_key_value"):
+    with pytest.raises(
+        TapError, match="The state of APVendors for SAMINC cannot be used: replication_key_value"
+    ):
         read(state=state)
 
 
@@ -254,7 +257,7 @@ def test_batches_are_checked_until_final_or_gone(fake, read, helpers, cap):
         return helpers.page(rows[:cap], **count)
 
     fake.answer = answer
-    output = read("APInvoiceBatches", CHECKS, batch_page_size=3)
+    output = read("APInvoiceBatches", CHECKS, document_page_size=3)
     assert set(output.keys("APInvoiceBatches", "BatchNumber")) == {1, 2, 4, 5}
     assert output.part("APInvoiceBatches")["not_final"] == [1, 5]
     assert fake.queries()[1]["$filter"] == (
@@ -267,7 +270,7 @@ def test_checks_stay_within_the_query_string_iis_takes(fake, read):
         CHECKS["bookmarks"]["APInvoiceBatches"]["partitions"][0]
         | {"not_final": [10**8 + n for n in range(90)]}
     ]}}}  # fmt: skip
-    read("APInvoiceBatches", state, batch_page_size=100)
+    read("APInvoiceBatches", state, document_page_size=100)
     assert max(len(request.query_string) for request in fake.requests) < 2048
     assert len(fake.requests) == 1 + 3
 
@@ -277,11 +280,11 @@ def test_a_stopped_tap_says_how_far_it_got_once(fake, fake_config, helpers, capl
     fake.answer = helpers.Table(helpers.vendors(*"ABCDE"))
     config = {**fake_config, "companies": ["SAMINC", "SAMLTD"], "page_size": 2}
     output = helpers.sync({**config, "max_calls_per_run": 2}, catalog=helpers.only("APVendors"))
-    told = [r.getMessage() for r in caplog.records if "max_calls_per_run" in r.getMessage()]
-    (line,) = told
+    lines = [r.getMessage() for r in caplog.records if "max_calls_per_run" in r.getMessage()]
+    (line,) = lines
     assert line == (
-        "The 2 calls of this run (max_calls_per_run) are used up: APVendors of SAMINC is read up "
-        "to VendorNumber D; the next run goes on there and reads the rest after it"
+        "The 2 calls of this run (max_calls_per_run) are spent: APVendors of SAMINC is read up to "
+        "VendorNumber D; the next run resumes there and reads the rest after it"
     )
     assert output.part("APVendors")["resume"]["last_key"] == "D"
     assert output.part("APVendors", "SAMLTD")["resume"] == {"read": "sweep", "waited": 1}
@@ -299,7 +302,7 @@ class KeepAlive(http.server.BaseHTTPRequestHandler):
     """Answers every request with an empty page and notes the connection it came by."""
 
     protocol_version = "HTTP/1.1"
-    connections: ClassVar[list] = []
+    connections: t.ClassVar[list] = []
 
     def do_GET(self):
         self.connections.append(self.client_address)
@@ -321,5 +324,7 @@ def test_one_connection_serves_all_streams(fake_config, helpers):
         helpers.sync({**fake_config, "api_url": url})
         server.shutdown()
         thread.join()
-    assert len(KeepAlive.connections) == 2 + 3  # the modules AP and GL are asked about first
+    default = [stream.entity for stream in STREAMS if stream.selected_by_default]
+    modules = {entity.module for entity in default}  # whose metadata is requested first
+    assert len(KeepAlive.connections) == len(modules) + len(default)
     assert len(set(KeepAlive.connections)) == 1

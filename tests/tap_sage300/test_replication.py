@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from tap_sage300 import replication
-from tap_sage300.replication import Reading, Rules
-from tap_sage300.state import CHANGES, NOT_FINAL, SWEEP, Progress, Window
+from tap_sage300.reading import replication
+from tap_sage300.reading.replication import PageSummary, Rules
+from tap_sage300.reading.state import CHANGES, NOT_FINAL, SWEEP, Progress, Window
 
 TODAY = dt.date(2026, 11, 22)
 RULES = Rules(lookback_days=2)
@@ -69,7 +69,7 @@ def test_the_next_window(progress, rules, window):
 
 
 def page(*keys, **facts):
-    return Reading(keys=keys, asked_on=TODAY, **{"full": False, **facts})
+    return PageSummary(keys=keys, requested_on=TODAY, **{"full": False, **facts})
 
 
 def after(window, reading, progress=None, **rules):
@@ -118,7 +118,7 @@ def test_an_empty_company_stays_without_a_bookmark():
 @pytest.mark.parametrize(
     "reading",
     [
-        page("A", full=True),  # as many as were asked for: there may be more
+        page("A", full=True),  # as many as requested: there may be more
         page("A", more=True),  # the server says so
         page("A", count=2),  # the server announced more than came
     ],
@@ -163,7 +163,7 @@ def test_paging_by_skip(reading, skip):
 def test_paging_by_skip_ends_and_says_what_is_missing():
     progress, remark = after(Window(SWEEP, skip=300, expected=310), page())
     assert progress.window is None
-    assert remark == "310 rows were announced and 300 came"
+    assert remark == "expected 310 rows, received 300"
     progress, remark = after(Window(SWEEP, skip=300, expected=301), page("A"))
     assert (progress.window, remark) == (None, "")
 
@@ -185,13 +185,17 @@ def test_nothing_is_checked_twice_in_a_run():
     assert progress.window is None
 
 
+def test_a_check_of_nothing_gives_way_to_the_next_window():
+    assert begun(Progress(window=Window(NOT_FINAL))) == Window(SWEEP)
+
+
 def test_what_a_check_finds_final_or_gone_is_forgotten():
     progress = replace(OPEN, window=Window(NOT_FINAL))
-    reading = page(3, 8, not_final=frozenset({8}), asked=(3, 5, 8), count=2)
+    reading = page(3, 8, not_final=frozenset({8}), requested=(3, 5, 8), count=2)
     progress, _ = replication.advance(progress, reading, RULES)
     assert progress.not_final == {8, 9}
     assert progress.window == Window(NOT_FINAL, last_key=8)
-    progress, _ = replication.advance(progress, page(9, asked=(9,), count=1), RULES)
+    progress, _ = replication.advance(progress, page(9, requested=(9,), count=1), RULES)
     assert progress.not_final == {8}
     assert progress.window is None
 
@@ -199,7 +203,7 @@ def test_what_a_check_finds_final_or_gone_is_forgotten():
 @pytest.mark.parametrize("sign", [{"count": 4}, {"more": True}])
 def test_absence_from_a_capped_answer_proves_nothing(sign):
     progress = replace(OPEN, window=Window(NOT_FINAL))
-    reading = page(3, asked=(3, 5, 8, 9), not_final=frozenset({3}), **sign)
+    reading = page(3, requested=(3, 5, 8, 9), not_final=frozenset({3}), **sign)
     progress, _ = replication.advance(progress, reading, RULES)
     assert progress.not_final == {3, 5, 8, 9}
     assert replication.to_check(progress, 10) == [5, 8]

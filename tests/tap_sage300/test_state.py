@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_sage300 import state
-from tap_sage300.state import Progress, Window
+from tap_sage300.reading import state
+from tap_sage300.reading.state import Progress, Window
 
 days = st.none() | st.dates(dt.date(1990, 1, 1), dt.date(2100, 1, 1))
 keys = st.none() | st.text(max_size=12) | st.integers(0, 10**9)
@@ -36,9 +36,9 @@ progresses = st.builds(
 
 def leaves(value):
     if isinstance(value, dict):
-        return [leaf for one in value.values() for leaf in leaves(one)]
+        return [leaf for item in value.values() for leaf in leaves(item)]
     if isinstance(value, list):
-        return [leaf for one in value for leaf in leaves(one)]
+        return [leaf for item in value for leaf in leaves(item)]
     return [value]
 
 

@@ -5,10 +5,19 @@ from __future__ import annotations
 import pytest
 from singer_sdk.testing import SuiteConfig, get_tap_test_class
 
+from sage300_servicenow_sandbox.sage.resources import RESOURCES
 from tap_sage300.tap import TapSage300
 
-# The SDK makes its streams when this file is collected; with a catalog that asks nothing of a
-# server, whose address is filled in when the first test begins.
+
+class ServedTap(TapSage300):
+    """The tap with the streams that the sandbox serves; the SDK reads every stream there is."""
+
+    def discover_streams(self):
+        return [stream for stream in super().discover_streams() if stream.name in RESOURCES]
+
+
+# The SDK makes its streams when this file is collected: with a catalog, so that no server is asked.
+# The server's address is filled in when the first test begins.
 CONFIG = {
     "api_url": "http://127.0.0.1/Sage300WebApi",
     "companies": ["SAMINC"],
@@ -16,13 +25,13 @@ CONFIG = {
     "password": "SANDBOX",
     "min_call_interval_ms": 0,
 }
-SHIPPED = TapSage300(config={}, validate_config=False, setup_mapper=False).catalog_dict
+SHIPPED = ServedTap(config={}, validate_config=False, setup_mapper=False).catalog_dict
 for entry in SHIPPED["streams"]:
     for item in entry["metadata"]:
         if not item["breadcrumb"]:
             item["metadata"]["selected"] = True
 SUITE = get_tap_test_class(
-    TapSage300,
+    ServedTap,
     config=CONFIG,
     catalog=SHIPPED,
     include_stream_attribute_tests=True,
@@ -36,7 +45,7 @@ SUITE = get_tap_test_class(
     "ignore:No records were available to test:UserWarning",
 )
 class TestTapSage300(SUITE):
-    """Every test of the SDK, on all eleven streams."""
+    """Every test of the SDK, on every stream that the sandbox serves."""
 
     @pytest.fixture(scope="class", autouse=True)
     @classmethod

@@ -32,7 +32,7 @@ CANCELLED = "cancelled"
 
 def test_no_point_of_a_write_loses_or_doubles_a_row(killable: Killable) -> None:
     """One world, killed at one point after the other, ever further into the load."""
-    killable.pair.tap.update(page_size=10, batch_page_size=2)
+    killable.pair.tap.update(page_size=10, document_page_size=2)
     for number, point in enumerate(POINTS):
         before = killable.recorded()
         codes = killable.run(point, nth=1 if point == "recorded" else 2)
@@ -62,7 +62,7 @@ def test_random_kills(killable: Killable, seed: int) -> None:
     chance = random.Random(seed)
     typed_in(killable.pair)
     killable.pair.tap.update(
-        page_size=chance.choice([7, 100]), batch_page_size=chance.choice([2, 20])
+        page_size=chance.choice([7, 100]), document_page_size=chance.choice([2, 20])
     )
     edits: list[str] = []
     for _ in range(chance.randint(1, 2)):

@@ -12,7 +12,8 @@ import urllib3
 from werkzeug.test import run_wsgi_app
 from werkzeug.wrappers import Request
 
-from tap_sage300 import session
+from tap_sage300.api import session
+from tap_sage300.reading import reader
 
 
 class Killed(BaseException):
@@ -55,10 +56,11 @@ class Wire(requests.adapters.BaseAdapter):
 
 @pytest.fixture
 def carried(monkeypatch):
-    """Carry every request of this test to a site; give the carrier, which counts."""
+    """Carry every request of this test to a site; the carrier counts them."""
 
     def carry(site):
         carrier = Wire(site.sandbox)
+        monkeypatch.setattr(reader, "utc_today", lambda: carrier.clock.now().date())
         monkeypatch.setattr(session.ReadOnlySession, "get_adapter", lambda *_, **__: carrier)
         return carrier
 
@@ -68,5 +70,5 @@ def carried(monkeypatch):
 
 
 @pytest.fixture
-def wire(sandbox_site, carried):
-    return carried(sandbox_site.fresh())
+def wire(site, carried):
+    return carried(site)

@@ -7,9 +7,9 @@ part of their output lost. ``NIGHTLY=1`` draws 2,000 of them.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import datetime as dt
-import io
 import json
 import os
 import random
@@ -74,7 +74,7 @@ class Schedule:
             "companies": self.companies,
             "lookback_days": self.lookback,
             "page_size": self.draw.choice([2, 3] if self.slow else [2, 5, 40]),
-            "batch_page_size": self.draw.choice([1, 4, 20]),
+            "document_page_size": self.draw.choice([1, 4, 20]),
             "paging": self.draw.choice(["auto", "auto", "keyset"]),
             "max_calls_per_run": budget,
         }
@@ -82,15 +82,12 @@ class Schedule:
             kill_at=self.draw.randint(1, 12) if kill else None,
             is_answered=self.draw.random() < 0.5,
         )
-        before, written = copy.deepcopy(self.state), io.StringIO()
-        try:
-            with self.helpers.to(written):
-                tap = TapSage300(config=config, state=before, catalog=copy.deepcopy(self.catalog))
-                tap.sync_all()
-        except self.wire.killed:
-            pass
+        before = copy.deepcopy(self.state)
+        with self.helpers.captured() as text, contextlib.suppress(self.wire.killed):
+            tap = TapSage300(config=config, state=before, catalog=copy.deepcopy(self.catalog))
+            tap.sync_all()
         assert self.wire.calls <= budget
-        lines = written.getvalue().splitlines()
+        lines = text().splitlines()
         if kill:  # what was written last never arrives
             del lines[self.draw.randint(0, len(lines)) :]
         for line in lines:
@@ -121,7 +118,7 @@ class Schedule:
         self.log.append((str(today), kind, company, stream, key))
         if kind == "new" and len(rows) < 30:
             name, make = NEW_KEY[stream]
-            taken = {one[name] for one in rows}
+            taken = {other[name] for other in rows}
             fresh = self.draw.choice([n for n in range(1, 200) if make(n) not in taken])
             same = {part: row[part] for part in resource.keys}
             self.sage.copy(company, resource, key, {**same, name: make(fresh), **values})

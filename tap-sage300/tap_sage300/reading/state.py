@@ -1,4 +1,4 @@
-"""What the tap remembers of one stream in one company, and how it stands in Singer state. Pure."""
+"""What the tap remembers of one stream in one company, and its form in Singer state. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tap_sage300.keys import Key
+    from tap_sage300.api.keys import Key
 
 SWEEP = "sweep"
 CHANGES = "changes"
@@ -21,15 +21,16 @@ class Window:
     """A window being read, and how far.
 
     Attributes:
-        since: First day asked for, None for no bound.
-        until: The server's date when the window was begun; None before its first answer.
+        read: ``sweep``, ``changes`` or ``not_final``.
+        since: First day requested, None for no bound.
+        until: The server's date when the window was opened; None before its first answer.
         last_key: The last key received.
         high: The highest date received.
         skip: Rows received, when paging by ``$skip``; None when paging by key.
-        waited: Runs that ended before this window did.
+        waited: Runs that ended before this window was complete.
         expected: Rows the server announced to this run (not kept in state).
         received: Rows this run received (not kept in state).
-        limit: Most keys to ask for at once (not kept in state).
+        limit: Most keys to request at once (not kept in state).
     """
 
     read: str
@@ -49,8 +50,11 @@ class Progress:
     """All that is known of one stream in one company.
 
     Attributes:
+        bookmark: The date up to which all changes have been read.
+        last_sweep: The server's date of the last complete sweep.
+        window: The window being read, None when none is open.
         not_final: Keys of batches that could still change when last read.
-        met: Those of them that this run has read already (not kept in state).
+        met: Those of them that this run has already read (not kept in state).
     """
 
     bookmark: dt.date | None = None
@@ -61,12 +65,12 @@ class Progress:
 
 
 def load(state: Mapping[str, t.Any], replication_key: str | None, key_parts: int = 1) -> Progress:
-    """Read one company's state; what belongs to another replication key is left behind.
+    """Read one company's state; that of another replication key is ignored.
 
     Args:
         state: One partition of Singer state.
         replication_key: The date property of the stream, None where there is none.
-        key_parts: Properties that the key of a record has.
+        key_parts: Number of properties in the key of a record.
 
     Raises:
         ValueError: A value is not what this tap writes.
@@ -78,7 +82,7 @@ def load(state: Mapping[str, t.Any], replication_key: str | None, key_parts: int
         bookmark=_day(state, "replication_key_value"),
         last_sweep=_day(state, "last_sweep"),
         not_final=frozenset(
-            _key("not_final", one, key_parts) for one in _typed(state, "not_final", list) or ()
+            _key("not_final", key, key_parts) for key in _typed(state, "not_final", list) or ()
         ),
         window=None if resume is None else _load_window(_typed(state, "resume", dict), key_parts),
     )
@@ -100,11 +104,11 @@ def _load_window(resume: Mapping[str, t.Any], key_parts: int) -> Window:
 
 
 def waited(state: Mapping[str, t.Any]) -> int:
-    """Tell how many runs ended before the window in this state did."""
+    """Return how many runs ended before the window in this state was complete."""
     try:
         resume = _typed(state, "resume", dict) or {}
         return _typed(resume, "waited", int) or 0
-    except ValueError:  # told when the state is read
+    except ValueError:  # reported when the state is read
         return 0
 
 
@@ -117,11 +121,11 @@ def _typed(state: Mapping[str, t.Any], name: str, kind: type | tuple[type, ...])
 
 def _key(name: str, value: object, key_parts: int) -> Key:
     """Read a key: text, an integer, or a list of them where the key has several properties."""
-    several: list[t.Any] = value if isinstance(value, list) else [value]
-    fits = len(several) == key_parts and isinstance(value, list) == (key_parts > 1)
-    if not fits or not all(type(part) in {str, int} for part in several):
+    values: list[t.Any] = value if isinstance(value, list) else [value]
+    fits = len(values) == key_parts and isinstance(value, list) == (key_parts > 1)
+    if not fits or not all(type(part) in {str, int} for part in values):
         raise ValueError(f"{name} holds {value!r}, which this tap does not write")
-    return tuple(several) if key_parts > 1 else t.cast("Key", value)
+    return tuple(values) if key_parts > 1 else t.cast("Key", value)
 
 
 def _day(state: Mapping[str, t.Any], name: str) -> dt.date | None:
@@ -135,7 +139,7 @@ def _day(state: Mapping[str, t.Any], name: str) -> dt.date | None:
 
 
 def dump(progress: Progress, replication_key: str | None) -> dict[str, t.Any]:
-    """Write one company's state: strings and integers only, what is not known left out.
+    """Write one company's state: strings and integers only, without what is not known.
 
     A number with a fraction would break Singer targets, which write state without Decimal support.
     """
@@ -163,12 +167,12 @@ def _dump_window(window: Window) -> dict[str, t.Any]:
 
 
 def _written(value: t.Any) -> t.Any:
-    """Write tuples as the lists that JSON knows, so that state is the same before and after it."""
-    return [_written(one) for one in value] if isinstance(value, list | tuple) else value
+    """Write tuples as JSON's lists, so that the state is the same before and after JSON."""
+    return [_written(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def day_or_none(text: str) -> dt.date | None:
-    """Read the day of a date or date-time; None when there is none."""
+    """Return the day of a date or date-time; None when it is neither."""
     try:
         return dt.date.fromisoformat(text[:10])
     except ValueError:

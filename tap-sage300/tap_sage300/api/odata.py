@@ -1,4 +1,4 @@
-"""OData as the Sage 300 Web API speaks it: literals, filters, URLs and pages. Pure.
+"""OData as the Sage 300 Web API speaks it: addresses, literals, filters and pages. Pure.
 
 Facts: Sage's Web API developer reference and Postman samples. ``$filter``, ``$top``, ``$skip``,
 ``$count`` and ``$select`` are served; ``$orderby`` is not documented and not used here.
@@ -15,13 +15,13 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import msgspec
 
-from tap_sage300.keys import parts
+from tap_sage300.api.keys import parts
 
 if t.TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterable, Sequence
 
-    from tap_sage300.keys import Key, Part
+    from tap_sage300.api.keys import Key, Part
 
 Record: t.TypeAlias = "dict[str, t.Any]"
 
@@ -69,41 +69,49 @@ def _is(names: Sequence[str], key: Key) -> str:
 
 
 def all_of(*filters: str) -> str:
-    """Join the filters that say something; each keeps its own meaning inside parentheses."""
+    """Join the filters that are not empty, each in parentheses."""
     given = [text for text in filters if text]
     return given[0] if len(given) == 1 else " and ".join(f"({text})" for text in given)
 
 
-@dataclass(frozen=True)
-class Query:
-    """The query of one page; an empty or false part is not sent."""
+def query_string(
+    top: int,
+    *,
+    filters: str = "",
+    skip: int = 0,
+    select: Sequence[str] = (),
+    count: bool = False,
+) -> str:
+    """Write the query of one page; an empty or false part is not sent.
 
-    top: int
-    filter: str = ""
-    skip: int = 0
-    select: tuple[str, ...] = ()
-    count: bool = False
-
-    def __str__(self) -> str:
-        """Write the query string: ``$`` stays as it is and a blank is ``%20``, never ``+``."""
-        parts = {
-            "$filter": quote(self.filter, safe="(),':"),
-            "$top": str(self.top),
-            "$skip": str(self.skip) if self.skip else "",
-            "$select": ",".join(self.select),
-            "$count": "true" if self.count else "",
-        }
-        return "&".join(f"{name}={value}" for name, value in parts.items() if value)
+    ``$`` stays as it is and a blank is ``%20``, never ``+``.
+    """
+    parts = {
+        "$filter": quote(filters, safe="(),':"),
+        "$top": str(top),
+        "$skip": str(skip) if skip else "",
+        "$select": ",".join(select),
+        "$count": "true" if count else "",
+    }
+    return "&".join(f"{name}={value}" for name, value in parts.items() if value)
 
 
 def worth_selecting(names: Sequence[str]) -> tuple[str, ...]:
-    """Give the properties to ``$select``, or none where naming them would take too long."""
+    """Return the properties to ``$select``, or none where naming them would take too long."""
     return tuple(names) if len(",".join(names)) <= SELECT_LIMIT else ()
 
 
-def resource_url(api_url: str, company: str, module: str, resource: str) -> str:
-    """Address of a resource: ``{api_url}/v1.0/-/{company}/{module}/{resource}``."""
-    return f"{api_url}/v1.0/-/{quote(company, safe='')}/{module}/{resource}"
+@dataclass(frozen=True)
+class Resource:
+    """A resource of the Web API in one company."""
+
+    company: str
+    module: str
+    name: str
+
+    def address(self, api_url: str) -> str:
+        """Return its address: ``{api_url}/v1.0/-/{company}/{module}/{name}``."""
+        return f"{api_url}/v1.0/-/{quote(self.company, safe='')}/{self.module}/{self.name}"
 
 
 @dataclass(frozen=True)
@@ -112,19 +120,23 @@ class Page:
 
     Attributes:
         records: As sent; numbers with a fraction are Decimal, to the digit.
-        count: ``@odata.count``, when it was asked for and given.
+        requested_on: The server's date, in UTC, when the page was requested.
+        received_at: When it came, in UTC, by this machine's clock.
+        count: ``@odata.count``, when it was requested and sent.
         more: The server announced a next page.
         next_skip: The ``$skip`` of that next page. Nothing else of ``@odata.nextLink`` is used,
             because its host is wrong behind a reverse proxy.
     """
 
     records: list[Record]
+    requested_on: dt.date
+    received_at: dt.datetime
     count: int | None = None
     more: bool = False
     next_skip: int | None = None
 
 
-def parse_page(content: bytes) -> Page:
+def parse_page(content: bytes, requested_on: dt.date, received_at: dt.datetime) -> Page:
     """Read the body of a list answer.
 
     Raises:
@@ -132,7 +144,7 @@ def parse_page(content: bytes) -> Page:
     """
     try:
         body = _DECODER.decode(content.removeprefix(codecs.BOM_UTF8))
-    except msgspec.DecodeError:  # half of a surrogate pair, as text cut to a length can hold
+    except msgspec.DecodeError:  # half of a surrogate pair, which text cut to a length can hold
         body = json.loads(content, parse_float=Decimal, parse_constant=_no_number)
     records = body.get("value") if isinstance(body, dict) else None
     if not isinstance(records, list) or not all(isinstance(row, dict) for row in records):
@@ -140,6 +152,8 @@ def parse_page(content: bytes) -> Page:
     count, link = body.get("@odata.count"), body.get("@odata.nextLink")
     return Page(
         records,
+        requested_on,
+        received_at,
         count=None if count is None else int(count),
         more=bool(link),
         next_skip=_skip_of(link) if link else None,
@@ -147,7 +161,7 @@ def parse_page(content: bytes) -> Page:
 
 
 def _no_number(text: str) -> t.NoReturn:
-    raise ValueError(f"{text} is no JSON number")
+    raise ValueError(f"{text} is not a JSON number")
 
 
 def _skip_of(link: str) -> int | None:

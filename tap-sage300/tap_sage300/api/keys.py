@@ -17,12 +17,12 @@ Key: t.TypeAlias = "Part | tuple[Part, ...]"
 
 
 def parts(key: Key) -> tuple[Part, ...]:
-    """Give the values of a key, in the order of its properties."""
+    """Return the values of a key, in the order of its properties."""
     return key if isinstance(key, tuple) else (key,)
 
 
 def key_of(row: Mapping[str, t.Any], names: Sequence[str]) -> Key | None:
-    """Take the key out of a record; None when a part is missing or neither text nor whole."""
+    """Return the key of a record; None when a part is missing, or neither text nor whole."""
     values = tuple(as_integer(row.get(name)) for name in names)
     if not all(isinstance(value, str | int) for value in values):
         return None
@@ -30,10 +30,10 @@ def key_of(row: Mapping[str, t.Any], names: Sequence[str]) -> Key | None:
 
 
 def in_order(keys: Sequence[Key], last: Key | None) -> bool:
-    """Say whether keys rise strictly, from the last one of the page before."""
+    """Return whether keys rise strictly, starting from the last one of the page before."""
     try:
         return all(a < b for a, b in pairwise(keys if last is None else [last, *keys]))  # type: ignore[operator]
-    except TypeError:  # a text where a number stood before
+    except TypeError:  # text after a number
         return False
 
 

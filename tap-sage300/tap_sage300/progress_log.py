@@ -11,13 +11,13 @@ from singer_sdk import metrics
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tap_sage300.reader import Step
+    from tap_sage300.reading.reader import Step
 
 EVERY_SECONDS = 5.0
 """Least time between two lines about one stream."""
 
 
-class Metric(str, enum.Enum):
+class Metric(enum.StrEnum):
     """Metrics besides the SDK's; calls are physical ones, retries included."""
 
     CALLS = metrics.Metric.HTTP_REQUEST_COUNT.value
@@ -25,7 +25,7 @@ class Metric(str, enum.Enum):
 
 
 def points(stream: str, calls: int, left: int) -> list[metrics.Point[int]]:
-    """Give what a stream has cost, in the SDK's form."""
+    """Return what a stream has cost, in the SDK's form."""
     tags = {metrics.Tag.STREAM.value: stream}
     return [
         metrics.Point("counter", t.cast("metrics.Metric", Metric.CALLS), calls, tags),
@@ -33,16 +33,16 @@ def points(stream: str, calls: int, left: int) -> list[metrics.Point[int]]:
     ]
 
 
-class Pace:
-    """Measures one company's share of a stream."""
+class ProgressLog:
+    """The progress of one stream in one company."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """Start now."""
         self._clock = clock
-        self._began = self._told = clock()
+        self._began = self._logged = clock()
 
     def line(self, step: Step, calls: int, left: int) -> str | None:
-        """Word how far the read is, or None where that was said a moment ago.
+        """Say how far the read is, or None where that was said a moment ago.
 
         Args:
             step: The page just taken in.
@@ -50,13 +50,12 @@ class Pace:
             left: Calls left in the budget of the run.
         """
         now = self._clock()
-        if step.progress.window is None or now - self._told < EVERY_SECONDS:
+        if step.progress.window is None or now - self._logged < EVERY_SECONDS:
             return None
-        self._told = now
+        self._logged = now
         rate = step.received / (now - self._began)
-        known = step.expected is not None and step.expected >= step.received
         of, remaining = "", ""
-        if known and step.expected is not None:
+        if step.expected is not None and step.expected >= step.received:
             of = f" of {step.expected}"
             remaining = f", about {(step.expected - step.received) / max(rate, 0.1):.0f} s left"
         return (

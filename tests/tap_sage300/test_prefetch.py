@@ -1,4 +1,4 @@
-"""The page fetched ahead: in order, within the budget, and never after the end."""
+"""The page that is prefetched: in order, within the budget, and never after the end."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import threading
 
 import pytest
 
-from tap_sage300.ahead import Ahead
 from tap_sage300.errors import TapError
+from tap_sage300.reading.prefetch import Prefetch
 from tap_sage300.tap import TapSage300
 
 
 def records(tap, stream="APVendors"):
-    """The records of a stream, drawn one by one."""
+    """Return the records of a stream, one by one."""
     return tap.streams[stream].get_records({"CompanyID": "SAMINC"})
 
 
@@ -22,7 +22,7 @@ def tap(fake_config, helpers):
     return TapSage300(config={**fake_config, "page_size": 2}, catalog=helpers.only("APVendors"))
 
 
-def test_the_next_page_is_asked_for_while_one_is_in_use(fake, tap, helpers):
+def test_the_next_page_is_requested_while_one_is_in_use(fake, tap, helpers):
     table, asked = helpers.Table(helpers.vendors(*"ABCDE")), threading.Semaphore(0)
 
     def answer(request):
@@ -39,7 +39,7 @@ def test_the_next_page_is_asked_for_while_one_is_in_use(fake, tap, helpers):
     assert [query["$top"] for query in fake.queries()] == ["2", "2", "2"]
 
 
-def test_a_fault_shows_when_its_page_is_due(fake, tap, helpers):
+def test_a_failure_is_raised_when_its_page_is_due(fake, tap, helpers):
     table = helpers.Table(helpers.vendors(*"ABCDE"))
     fake.answer = lambda request: (
         table(request) if len(fake.requests) < 3 else helpers.refusal(418, "General")
@@ -47,10 +47,10 @@ def test_a_fault_shows_when_its_page_is_due(fake, tap, helpers):
     seen = []
     with pytest.raises(TapError, match="HTTP 418"):
         seen += (seen.append(record["VendorNumber"]) for record in records(tap))
-    assert [one for one in seen if one] == list("ABCD")
+    assert list(filter(None, seen)) == list("ABCD")
 
 
-def test_nothing_is_asked_for_once_the_reader_has_gone(fake, fake_config, helpers):
+def test_nothing_is_requested_once_the_reader_is_closed(fake, fake_config, helpers):
     table, hold = helpers.Table(helpers.vendors(*"ABCDE")), threading.Event()
 
     def answer(request):
@@ -66,7 +66,7 @@ def test_nothing_is_asked_for_once_the_reader_has_gone(fake, fake_config, helper
     next(drawn)
     drawn.close()
     hold.set()
-    waiting = [one for one in threading.enumerate() if "_run" in one.name]
+    waiting = [thread for thread in threading.enumerate() if thread.name == "prefetch"]
     for thread in waiting:
         thread.join(10)
     assert len(fake.requests) == 2  # the one under way was not repeated
@@ -85,10 +85,10 @@ def test_a_page_that_was_not_written_is_read_again(fake, fake_config, helpers):
     assert second.keys() == list("CDE")
 
 
-def test_what_is_raised_comes_out_where_it_is_awaited():
+def test_an_exception_is_raised_where_the_result_is_awaited():
     def work():
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        Ahead(work).result()
-    assert Ahead(lambda: 5).result() == 5
+        Prefetch(work).result()
+    assert Prefetch(lambda: 5).result() == 5

@@ -7,14 +7,15 @@ inline, so navigation properties are left alone.
 from __future__ import annotations
 
 import typing as t
-from xml.etree import ElementTree as ET
-
-from tap_sage300.records import NO_DATA
+from xml.etree import ElementTree
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
 JsonSchema: t.TypeAlias = "dict[str, t.Any]"
+
+NO_DATA = "UpdateOperation"
+"""A property of every entity and detail; always ``Unspecified`` on a read."""
 
 _EDM = "{http://docs.oasis-open.org/odata/ns/edm}"
 _TYPES: t.Final[dict[str, JsonSchema]] = {
@@ -28,7 +29,7 @@ _TYPES: t.Final[dict[str, JsonSchema]] = {
     "Edm.Date": {"type": "string", "format": "date"},
 }
 _TEXT: t.Final[JsonSchema] = {"type": "string"}
-"""Enums, whose members vary with version and language, and types that JSON has no word for."""
+"""Enums, whose members vary with version and language, and types that JSON does not have."""
 
 
 def parse(content: bytes) -> dict[str, JsonSchema]:
@@ -38,21 +39,21 @@ def parse(content: bytes) -> dict[str, JsonSchema]:
         The JSON Schema of each entity set, by its name.
 
     Raises:
-        ValueError: It is no metadata document.
+        ValueError: It is not a metadata document.
     """
     try:
-        root = ET.fromstring(content)  # noqa: S314 - expat refuses entities that blow up
-    except ET.ParseError as fault:
+        root = ElementTree.fromstring(content)  # noqa: S314 - expat refuses entities that blow up
+    except ElementTree.ParseError as fault:
         raise ValueError("no XML") from fault
-    types: dict[str, ET.Element] = {}
+    types: dict[str, ElementTree.Element] = {}
     for schema in root.iter(f"{_EDM}Schema"):
         for kind in ("EntityType", "ComplexType"):
             for element in schema.iterfind(f"{_EDM}{kind}"):
                 types[f"{schema.get('Namespace')}.{element.get('Name')}"] = element
     sets = {
-        one.get("Name", ""): types[one.get("EntityType", "")]
-        for one in root.iter(f"{_EDM}EntitySet")
-        if one.get("EntityType") in types
+        item.get("Name", ""): types[item.get("EntityType", "")]
+        for item in root.iter(f"{_EDM}EntitySet")
+        if item.get("EntityType") in types
     }
     if not sets:
         raise ValueError("no entity sets")
@@ -60,19 +61,19 @@ def parse(content: bytes) -> dict[str, JsonSchema]:
 
 
 def _object(
-    element: ET.Element, types: Mapping[str, ET.Element], inside: frozenset[str]
+    element: ElementTree.Element, types: Mapping[str, ElementTree.Element], inside: frozenset[str]
 ) -> JsonSchema:
     base = types.get(element.get("BaseType", ""))
     properties = {} if base is None else dict(_object(base, types, inside)["properties"])
-    for one in element.iterfind(f"{_EDM}Property"):
-        name = one.get("Name", "")
+    for item in element.iterfind(f"{_EDM}Property"):
+        name = item.get("Name", "")
         if name != NO_DATA:
-            properties[name] = _property(one, types, inside)
+            properties[name] = _property(item, types, inside)
     return {"type": "object", "properties": properties}
 
 
 def _property(
-    element: ET.Element, types: Mapping[str, ET.Element], inside: frozenset[str]
+    element: ElementTree.Element, types: Mapping[str, ElementTree.Element], inside: frozenset[str]
 ) -> JsonSchema:
     name = element.get("Type", "")
     item = name.removeprefix("Collection(").removesuffix(")")
@@ -91,42 +92,51 @@ def _property(
     return {**schema, "type": [schema["type"], "null"]}
 
 
-def merge(shipped: JsonSchema, site: JsonSchema, calculated: tuple[str, ...] = ()) -> JsonSchema:
-    """Give a shipped schema what a site knows better: its types, and properties of its own.
+def merge(
+    shipped: JsonSchema,
+    site: JsonSchema,
+    calculated: tuple[str, ...] = (),
+    *,
+    for_every_site: bool = False,
+) -> JsonSchema:
+    """Add to a shipped schema what a site knows better: its types, and properties of its own.
 
     Properties that the site lacks stay, so that companies of several versions fit one schema.
 
     Args:
         shipped: JSON Schema of an object.
         site: The same, as the site describes it.
-        calculated: Beginnings of the names of properties that hold no data.
+        calculated: Prefixes of the names of properties that hold no data.
+        for_every_site: The result is to be shipped: where several types are allowed because sites
+            differ, one site's type does not replace them.
     """
     properties = dict(shipped.get("properties", {}))
     for name, theirs in site.get("properties", {}).items():
         if not (calculated and name.startswith(calculated)):
             ours = properties.get(name)
-            properties[name] = theirs if ours is None else _better(ours, theirs)
+            properties[name] = theirs if ours is None else _better(ours, theirs, for_every_site)
     return {**shipped, "properties": properties}
 
 
-def _better(ours: JsonSchema, theirs: JsonSchema) -> JsonSchema:
+def _better(ours: JsonSchema, theirs: JsonSchema, for_every_site: bool) -> JsonSchema:  # noqa: FBT001
     """Choose between two schemas of a property."""
     if "items" in ours and "items" in theirs:
-        return {**ours, "items": merge(ours["items"], theirs["items"])}
+        items = merge(ours["items"], theirs["items"], for_every_site=for_every_site)
+        return {**ours, "items": items}
     kinds = _kinds(ours), _kinds(theirs)
     # Numbers of batches, entries and lines are Edm.Decimal on every site, and whole all the same.
     alike = kinds[0] == kinds[1] or kinds[0] | kinds[1] <= {"integer", "number"}
-    return ours if alike else theirs
+    return ours if alike or (for_every_site and kinds[0] > kinds[1]) else theirs
 
 
 def _kinds(schema: JsonSchema) -> set[str]:
-    """Give types and format of a property; whether it may be null is another matter."""
+    """Return types and format of a property; whether it may be null is another matter."""
     named = schema.get("type", [])
     kinds = {named} if isinstance(named, str) else set(named)
     return (kinds - {"null"}) | ({schema["format"]} if "format" in schema else set())
 
 
 def date_in(schema: JsonSchema, names: tuple[str, ...]) -> str | None:
-    """Name the first of some properties that the schema has as a date."""
+    """Return the first of some properties that the schema has as a date."""
     properties = schema.get("properties", {})
     return next((n for n in names if "format" in properties.get(n, {})), None)

@@ -11,28 +11,28 @@ if t.TYPE_CHECKING:
 
 T = t.TypeVar("T")
 
-GLANCE_SECONDS = 0.5
+POLL_SECONDS = 0.5
 """Between looks at the result: on Windows a signal is only handled between two waits."""
 
 
-class Ahead(t.Generic[T]):
-    """One piece of work, begun at once in a thread that never holds up the end of the process."""
+class Prefetch(t.Generic[T]):
+    """One piece of work, started at once in a thread that does not keep the process alive."""
 
     def __init__(self, work: Callable[[], T]) -> None:
-        """Begin."""
+        """Start."""
         self._outcome: Future[T] = Future()
-        threading.Thread(target=self._run, args=(work,), daemon=True).start()
+        threading.Thread(target=self._run, args=(work,), name="prefetch", daemon=True).start()
 
     def _run(self, work: Callable[[], T]) -> None:
         try:
             self._outcome.set_result(work())
-        except BaseException as fault:  # noqa: BLE001 - told to the one who waits
-            self._outcome.set_exception(fault)
+        except BaseException as failure:  # noqa: BLE001 - raised again by result()
+            self._outcome.set_exception(failure)
 
     def result(self) -> T:
-        """Wait for the work and give its result, or raise what it raised."""
+        """Wait for the work and return its result, or raise what it raised."""
         done = threading.Event()
         self._outcome.add_done_callback(lambda _: done.set())
-        while not done.wait(GLANCE_SECONDS):
+        while not done.wait(POLL_SECONDS):
             pass
         return self._outcome.result()

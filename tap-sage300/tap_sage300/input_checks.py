@@ -1,46 +1,70 @@
-"""Catalogs and states that come from outside: whether they can be used. Pure.
+"""Catalogs and states that come from outside: whether they can be used.
 
 The SDK trusts both and would end in a traceback.
 """
 
 from __future__ import annotations
 
+import json
 import typing as t
+from decimal import Decimal
 
 from tap_sage300.errors import TapError
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-AGAIN = "make a new one with --discover"
+REDISCOVER = "make a new one with --discover"
+LAST_STATE = "give the last state as it was written"
+
+
+def parse(what: str, file: t.IO[str] | None) -> t.Any:
+    """Read the file of a catalog or a state.
+
+    Args:
+        what: ``catalog`` or ``state``.
+        file: The file, None where none was given.
+
+    Raises:
+        TapError: It is not JSON.
+    """
+    if file is None:
+        return None
+    try:
+        return json.loads(file.read(), parse_float=Decimal)
+    except ValueError:
+        advice = REDISCOVER if what == "catalog" else LAST_STATE
+        raise TapError(f"The {what} file {file.name} is not JSON: {advice}") from None
 
 
 def check_catalog(catalog: object) -> None:
     """Check the shape of a catalog.
 
     Raises:
-        TapError: It is no Singer catalog; the sentence names the place.
+        TapError: It is not a Singer catalog; the sentence names the place.
     """
     streams = catalog.get("streams") if isinstance(catalog, dict) else None
     if not isinstance(streams, list):
-        raise TapError(f"The catalog has no list named streams: {AGAIN}.")
+        raise TapError(f"The catalog has no list named streams: {REDISCOVER}")
     for place, entry in enumerate(streams):
         name = entry.get("tap_stream_id") if isinstance(entry, dict) else None
         if not isinstance(name, str):
-            raise TapError(f"Entry {place} of the catalog's streams has no tap_stream_id: {AGAIN}.")
+            raise TapError(
+                f"Entry {place} of the catalog's streams has no tap_stream_id: {REDISCOVER}"
+            )
         schema = entry.get("schema")
         if not isinstance(schema, dict) or not isinstance(schema.get("properties"), dict):
-            raise TapError(f"The stream {name} of the catalog has no schema: {AGAIN}.")
+            raise TapError(f"The stream {name} of the catalog has no schema: {REDISCOVER}")
         if not all(map(_is_property, schema["properties"].values())):
             raise TapError(
-                f"The schema of {name} in the catalog has a property that is no object with a "
-                f"type: {AGAIN}."
+                f"The schema of {name} in the catalog has a property that is not an object with a "
+                f"type: {REDISCOVER}"
             )
         metadata = entry.get("metadata") or []
         if not isinstance(metadata, list) or not all(map(_is_metadata, metadata)):
             raise TapError(
                 f"The metadata of {name} in the catalog has an item that is not a breadcrumb with "
-                f"metadata: {AGAIN}."
+                f"metadata: {REDISCOVER}"
             )
 
 
@@ -62,18 +86,18 @@ def check_stream(
     """Check that a stream can be read as its catalog entry says.
 
     Raises:
-        TapError: A key property is missing, or the replication key is no date.
+        TapError: A key property is missing, or the replication key is not a date.
     """
     properties = schema["properties"]
     for key in keys:
         if key not in properties:
             raise TapError(
-                f"The schema of {name} in the catalog lacks the key property {key}: {AGAIN}."
+                f"The schema of {name} in the catalog lacks the key property {key}: {REDISCOVER}"
             )
     if date is not None and properties.get(date, {}).get("format") not in {"date-time", "date"}:
         raise TapError(
-            f"The replication key of {name} in the catalog is {date}, which is no date property "
-            "of its schema: take a date of change, or none."
+            f"The replication key of {name} in the catalog is {date}, which is not a date "
+            "property of its schema: choose a date of change, or none"
         )
 
 
@@ -81,21 +105,19 @@ def check_state(state: object) -> None:
     """Check the shape of a state; the values of a company are checked when they are read.
 
     Raises:
-        TapError: It is no state of this tap; the sentence names the place.
+        TapError: It is not a state of this tap; the sentence names the place.
     """
     if not isinstance(state, dict):
-        raise TapError("The state is no JSON object: give the last state that the target wrote.")
+        raise TapError(f"The state is not a JSON object: {LAST_STATE}")
     bookmarks = state.get("bookmarks", {})
     if not isinstance(bookmarks, dict):
-        raise TapError(
-            "The state's bookmarks are no object: give the last state as it was written."
-        )
+        raise TapError(f"The state's bookmarks are not an object: {LAST_STATE}")
     for name, stream in bookmarks.items():
-        parts = stream.get("partitions", []) if isinstance(stream, dict) else None
-        if not isinstance(parts, list) or not all(map(_is_partition, parts)):
+        partitions = stream.get("partitions", []) if isinstance(stream, dict) else None
+        if not isinstance(partitions, list) or not all(map(_is_partition, partitions)):
             raise TapError(
                 f"The state of {name} is not a list of partitions, each with the context of a "
-                "company: give the last state as it was written, or remove this stream from it."
+                f"company: {LAST_STATE}, or remove this stream from it"
             )
 
 

@@ -2,38 +2,39 @@
 
 Sage 300 stamps changes with a date and no time, promises no order but key order, and does not
 date everything that happens (posting a batch is not an edit; an edited account keeps its date).
-So one company's share of a stream is read in *windows*:
+So one stream of one company is read in *windows*:
 
 * ``sweep``: everything, in key order;
 * ``changes``: everything dated on or after a day. Rows of that day come again, by design. Where
   nothing is dated there are only sweeps;
 * ``not_final``: by key, the batches that could still change when they were last read.
 
-A window may be cut anywhere (budget, kill) and goes on after the last key. The bookmark moves only
-when a sweep or a window of changes has been read to its end, and never past the server's own date
-at its start.
+A window may be cut anywhere (budget, kill) and is resumed after the last key. The bookmark moves
+only when a sweep or a window of changes is complete, and never past the server's own date at its
+start.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import typing as t
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
-from tap_sage300.state import CHANGES, NOT_FINAL, SWEEP, Progress, Window, day_or_none
+from tap_sage300.reading.state import CHANGES, NOT_FINAL, SWEEP, Progress, Window, day_or_none
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from tap_sage300.keys import Key
+    from tap_sage300.api.keys import Key
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What the settings and the entity ask for.
+    """How to read an entity, from the settings and its declaration.
 
     Attributes:
-        dated: There is a date to find changes by; else there are only sweeps.
+        lookback_days: Days before the bookmark that are read again.
+        dated: There is a date to find changes by; otherwise there are only sweeps.
         start_date: Lower bound of every window, or None.
         sweep_days: Days between sweeps, 0 for every run, None for the first read only.
         paging: ``auto``, ``keyset`` or ``skip``.
@@ -47,21 +48,24 @@ class Rules:
 
 
 @dataclass(frozen=True)
-class Reading:
+class PageSummary:
     """What one page showed.
 
     Attributes:
         keys: Keys of its rows, in the order received.
-        asked_on: The server's date when the page was asked for.
-        full: As many rows came as were asked for.
-        ordered: The keys rise, from the last one of the page before.
+        requested_on: The server's date when the page was requested.
+        full: As many rows came as were requested.
+        ordered: The keys rise, starting from the last one of the page before.
+        count: Rows of the window, as the server announced them.
+        more: The server announced a next page.
+        next_skip: The ``$skip`` of that page.
         high: The highest date among the rows.
         not_final: Keys of rows that can still change.
-        asked: The keys asked for, in a ``not_final`` window.
+        requested: The keys requested, in a ``not_final`` window.
     """
 
     keys: Sequence[Key]
-    asked_on: dt.date
+    requested_on: dt.date
     full: bool
     ordered: bool = True
     count: int | None = None
@@ -69,12 +73,15 @@ class Reading:
     next_skip: int | None = None
     high: dt.date | None = None
     not_final: frozenset[Key] = frozenset()
-    asked: Sequence[Key] = field(default=())
+    requested: Sequence[Key] = ()
 
 
 def begin(progress: Progress, rules: Rules, today: dt.date) -> Progress:
     """Choose the window to read now: the one that was cut, or the next one due, if any."""
-    window = progress.window or _due(progress, rules, today)
+    window = progress.window
+    if window is not None and window.read == NOT_FINAL and not to_check(progress, 1):
+        window = None  # as a state edited by hand may have it
+    window = window or _due(progress, rules, today)
     if window is not None and window.read != NOT_FINAL:
         if rules.paging == "skip" and window.skip is None:
             window = replace(window, skip=0, last_key=None)
@@ -100,7 +107,7 @@ def _sweep_due(last: dt.date | None, days: int | None, today: dt.date) -> bool:
 
 
 def to_check(progress: Progress, most: int) -> list[Key]:
-    """Name the next batches to read again by key, in order."""
+    """Return the keys of the next batches to read again, in order."""
     window = progress.window
     last = None if window is None else window.last_key
     limit = most if window is None else min(most, window.limit or most)
@@ -108,14 +115,14 @@ def to_check(progress: Progress, most: int) -> list[Key]:
     return [key for key in waiting if last is None or key > last][:limit]  # type: ignore[operator]
 
 
-def advance(progress: Progress, page: Reading, rules: Rules) -> tuple[Progress, str]:
-    """Take in a page; ``window`` is None when there is nothing left to read.
+def advance(progress: Progress, page: PageSummary, rules: Rules) -> tuple[Progress, str]:
+    """Take a page in; ``window`` is None when there is nothing left to read.
 
     Returns:
         The progress, and a remark for the log or an empty string.
 
     Raises:
-        ValueError: The rows are not in key order and paging by key was demanded.
+        ValueError: The rows are not in key order, and the settings demand paging by key.
         RuntimeError: No window is open.
     """
     window = progress.window
@@ -131,26 +138,28 @@ def advance(progress: Progress, page: Reading, rules: Rules) -> tuple[Progress, 
     return _paged(progress, window, page, rules)
 
 
-def _checked(progress: Progress, window: Window, page: Reading) -> Progress:
+def _checked(progress: Progress, window: Window, page: PageSummary) -> Progress:
     whole = not page.more and (page.count is None or len(page.keys) >= page.count)
-    if not whole and len(page.asked) > 1:
-        # The server gives fewer rows at once than were asked for: what is absent proves nothing.
-        return replace(progress, window=replace(window, limit=len(page.asked) // 2))
-    if whole:  # what a whole answer does not hold was cleared from Sage 300
-        gone = frozenset(page.asked) - set(page.keys)
+    if not whole and len(page.requested) > 1:
+        # The server sends fewer rows at once than were requested: what is absent proves nothing.
+        return replace(progress, window=replace(window, limit=len(page.requested) // 2))
+    if whole:  # what a whole answer does not contain was cleared from Sage 300
+        gone = frozenset(page.requested) - set(page.keys)
         progress = replace(progress, not_final=progress.not_final - gone)
-    progress = replace(progress, window=replace(window, last_key=page.asked[-1]))
+    progress = replace(progress, window=replace(window, last_key=page.requested[-1]))
     return progress if to_check(progress, 1) else replace(progress, window=None)
 
 
-def _paged(progress: Progress, window: Window, page: Reading, rules: Rules) -> tuple[Progress, str]:
+def _paged(
+    progress: Progress, window: Window, page: PageSummary, rules: Rules
+) -> tuple[Progress, str]:
     expected = page.count if window.expected is None else window.expected
     received = window.received + len(page.keys)
     skip = None if window.skip is None else _next_skip(window.skip, page)
     high = max(filter(None, (window.high, page.high)), default=None)
     window = replace(
         window,
-        until=window.until or page.asked_on,
+        until=window.until or page.requested_on,
         high=high,
         expected=expected,
         received=received,
@@ -166,11 +175,11 @@ def _paged(progress: Progress, window: Window, page: Reading, rules: Rules) -> t
         window = replace(window, skip=skip, last_key=None)
     if not ended:
         return replace(progress, window=window), ""
-    remark = f"{expected} rows were announced and {skip} came" if short else ""
+    remark = f"expected {expected} rows, received {skip}" if short else ""
     return _ended(progress, window), remark
 
 
-def _next_skip(skip: int, page: Reading) -> int:
+def _next_skip(skip: int, page: PageSummary) -> int:
     received = skip + len(page.keys)
     return page.next_skip if page.next_skip is not None and page.next_skip > skip else received
 
@@ -203,7 +212,7 @@ def _ended(progress: Progress, window: Window) -> Progress:
 
 
 def put_off(progress: Progress) -> Progress:
-    """Count one more run that ended before the window did, so that it comes first next time."""
+    """Count one more run that ended before the window was complete, so that it comes first next."""
     window = progress.window
     if window is None:
         return progress
@@ -211,6 +220,6 @@ def put_off(progress: Progress) -> Progress:
 
 
 def highest(values: Iterable[object]) -> dt.date | None:
-    """Find the highest day among date values; what is null or no date does not count."""
+    """Return the highest day among date values; null and what is not a date do not count."""
     texts = [value for value in values if isinstance(value, str)]
     return max(filter(None, map(day_or_none, texts)), default=None)

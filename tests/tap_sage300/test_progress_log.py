@@ -7,9 +7,9 @@ import json
 import logging
 import re
 
-from tap_sage300 import pace
-from tap_sage300.reader import Step
-from tap_sage300.state import SWEEP, Progress, Window
+from tap_sage300 import progress_log
+from tap_sage300.reading.reader import Step
+from tap_sage300.reading.state import SWEEP, Progress, Window
 
 
 def step(received, expected, *, is_last=False):
@@ -19,7 +19,7 @@ def step(received, expected, *, is_last=False):
 
 def test_a_line_every_few_seconds():
     now = [100.0]
-    speed = pace.Pace(lambda: now[0])
+    speed = progress_log.ProgressLog(lambda: now[0])
     now[0] += 4.9
     assert speed.line(step(400, 2000), 4, 96) is None
     now[0] += 5.1
@@ -48,9 +48,9 @@ def test_calls_and_budget_are_metrics(site, helpers, caplog):
     assert values["record_count"] == 50
 
 
-def test_a_long_read_tells_its_progress(site, helpers, caplog, monkeypatch):
+def test_a_long_read_logs_its_progress(site, helpers, caplog, monkeypatch):
     caplog.set_level(logging.INFO)
-    monkeypatch.setattr(pace, "EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(progress_log, "EVERY_SECONDS", 0.0)
     helpers.sync({**site.config, "page_size": 20}, catalog=helpers.only("APVendors"))
     lines = [r.getMessage() for r in caplog.records if "calls left in the budget" in r.getMessage()]
     assert [line.split(" rows")[0] for line in lines] == [

@@ -1,4 +1,4 @@
-"""From what Sage 300 sent to what a Singer record holds. Pure."""
+"""What Sage 300 sent, made into records. Pure."""
 
 from __future__ import annotations
 
@@ -6,19 +6,23 @@ import typing as t
 from dataclasses import dataclass
 from decimal import Decimal
 
-from tap_sage300.keys import as_integer
+from tap_sage300.api.keys import as_integer
+from tap_sage300.api.metadata import NO_DATA
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 COMPANY = "CompanyID"
-NO_DATA = "UpdateOperation"
-"""On every entity and detail; always ``Unspecified`` on a read."""
 
 
 @dataclass(frozen=True)
 class Shape:
-    """Which properties of a detail or entity are whole numbers, and its nested collections."""
+    """The parts of a schema of an entity or detail that matter when a record is made.
+
+    Attributes:
+        integers: Properties that are whole numbers.
+        nested: Shapes of its nested collections, by property.
+    """
 
     integers: tuple[str, ...]
     nested: Mapping[str, Shape]
@@ -28,16 +32,16 @@ def shape_of(schema: Mapping[str, t.Any]) -> Shape:
     """Read a JSON Schema of an object."""
     properties = schema.get("properties", {}).items()
     return Shape(
-        tuple(name for name, one in properties if "integer" in one.get("type", ())),
+        tuple(name for name, part in properties if "integer" in part.get("type", ())),
         {
-            name: shape_of(one["items"])
-            for name, one in properties
-            if "array" in one.get("type", ()) and "properties" in one.get("items", {})
+            name: shape_of(part["items"])
+            for name, part in properties
+            if "array" in part.get("type", ()) and "properties" in part.get("items", {})
         },
     )
 
 
-def settle(entity: dict[str, t.Any], shape: Shape) -> None:
+def normalize(entity: dict[str, t.Any], shape: Shape) -> None:
     """Make whole numbers integers (keys arrive as decimals) and drop what holds no data."""
     entity.pop(NO_DATA, None)
     for name in shape.integers:
@@ -45,7 +49,7 @@ def settle(entity: dict[str, t.Any], shape: Shape) -> None:
             entity[name] = as_integer(value)
     for name, inner in shape.nested.items():
         for detail in entity.get(name) or ():
-            settle(detail, inner)
+            normalize(detail, inner)
 
 
 @dataclass(frozen=True)
@@ -55,8 +59,8 @@ class Builder:
     Attributes:
         known: Every property of the catalog's schema.
         selected: Those of them that are emitted.
-        shape: The types of the schema.
-        calculated: Beginnings of the names of helper properties, which hold no data.
+        shape: What matters of the schema.
+        calculated: Prefixes of the names of helper properties, which hold no data.
     """
 
     known: frozenset[str]
@@ -69,7 +73,7 @@ class Builder:
     ) -> Iterator[dict[str, t.Any]]:
         """Make records: the company first, then what is selected, as Sage names and sends it.
 
-        The entities are used up; those of one page mostly have the same properties.
+        The entities are changed in place; those of one page mostly have the same properties.
         """
         same: frozenset[str] = frozenset()
         dropped: list[str] = []
@@ -79,19 +83,19 @@ class Builder:
                 dropped = [name for name in entity if name not in self.selected]
             for name in dropped:
                 del entity[name]
-            settle(entity, self.shape)
+            normalize(entity, self.shape)
             yield {COMPANY: company, **entity}
 
-    def to_select(self, needed: Iterable[str]) -> list[str]:
-        """Name the properties to ask for; none when nothing the catalog knows is left out."""
-        wanted = self.selected | set(needed)
+    def to_select(self, required: Iterable[str]) -> list[str]:
+        """Return the properties to request; none when all that the catalog knows are wanted."""
+        wanted = self.selected | set(required)
         ours = self.known - {COMPANY}
         return [] if wanted >= ours else sorted(ours & wanted)
 
     def unknown(self, entity: Mapping[str, t.Any]) -> frozenset[str]:
-        """Name the properties the catalog does not know, such as those of a partner's add-on."""
-        strange = entity.keys() - self.known - {NO_DATA}
-        return frozenset(name for name in strange if not name.startswith(self.calculated))
+        """Return the properties the catalog does not know, such as those of a partner's add-on."""
+        unknown = entity.keys() - self.known - {NO_DATA}
+        return frozenset(name for name in unknown if not name.startswith(self.calculated))
 
 
 def builder(

@@ -1,0 +1,38 @@
+"""How to reach a Sage 300 Web API, and how hard to press it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Connection:
+    """The settings of a session; each means what its description in ``settings.py`` says.
+
+    Attributes:
+        password: Of the user, as it was given.
+        verify: Whether to check the server's certificate, or the path of a PEM file of authorities.
+    """
+
+    api_url: str
+    username: str
+    password: str = field(repr=False)
+    credential_case: str
+    verify: bool | str
+    connect_timeout_seconds: int
+    read_timeout_seconds: int
+    max_retries: int
+    pool_rest_seconds: int
+    max_calls_per_run: int
+    on_call_budget: str
+    call_budget_pause_seconds: int
+    min_call_interval_ms: int
+
+    def credentials(self) -> tuple[bytes, bytes]:
+        """Return user and password, in the case to send and in UTF-8 (RFC 7617)."""
+        user, password = self.username, self.password
+        if self.credential_case in {"upper", "upper_user"}:
+            user = user.upper()
+        if self.credential_case == "upper":
+            password = password.upper()
+        return user.encode(), password.encode()

@@ -1,0 +1,199 @@
+"""The command line: settings read and checked, and every expected failure ends in one sentence."""
+
+from __future__ import annotations
+
+import abc
+import os
+import signal
+import sys
+import typing as t
+
+import click
+from singer_sdk.exceptions import MappingError
+from singer_sdk.helpers.capabilities import STREAM_MAPS_CONFIG
+from singer_sdk.plugin_base import SingerCommand
+from singer_sdk.singerlib import Catalog
+from singer_sdk.tap_base import CliTestOptionValue
+from typing_extensions import override
+
+from tap_sage300 import config as configuration
+from tap_sage300 import input_checks, preflight
+from tap_sage300.config import SettingError
+from tap_sage300.errors import TapError
+from tap_sage300.preflight import Level
+from tap_sage300.sdk import ConfigInput, SingerTap
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tap_sage300.preflight import Finding
+
+SIGNAL_EXIT = 128
+"""Added to a signal's number, as shells do, it is the exit code."""
+SWITCH_SECONDS = 0.001
+"""Longest that one thread runs while another waits; Python's own 0.005 delays the next request."""
+
+
+class CommandLineTap(SingerTap):
+    """A tap as a command."""
+
+    @override
+    def __init__(self, *, catalog: t.Any = None, state: t.Any = None, **options: t.Any) -> None:
+        """Check what comes from outside before the SDK takes it in.
+
+        Raises:
+            TapError: Settings, catalog or state cannot be used.
+        """
+        if catalog is not None and not isinstance(catalog, Catalog):
+            input_checks.check_catalog(catalog)
+        if state is not None:
+            input_checks.check_state(state)
+        super().__init__(catalog=catalog, state=state, **options)
+
+    @abc.abstractmethod
+    def check(self) -> Iterator[Finding]:
+        """Check what a run needs, without reading records."""
+
+    @classmethod
+    @override
+    def append_builtin_config(cls, config_jsonschema: dict[str, t.Any]) -> None:
+        """Add the settings of the SDK that have an effect here: stream maps."""
+        for name in ("stream_maps", "stream_map_config"):
+            config_jsonschema["properties"].setdefault(name, STREAM_MAPS_CONFIG["properties"][name])
+
+    @override
+    def check_config(self, given: dict[str, t.Any], *, must_be_complete: bool) -> None:
+        """Check the settings; those that are not known are ignored with a warning.
+
+        Raises:
+            SettingError: A setting is missing or wrong.
+        """
+        for name in given.keys() - self.config_jsonschema["properties"].keys():
+            self.logger.warning("The setting %s is not known to %s: ignored", name, self.name)
+            del given[name]
+        if must_be_complete:
+            configuration.read(given)
+
+    @classmethod
+    @override
+    def read_environment(cls) -> dict[str, t.Any]:
+        """Read the settings of environment variables.
+
+        Raises:
+            SettingError: A variable cannot be read as its setting.
+        """
+        try:
+            return super().read_environment()
+        finally:  # the SDK reads a list that is not JSON all the same, and anything as a boolean
+            if sentence := configuration.misread_variable(os.environ):
+                raise SettingError(sentence)
+
+    @override
+    def end_by_signal(self, signum: int) -> t.NoReturn:
+        """End at once: after every page the state that covers it is already written.
+
+        The SDK would write from inside the signal handler, possibly into the middle of a line,
+        and exit with 0.
+        """
+        sys.exit(SIGNAL_EXIT + signum)
+
+    @classmethod
+    @override
+    def invoke(  # type: ignore[override]
+        cls,
+        *,
+        about: bool = False,
+        about_format: str | None = None,
+        config: ConfigInput | None = None,
+        state: t.IO[str] | None = None,
+        catalog: t.IO[str] | None = None,
+    ) -> None:
+        """Run."""
+        if about:
+            cls.print_about(about_format)
+            return
+        cls.print_version(print_fn=cls.logger.info)
+        given = config or ConfigInput()
+        tap = cls(
+            config=given.config,
+            state=input_checks.parse("state", state),
+            catalog=input_checks.parse("catalog", catalog),
+            parse_env_config=given.parse_env,
+        )
+        tap.sync_all()
+
+    @classmethod
+    @override
+    def cb_config(
+        cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]
+    ) -> ConfigInput:
+        """Read the files of ``--config``; ``ENV`` asks for the environment, too.
+
+        Raises:
+            SettingError: A file does not hold settings.
+        """
+        files = configuration.read_files([path for path in value if path != "ENV"])
+        return ConfigInput(config=files, parse_env="ENV" in value)
+
+    @classmethod
+    @override
+    def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
+        """Check what a run needs and print it line by line; ``--test=schema`` is the SDK's."""
+        if value != CliTestOptionValue.All.value:
+            super().cb_test(ctx, param, value)
+            return
+        given: ConfigInput = ctx.params["config"]
+        tap = cls(config=given.config, parse_env_config=given.parse_env, setup_mapper=False)
+        findings = []
+        for finding in tap.check():
+            click.echo(str(finding))
+            findings.append(finding)
+        click.echo(preflight.summary(findings))
+        ctx.exit(1 if any(finding.level is Level.ERROR for finding in findings) else 0)
+
+    @classmethod
+    @override
+    def get_singer_command(cls) -> click.Command:
+        """Return the SDK's command line with this tap's way of failing."""
+        command = super().get_singer_command()
+        for option in command.params:
+            if isinstance(option.type, click.File):  # UTF-8 on every system
+                option.type.encoding = "utf-8"
+            if option.name == "test" and isinstance(option, click.Option):
+                option.help = (
+                    "Check what a run needs, and print it line by line. --test=schema prints the "
+                    "schemas instead."
+                )
+        return _Command(
+            name=command.name,
+            callback=command.callback,
+            params=command.params,
+            help=command.help,
+            context_settings=command.context_settings,
+            logger=cls.logger,
+        )
+
+
+class _Command(SingerCommand):
+    """The SDK's command, but an expected failure is one logged sentence and exit code 1.
+
+    ``main`` is overridden because ``--discover`` and ``--test`` run before ``invoke``.
+    """
+
+    @override
+    def main(self, *args: t.Any, **kwargs: t.Any) -> t.Any:
+        # The thread that fetches the next page needs the interpreter often and briefly.
+        sys.setswitchinterval(SWITCH_SECONDS)
+        try:
+            return super().main(*args, **kwargs)
+        except SystemExit as end:
+            if isinstance(end.code, int) and end.code > SIGNAL_EXIT:
+                name = signal.Signals(end.code - SIGNAL_EXIT).name
+                self.logger.info("Ended by %s; the next run resumes after the last page", name)
+            raise
+        except TapError as error:
+            sentence = str(error)
+        except MappingError as error:
+            sentence = f"The setting stream_maps cannot be used: {error}"
+        self.logger.error("%s", sentence)
+        sys.exit(1)

@@ -1,0 +1,205 @@
+"""Reads one entity of one company, window by window and page by page."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+import typing as t
+from dataclasses import dataclass
+
+from tap_sage300.api import odata
+from tap_sage300.api.errors import PageTooHeavyError, QueryRefusedError
+from tap_sage300.errors import TapError
+from tap_sage300.reading import replication
+from tap_sage300.reading.paginator import PageRequest, PageSize
+from tap_sage300.reading.prefetch import Prefetch
+from tap_sage300.reading.state import NOT_FINAL
+
+if t.TYPE_CHECKING:
+    import logging
+    from collections.abc import Iterator, Sequence
+
+    from tap_sage300.api.odata import Page, Resource
+    from tap_sage300.api.session import SageSession
+    from tap_sage300.reading.entity import Entity
+    from tap_sage300.reading.replication import PageSummary, Rules
+    from tap_sage300.reading.state import Progress
+
+
+@dataclass(frozen=True)
+class Step:
+    """One page's rows, and where the read is when they are written.
+
+    Attributes:
+        rows: The rows, as Sage 300 sent them.
+        progress: Where the read is once they are written.
+        received_at: When they came, in UTC.
+        received: Rows of the window that this run received, these included.
+        expected: Rows of the window that the server announced to this run.
+    """
+
+    rows: list[odata.Record]
+    progress: Progress
+    received_at: dt.datetime
+    received: int
+    expected: int | None
+
+
+class EntityReader:
+    """Reads an entity by a plan.
+
+    Attributes:
+        calls: HTTP calls made so far.
+    """
+
+    def __init__(
+        self,
+        entity: Entity,
+        rules: Rules,
+        session: SageSession,
+        logger: logging.Logger,
+        *,
+        page_size: int,
+        select: Sequence[str],
+        date_literals: list[str],
+    ) -> None:
+        """Hold what is needed; nothing is read yet.
+
+        Args:
+            entity: What to read.
+            rules: How to read it.
+            session: Where to read it.
+            logger: For lines about the read.
+            page_size: Rows to request at once.
+            select: Properties to request, none for all.
+            date_literals: Forms of a date literal that the server may take, the likeliest first;
+                those it refuses are removed, for all readers that share the list.
+        """
+        self._entity = entity
+        self._rules = rules
+        self._session = session
+        self._logger = logger
+        self._page_size = page_size
+        self._select = odata.worth_selecting(select)
+        self._date_literals = date_literals
+        self.calls = 0
+
+    def read(self, company: str, progress: Progress) -> Iterator[Step]:
+        """Read until no window is open. While a page is in use the next one is being fetched.
+
+        Raises:
+            TapError: Sage 300 cannot be read.
+            CallBudgetError: The budget of the run ended; the progress of the last step holds.
+        """
+        resource = odata.Resource(company, self._entity.module, self._entity.name)
+        size = PageSize(self._page_size, self._page_size)
+        cancelled = threading.Event()
+        try:
+            coming = self._prefetch(resource, progress, size, cancelled)
+            while coming is not None:
+                request, page = coming.result()
+                step = self._step(company, request, page)
+                size = size.after(request)
+                coming = self._prefetch(resource, step.progress, size, cancelled)
+                yield step
+        finally:
+            cancelled.set()
+
+    def _prefetch(
+        self, resource: Resource, progress: Progress, size: PageSize, cancelled: threading.Event
+    ) -> Prefetch[tuple[PageRequest, Page]] | None:
+        if progress.window is None:
+            return None
+        request = PageRequest(self._entity, progress, size.now)
+        return Prefetch(lambda: self._fetch(resource, request, cancelled))
+
+    def _fetch(
+        self, resource: Resource, request: PageRequest, cancelled: threading.Event
+    ) -> tuple[PageRequest, Page]:
+        """Get a page, halving it under load and learning what the server does not take.
+
+        Returns:
+            The request that was answered, and its answer.
+        """
+        session, tries, first = self._session, 0, request
+        dated = request.window.since is not None
+        before = session.limiter.calls
+        try:
+            while True:
+                query = request.query(self._date_literals[0], self._select)
+                try:
+                    page = session.page(resource, query, tries=tries, cancelled=cancelled)
+                except PageTooHeavyError as heavy:
+                    tries, request = heavy.tries, request.halved()
+                    session.sleep(heavy.wait_seconds)
+                except QueryRefusedError:
+                    if not self._adapt(dated=dated):
+                        raise
+                    tries, request = 0, first
+                else:
+                    if dated:
+                        del self._date_literals[1:]
+                    return request, page
+        finally:
+            self.calls += session.limiter.calls - before
+
+    def _adapt(self, *, dated: bool) -> bool:
+        """Change the form of the query that Sage 300 refused; False where none is left to try."""
+        forms = self._date_literals
+        if self._select:  # this version may lack one of the properties
+            self._logger.info("Sage 300 refused the query, trying without $select")
+            self._select = ()
+        elif dated and len(forms) > 1:
+            self._logger.info("Sage 300 refused dates written %s, trying %s", *forms[:2])
+            del forms[0]
+        else:
+            return False
+        return True
+
+    def _step(self, company: str, request: PageRequest, page: Page) -> Step:
+        """Take a page in.
+
+        Raises:
+            TapError: It cannot be read in order.
+        """
+        name = self._entity.name
+        try:
+            summary = request.summary(page)
+        except ValueError as failure:
+            raise TapError(
+                f"Sage 300 sent {failure} in {name} of company {company}, which cannot be read in "
+                "order then: check the record in Sage 300"
+            ) from failure
+        self._log_opening(company, request, summary)
+        try:
+            progress, remark = replication.advance(request.progress, summary, self._rules)
+        except ValueError as failure:
+            raise TapError(f"{name} of company {company} cannot be read: {failure}") from failure
+        if remark:
+            self._logger.warning("%s of %s: %s", name, company, remark)
+        before = request.window
+        return Step(
+            page.records,
+            progress,
+            page.received_at,
+            received=before.received + len(page.records),
+            expected=before.expected if before.received else page.count,
+        )
+
+    def _log_opening(self, company: str, request: PageRequest, summary: PageSummary) -> None:
+        window = request.window
+        if window.received or window.read == NOT_FINAL:
+            return
+        self._logger.info(
+            "%s of %s: %s%s%s to read",
+            self._entity.name,
+            company,
+            "" if window.last_key is None else f"resuming after {window.last_key}, ",
+            "rows" if summary.count is None else f"{summary.count} rows",
+            "" if window.since is None else f" dated {window.since} or later",
+        )
+
+
+def utc_today() -> dt.date:
+    """Return today in UTC: the tap's one clock, which only decides whether a sweep is due."""
+    return dt.datetime.now(dt.UTC).date()
