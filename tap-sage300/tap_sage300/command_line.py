@@ -1,4 +1,4 @@
-"""The command line: settings read and checked, and every expected failure ends in one sentence."""
+"""The command line: settings are read and checked, and an expected failure ends in one sentence."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import typing as t
+from contextlib import contextmanager
 
 import click
 from singer_sdk.exceptions import MappingError
@@ -18,16 +19,18 @@ from typing_extensions import override
 
 from tap_sage300 import config as configuration
 from tap_sage300 import input_checks, preflight
-from tap_sage300.config import SettingError
 from tap_sage300.errors import TapError
 from tap_sage300.preflight import Level
 from tap_sage300.sdk import ConfigInput, SingerTap
 
 if t.TYPE_CHECKING:
+    import logging
     from collections.abc import Iterator
 
     from tap_sage300.preflight import Finding
 
+EXPECTED = (TapError, MappingError)
+"""What ends a run with one sentence instead of a traceback."""
 SIGNAL_EXIT = 128
 """Added to a signal's number, as shells do, it is the exit code."""
 SWITCH_SECONDS = 0.001
@@ -82,11 +85,9 @@ class CommandLineTap(SingerTap):
         Raises:
             SettingError: A variable cannot be read as its setting.
         """
-        try:
-            return super().read_environment()
-        finally:  # the SDK reads a list that is not JSON all the same, and anything as a boolean
-            if sentence := configuration.misread_variable(os.environ):
-                raise SettingError(sentence)
+        # Before the SDK, which reads a list that is not JSON all the same, and anything as a boolean.
+        configuration.check_environment(os.environ)
+        return super().read_environment()
 
     @override
     def end_by_signal(self, signum: int) -> t.NoReturn:
@@ -164,7 +165,7 @@ class CommandLineTap(SingerTap):
                     "Check what a run needs, and print it line by line. --test=schema prints the "
                     "schemas instead."
                 )
-        return _Command(
+        return OneSentenceCommand(
             name=command.name,
             callback=command.callback,
             params=command.params,
@@ -174,7 +175,7 @@ class CommandLineTap(SingerTap):
         )
 
 
-class _Command(SingerCommand):
+class OneSentenceCommand(SingerCommand):
     """The SDK's command, but an expected failure is one logged sentence and exit code 1.
 
     ``main`` is overridden because ``--discover`` and ``--test`` run before ``invoke``.
@@ -182,18 +183,31 @@ class _Command(SingerCommand):
 
     @override
     def main(self, *args: t.Any, **kwargs: t.Any) -> t.Any:
+        """Run the command line."""
         # The thread that fetches the next page needs the interpreter often and briefly.
         sys.setswitchinterval(SWITCH_SECONDS)
-        try:
-            return super().main(*args, **kwargs)
-        except SystemExit as end:
-            if isinstance(end.code, int) and end.code > SIGNAL_EXIT:
-                name = signal.Signals(end.code - SIGNAL_EXIT).name
-                self.logger.info("Ended by %s; the next run resumes after the last page", name)
-            raise
-        except TapError as error:
-            sentence = str(error)
-        except MappingError as error:
-            sentence = f"The setting stream_maps cannot be used: {error}"
-        self.logger.error("%s", sentence)
+        with one_sentence(self.logger):
+            try:
+                return super().main(*args, **kwargs)
+            except SystemExit as end:
+                if isinstance(end.code, int) and end.code > SIGNAL_EXIT:
+                    name = signal.Signals(end.code - SIGNAL_EXIT).name
+                    self.logger.info("Ended by %s; the next run resumes after the last page", name)
+                raise
+
+
+@contextmanager
+def one_sentence(logger: logging.Logger) -> Iterator[None]:
+    """Log an expected failure as one sentence and exit with code 1."""
+    try:
+        yield
+    except EXPECTED as error:
+        logger.error("%s", sentence(error))  # noqa: TRY400 - the sentence is all there is to say
         sys.exit(1)
+
+
+def sentence(error: Exception) -> str:
+    """Return the sentence about an expected failure."""
+    if isinstance(error, MappingError):
+        return f"The setting stream_maps cannot be used: {error}"
+    return str(error)

@@ -1,4 +1,4 @@
-"""The settings as a user gave them: read, checked, and what is wrong said in one sentence."""
+"""The settings as a user gave them: read, checked and frozen, what is wrong in one sentence."""
 
 from __future__ import annotations
 
@@ -96,10 +96,10 @@ def read(raw: Mapping[str, t.Any]) -> Config:
 
 
 def read_files(paths: Sequence[str]) -> dict[str, t.Any]:
-    """Read the settings of JSON files, those of later files over those of earlier ones.
+    """Return the settings of JSON files; a later file overrides an earlier one.
 
     Raises:
-        SettingError: A file cannot be read, or is not a JSON object.
+        SettingError: A file cannot be read, or does not hold settings.
     """
     given: dict[str, t.Any] = {}
     for path in paths:
@@ -114,22 +114,25 @@ def read_files(paths: Sequence[str]) -> dict[str, t.Any]:
         if not isinstance(content, dict):
             raise SettingError(
                 f"Configuration file {path} is not a JSON object: write the settings into it as "
-                "{...}"
+                '{"api_url": "...", ...}'
             )
         given |= content
     return given
 
 
-def misread_variable(environment: Mapping[str, str]) -> str | None:
-    """Return what to say of the first variable that cannot be read as its setting, if any."""
+def check_environment(environment: Mapping[str, str]) -> None:
+    """Check that the environment variables can be read as their settings.
+
+    Raises:
+        SettingError: The first one that cannot.
+    """
     for name, schema in SCHEMA["properties"].items():
         text = environment.get(_variable(name))
         if text is not None and not _is_readable(text, _kind(schema)):
-            return (
+            raise SettingError(
                 f"The setting {name} must be {KINDS[_kind(schema)]} "
                 f"(environment variable {_variable(name)})"
             )
-    return None
 
 
 def _is_readable(text: str, kind: str) -> bool:

@@ -10,7 +10,8 @@ import typing as t
 from contextlib import contextmanager, suppress
 
 import click
-from singer_sdk.exceptions import SingerSDKError
+from singer_sdk.exceptions import MappingError
+from singer_sdk.helpers.capabilities import STREAM_MAPS_CONFIG
 from singer_sdk.plugin_base import SingerCommand
 from typing_extensions import override
 
@@ -29,8 +30,12 @@ if t.TYPE_CHECKING:
     from target_servicenow.config import Config
     from target_servicenow.preflight import Finding
 
-EXPECTED = (TargetError, SingerSDKError)
-"""What ends a run with one sentence instead of a traceback; the SDK's come from stream_maps."""
+EXPECTED = (TargetError, MappingError)
+"""What ends a run with one sentence instead of a traceback."""
+
+
+SIGNAL_EXIT = 128
+"""Added to a signal's number, as shells do, it is the exit code."""
 
 
 class CommandLineTarget(SingerTarget):
@@ -43,17 +48,6 @@ class CommandLineTarget(SingerTarget):
     message_reader_class = MessageReader
     values: Config
 
-    @override
-    def __init__(self, *, parse_env_config: bool = False, **options: t.Any) -> None:
-        """Read the settings.
-
-        Raises:
-            SettingError: A setting is missing or wrong.
-        """
-        if parse_env_config:
-            configuration.check_environment(os.environ)
-        super().__init__(parse_env_config=parse_env_config, **options)
-
     @abc.abstractmethod
     def finish(self, status: str, message: str = "") -> None:
         """Close the run in the ledger, if there is one, and the ledger."""
@@ -62,17 +56,41 @@ class CommandLineTarget(SingerTarget):
     def check(self) -> list[Finding]:
         """Compare the mapping with the instance."""
 
+    @classmethod
     @override
-    def read_config(self, raw: dict[str, t.Any]) -> None:
-        """Read the settings.
+    def append_builtin_config(cls, config_jsonschema: dict[str, t.Any]) -> None:
+        """Add the settings of the SDK that have an effect here: stream maps."""
+        for name in ("stream_maps", "stream_map_config"):
+            config_jsonschema["properties"].setdefault(name, STREAM_MAPS_CONFIG["properties"][name])
+
+    @override
+    def check_config(self, given: dict[str, t.Any], *, must_be_complete: bool) -> None:
+        """Check the settings; those that are not known are ignored with a warning.
 
         Raises:
             SettingError: A setting is missing or wrong.
         """
-        for name in raw.keys() - self.config_jsonschema["properties"].keys():
+        for name in given.keys() - self.config_jsonschema["properties"].keys():
             self.logger.warning("The setting %s is not known to %s: ignored", name, self.name)
-            del raw[name]
-        self.values = configuration.read(raw)
+            del given[name]
+        if must_be_complete:
+            self.values = configuration.read(given)
+
+    @classmethod
+    @override
+    def read_environment(cls) -> dict[str, t.Any]:
+        """Read the settings of environment variables.
+
+        Raises:
+            SettingError: A variable cannot be read as its setting.
+        """
+        configuration.check_environment(os.environ)  # before the SDK, which words it otherwise
+        return super().read_environment()
+
+    @override
+    def end_by_signal(self, signum: int) -> t.NoReturn:
+        """End at once with the last state emitted: draining from here could advance it."""
+        sys.exit(SIGNAL_EXIT + signum)
 
     @classmethod
     @override
@@ -128,7 +146,7 @@ class CommandLineTarget(SingerTarget):
             yield
         except EXPECTED as error:
             with suppress(LedgerError):  # it may be the ledger that cannot be written
-                self.finish("stopped", str(error))
+                self.finish("stopped", sentence(error))
             raise
         except (SystemExit, KeyboardInterrupt):
             with suppress(LedgerError):
@@ -182,5 +200,12 @@ def one_sentence(logger: logging.Logger) -> Iterator[None]:
     try:
         yield
     except EXPECTED as error:
-        logger.error("%s", error)  # noqa: TRY400 - the sentence is all there is to say
+        logger.error("%s", sentence(error))  # noqa: TRY400 - the sentence is all there is to say
         sys.exit(1)
+
+
+def sentence(error: Exception) -> str:
+    """Return the sentence about an expected failure."""
+    if isinstance(error, MappingError):
+        return f"The setting stream_maps cannot be used: {error}"
+    return str(error)

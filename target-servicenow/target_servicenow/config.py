@@ -20,7 +20,14 @@ if t.TYPE_CHECKING:
 
     from jsonschema import ValidationError
 
-PLUGIN = "target-servicenow"
+VARIABLE_PREFIX = "TARGET_SERVICENOW_"
+BOOLEANS = {"true", "1", "yes", "on", "false", "0", "no", "off"}
+KINDS = {
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "string": "text",
+    "object": "an object",
+}
 
 
 class SettingError(TargetError):
@@ -85,7 +92,7 @@ def read(raw: Mapping[str, t.Any]) -> Config:
         key=lambda error: (error.validator != "required", str(error.path)),
     )
     if errors:
-        raise SettingError(sentence(errors[0]))
+        raise SettingError(_sentence(errors[0]))
     values = {field.name: given.get(field.name) for field in fields(Config)}
     bundle = given.get("ca_bundle")
     return Config(
@@ -99,15 +106,15 @@ def read(raw: Mapping[str, t.Any]) -> Config:
     )
 
 
-def sentence(error: ValidationError) -> str:
-    """Word a violation of the schema; jsonschema's own text would show the value."""
+def _sentence(error: ValidationError) -> str:
+    """Word a schema violation; jsonschema's own text would show the value, secret or not."""
     if error.validator == "required":
         name = next(name for name in error.validator_value if name not in error.instance)
         return (
             f"The setting {name} is missing: give it in the configuration file or as the "
-            f"environment variable {variable(name)}"
+            f"environment variable {_variable(name)}"
         )
-    name = str(error.path[0]) if error.path else "configuration"
+    name = str(error.path[0])
     match error.validator:
         case "enum":
             return f"The setting {name} must be one of {', '.join(map(str, error.validator_value))}"
@@ -115,20 +122,12 @@ def sentence(error: ValidationError) -> str:
             return f"The setting {name} must be {error.validator_value} or more"
         case "maximum":
             return f"The setting {name} must be {error.validator_value} or less"
-    return f"The setting {name} must be {_kind(name)}"
+    return f"The setting {name} must be {KINDS[_kind(SCHEMA['properties'][name])]}"
 
 
-_KINDS = {
-    "integer": "a whole number",
-    "boolean": "true or false",
-    "string": "text",
-    "object": "an object",
-}
-
-
-def _kind(name: str) -> str:
-    definition = SCHEMA["properties"].get(name, {})
-    return next((words for kind, words in _KINDS.items() if kind in definition["type"]), "text")
+def _kind(schema: Mapping[str, t.Any]) -> str:
+    kind = schema["type"]
+    return str(kind if isinstance(kind, str) else kind[0])
 
 
 def read_files(paths: Sequence[str]) -> dict[str, t.Any]:
@@ -162,30 +161,30 @@ def check_environment(environment: Mapping[str, str]) -> None:
     Raises:
         SettingError: The first one that cannot.
     """
-    for name, definition in SCHEMA["properties"].items():
-        text = environment.get(variable(name))
-        if text is None:
-            continue
-        wrong = ("integer" in definition["type"] and not re.fullmatch(r"\s*[+-]?\d+\s*", text)) or (
-            "object" in definition["type"] and not _is_json(text)
-        )
-        if wrong:
+    for name, schema in SCHEMA["properties"].items():
+        text = environment.get(_variable(name))
+        if text is not None and not _is_readable(text, _kind(schema)):
             raise SettingError(
-                f"The setting {name} must be {_kind(name)} (environment variable {variable(name)})"
+                f"The setting {name} must be {KINDS[_kind(schema)]} "
+                f"(environment variable {_variable(name)})"
             )
 
 
-def variable(name: str) -> str:
-    """Return the environment variable of a setting."""
-    return f"{PLUGIN}_{name}".upper().replace("-", "_")
-
-
-def _is_json(text: str) -> bool:
+def _is_readable(text: str, kind: str) -> bool:
+    if kind == "integer":
+        return re.fullmatch(r"\s*[+-]?\d+\s*", text) is not None
+    if kind == "boolean":
+        return text.lower() in BOOLEANS
+    if kind == "string":
+        return True
     try:
-        json.loads(text)
+        return isinstance(json.loads(text), dict)
     except ValueError:
         return False
-    return True
+
+
+def _variable(name: str) -> str:
+    return f"{VARIABLE_PREFIX}{name.upper()}"
 
 
 def _instance_url(setting: str) -> str:

@@ -1,15 +1,16 @@
-"""Every private name taken from the Singer SDK, under a public one.
+"""Every private name that the target takes from the Singer SDK, under a public one.
 
-The SDK has no public hook for a message, an invalid record, a signal or the settings' errors. An
-upgrade of the SDK that renames one of these is followed here alone.
+The rest of the target derives from the classes here and overrides their public methods, so a new
+version of the SDK can break this module only.
 """
 
 from __future__ import annotations
 
+import abc
 import typing as t
 
-from singer_sdk.helpers.capabilities import STREAM_MAPS_CONFIG
-from singer_sdk.plugin_base import _ConfigInput as ConfigInput
+from singer_sdk.helpers._classproperty import classproperty
+from singer_sdk.plugin_base import _ConfigInput
 from singer_sdk.sinks import BatchSink
 from singer_sdk.target_base import Target
 from typing_extensions import override
@@ -19,13 +20,17 @@ if t.TYPE_CHECKING:
 
     from singer_sdk.sinks import Sink
 
-__all__ = ["ConfigInput", "SingerSink", "SingerTarget"]
+ConfigInput: t.TypeAlias = _ConfigInput
+"""What ``--config`` gave: the settings of files, and whether to read the environment."""
 
 Message: t.TypeAlias = "dict[str, t.Any]"
 
 
-class SingerTarget(Target):
-    """The SDK's target. A hook that is overridden may call the SDK's own behaviour by super()."""
+class SingerTarget(Target, abc.ABC):
+    """A target that checks its settings itself, with a hook for each message.
+
+    A hook that is overridden may call the SDK's own behaviour by super().
+    """
 
     # State is emitted at checkpoints, and they alone decide when everything is drained.
     _MAX_RECORD_AGE_IN_MINUTES = float("inf")
@@ -35,22 +40,43 @@ class SingerTarget(Target):
         """The sinks by the name of their stream, or of its alias under stream_maps."""
         return self._sinks_active
 
-    @classmethod
-    @override
-    def append_builtin_config(cls, config_jsonschema: dict[str, t.Any]) -> None:
-        """Add the SDK's settings for stream maps, and none that have no effect here."""
-        for name in ("stream_maps", "stream_map_config"):
-            config_jsonschema["properties"].setdefault(name, STREAM_MAPS_CONFIG["properties"][name])
+    @abc.abstractmethod
+    def check_config(self, given: dict[str, t.Any], *, must_be_complete: bool) -> None:
+        """Check the settings, and remove those that are not known.
 
-    def read_config(self, raw: dict[str, t.Any]) -> None:
-        """Check the settings; `raw` may be changed."""
+        Args:
+            given: The settings; the target keeps what is left in it.
+            must_be_complete: Whether a missing setting is an error.
+        """
+
+    @abc.abstractmethod
+    def end_by_signal(self, signum: int) -> t.NoReturn:
+        """End the process on a signal."""
+
+    @classmethod
+    def read_environment(cls) -> dict[str, t.Any]:
+        """Read the settings that environment variables and a ``.env`` file hold.
+
+        Raises:
+            ValueError: A variable cannot be read as the type of its setting.
+        """
+        settings: dict[str, t.Any] = super()._env_var_config
+        return settings
+
+    @classproperty
+    @override
+    def _env_var_config(cls) -> dict[str, t.Any]:  # noqa: N805
+        return cls.read_environment()
 
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         self.append_builtin_config(self.config_jsonschema)
-        if raise_errors:
-            self.read_config(self._config)
+        self.check_config(self._config, must_be_complete=raise_errors)
         return []
+
+    @override
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
+        self.end_by_signal(signum)
 
     def process_schema(self, message: Message) -> None:
         """Process a SCHEMA message."""
@@ -99,14 +125,6 @@ class SingerTarget(Target):
     @override
     def _assert_sink_exists(self, stream_name: str) -> None:
         self.check_stream_known(stream_name)
-
-    def end_by_signal(self, signal_number: int) -> None:
-        """End the run because of SIGINT or SIGTERM."""
-        super()._handle_termination(signal_number, None)
-
-    @override
-    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
-        self.end_by_signal(signum)
 
 
 class SingerSink(BatchSink):

@@ -259,14 +259,5 @@ class TargetServiceNow(CommandLineTarget):
             self._ledger.finish(status=status, calls=self._calls(), message=message)
         self._ledger.close()
 
-    @override
-    def end_by_signal(self, signal_number: int) -> None:
-        """End at once with the last state emitted: draining from here could advance it.
-
-        Raises:
-            SystemExit: 128 + the signal's number, as shells count.
-        """
-        raise SystemExit(128 + signal_number)
-
 
 logging.captureWarnings(capture=True)

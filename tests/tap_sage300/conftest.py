@@ -10,7 +10,6 @@ import re
 import subprocess
 import sys
 import threading
-import urllib.request
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -21,7 +20,7 @@ from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
 from sage300_servicenow_sandbox import Sandbox, SandboxOptions
-from sage300_servicenow_sandbox.faults import read_plan
+from sage300_servicenow_sandbox.control_client import ControlClient
 from tap_sage300.errors import TapError
 from tap_sage300.reading import reader
 from tap_sage300.streams import STREAMS
@@ -246,7 +245,7 @@ class Site:
     def __init__(self, sandbox):
         self.sandbox = sandbox
         self.url = sandbox.sage_url
-        self._control = self.url.removesuffix("/Sage300WebApi") + "/_sandbox/"
+        self.control = ControlClient(self.url)
         self.config = {
             "api_url": self.url,
             "companies": ["SAMINC"],
@@ -256,19 +255,8 @@ class Site:
             "max_retries": 0,
         }
 
-    def call(self, path, body=None):
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(  # a loopback address
-            self._control + path,
-            data=data,
-            headers={"Content-Type": "application/json"},
-            method="GET" if body is None else "POST",
-        )
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.loads(answer.read(), parse_float=Decimal)
-
     def records(self, resource, company="SAMINC"):
-        return self.call(f"sage300/{company}/{resource}")["records"]
+        return self.control.records(company, resource)
 
     def expected(self, stream, company="SAMINC"):
         """Return the records of a read of everything, by key."""
@@ -281,38 +269,33 @@ class Site:
                 for name, value in row.items()
                 if name not in entity.private and not name.startswith(skipped)
             }
-            for row in self.held(stream, company)
+            for row in self.records(stream, company)
         }
 
-    def held(self, stream, company):
-        store, resource = self.sandbox.sage.store, self.sandbox.sage.resources[stream]
-        texts = store.select(company, resource)
-        return [json.loads(text, parse_float=Decimal) for text in texts]
-
     def edit(self, resource, key, company="SAMINC", **values):
-        return self.call(f"sage300/{company}/{resource}/{key}/edit", values)
+        return self.control.edit(company, resource, key, **values)
 
     def post(self, number, company="SAMINC"):
-        return self.call(f"sage300/{company}/APInvoiceBatches/{number}/post", {})
+        return self.control.post_batch(company, number)
 
     def behave(self, **behaviours):
-        self.sandbox.sage.behave(**behaviours)
+        self.control.sage_behaviours(**behaviours)
 
     def copy(self, resource, key, company="SAMINC", **values):
-        return self.call(f"sage300/{company}/{resource}/{key}/copy", values)
+        return self.control.copy(company, resource, key, **values)
 
     def follow(self, *rules):
         """Set a fault plan."""
-        self.sandbox.faults.follow(read_plan({"rules": list(rules)}))
+        self.control.follow_faults({"rules": list(rules)})
 
     def now(self, instant):
-        self.call("clock", {"now": instant})
+        self.control.set_clock(instant)
 
     def calls(self):
-        return self.call("counters")["sage300"]["calls"]
+        return self.control.counters()["sage300"]["calls"]
 
     def fresh(self):
-        self.call("reset", {})
+        self.control.reset()
         self.now("2026-11-20T12:00:00Z")
         return self
 

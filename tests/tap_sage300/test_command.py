@@ -46,7 +46,7 @@ def test_wrong_password(site, command):
         "credential_case; ADMIN may not use the Web API by default, and the user's security "
         "group needs the right 'Sage 300 Web API'"
     )
-    assert site.call("counters")["sage300"]["by_status"] == {"401": 1}
+    assert site.control.counters()["sage300"]["by_status"] == {"401": 1}
 
 
 @pytest.mark.parametrize("mode", [(), ("--discover",)], ids=["sync", "discover"])
@@ -124,7 +124,10 @@ def test_password_nowhere(fake_config, command, monkeypatch):
         (
             {"c.json": "[1]"},
             ["--config", "c.json"],
-            "Configuration file c.json is not a JSON object: write the settings into it as {...}",
+            (
+                "Configuration file c.json is not a JSON object: write the settings into it as "
+                '{"api_url": "...", ...}'
+            ),
         ),
         (
             {"c.json": "OK", "s.json": "{"},

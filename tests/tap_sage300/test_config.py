@@ -16,6 +16,8 @@ GOOD = {
     "username": "READER",
 }
 
+NOT_SETTINGS = 'is not a JSON object: write the settings into it as {"api_url": "...", ...}'
+
 
 def test_defaults():
     read = config.read(GOOD)
@@ -110,26 +112,25 @@ def test_every_setting_has_title_and_description_and_secrets_are_marked():
 )
 def test_a_variable_that_cannot_be_read_is_named(variable, text, kind):
     name = f"TAP_SAGE300_{variable}"
-    assert config.misread_variable({name: text}) == (
+    with pytest.raises(config.SettingError) as caught:
+        config.check_environment({name: text})
+    assert str(caught.value) == (
         f"The setting {variable.lower()} must be {kind} (environment variable {name})"
     )
 
 
-@pytest.mark.parametrize(
-    ("variable", "text"),
-    [("PAGE_SIZE", " 5 "), ("VERIFY_SSL", "No"), ("COMPANIES", '["A"]'), ("USERNAME", "5")],
-)
-def test_variables_that_can_be_read(variable, text):
-    assert config.misread_variable({f"TAP_SAGE300_{variable}": text}) is None
+def test_variables_that_can_be_read():
+    given = {"PAGE_SIZE": " 5 ", "VERIFY_SSL": "No", "COMPANIES": '["A"]', "USERNAME": "5"}
+    config.check_environment({f"TAP_SAGE300_{name}": text for name, text in given.items()})
 
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
         (None, "cannot be read: name a JSON file with the settings"),
-        ("{", "is not a JSON object: write the settings into it as {...}"),
-        ("[1]", "is not a JSON object: write the settings into it as {...}"),
-        ("\x80", "is not a JSON object: write the settings into it as {...}"),
+        ("{", NOT_SETTINGS),
+        ("[1]", NOT_SETTINGS),
+        ("\x80", NOT_SETTINGS),
     ],
 )
 def test_configuration_files(tmp_path, text, sentence):

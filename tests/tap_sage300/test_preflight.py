@@ -74,7 +74,7 @@ def test_a_refused_password_is_tried_once(site, check):
     )
     assert lines[2] == "2 checks: 1 ok, 0 warnings, 1 error"
     assert "ERROR" not in log
-    assert site.call("counters")["sage300"]["by_status"] == {"401": 1}
+    assert site.control.counters()["sage300"]["by_status"] == {"401": 1}
 
 
 def test_a_right_missing_in_one_module_of_one_company(site, check):

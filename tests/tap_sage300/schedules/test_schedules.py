@@ -103,7 +103,7 @@ class Schedule:
         """Do something in Sage 300, under some session date."""
         company, stream = self.draw.choice(self.companies), self.draw.choice(self.streams)
         resource = self.sage.resources[stream]
-        rows = self.site.held(stream, company)
+        rows = self.site.records(stream, company)
         if not rows:
             return
         row = self.draw.choice(rows)
