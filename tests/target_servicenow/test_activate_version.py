@@ -28,9 +28,9 @@ def inactive(instance: Instance) -> set[str]:
 def test_rows_not_seen_are_set_inactive(instance: Instance, singer: Singer) -> None:
     assert instance.run(vendors(singer, 1, range(20))).code == 0
     before = instance.by_key("proc_vendor")
-    instance.counted()
-    ended = instance.run([*vendors(singer, 2, range(18)), singer.state({"n": 1})])
-    assert (ended.code, ended.states) == (0, [{"n": 1}])
+    instance.take_counters()
+    result = instance.run([*vendors(singer, 2, range(18)), singer.state({"n": 1})])
+    assert (result.code, result.states) == (0, [{"n": 1}])
     assert inactive(instance) == {"18", "19"}
     assert instance.written() == (0, 2)
     after = instance.by_key("proc_vendor")
@@ -62,9 +62,9 @@ def test_a_row_that_comes_back_is_active_again(instance: Instance, singer: Singe
 def test_the_guard_stops_and_changes_nothing(instance: Instance, singer: Singer) -> None:
     assert instance.run(vendors(singer, 1, range(20))).code == 0
     before = instance.rows("proc_vendor")
-    ended = instance.run([*vendors(singer, 2, range(17)), singer.state({"n": 1})])
-    assert (ended.code, ended.states) == (1, [])
-    assert ended.sentences == [
+    result = instance.run([*vendors(singer, 2, range(17)), singer.state({"n": 1})])
+    assert (result.code, result.states) == (1, [])
+    assert result.errors == [
         (
             "3 of 20 rows of proc_vendor (15 %) were not in the complete read, more than "
             "max_inactive_percent (10), so none was changed: if they are really gone, raise the "
@@ -73,7 +73,7 @@ def test_the_guard_stops_and_changes_nothing(instance: Instance, singer: Singer)
     ]
     assert instance.rows("proc_vendor") == before
     assert instance.query("SELECT status, message FROM runs WHERE run = 2") == [
-        ("stopped", ended.sentences[0])
+        ("stopped", result.errors[0])
     ]
     assert instance.run(vendors(singer, 3, range(17)), max_inactive_percent=15).code == 0
     assert inactive(instance) == {"17", "18", "19"}
@@ -87,7 +87,7 @@ def test_the_guard_counts_only_rows_that_are_still_active(
         numbers = range(version - 1, 20)
         assert instance.run(vendors(singer, version, numbers)).code == 0, version
     assert inactive(instance) == {str(n) for n in range(7)}
-    instance.counted()
+    instance.take_counters()
     assert instance.run(vendors(singer, 9, range(7, 20)), max_inactive_percent=0).code == 0
     assert instance.written() == (0, 0)
 

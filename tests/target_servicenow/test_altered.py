@@ -80,12 +80,12 @@ def test_what_is_swallowed_is_told_once_a_column(
     switches, overrides, name, change = CASES[case]
     instance.behave(**switches)
     vendors = [singer.vendor(n, City="Delft" if n < 70 else "") for n in range(80)]
-    ended = instance.run([*singer.vendors(*vendors), singer.state(1)], mapping_overrides=overrides)
-    assert (ended.code, ended.states) == (0, [1])
+    result = instance.run([*singer.vendors(*vendors), singer.state(1)], mapping_overrides=overrides)
+    assert (result.code, result.states) == (0, [1])
     assert instance.counts(VENDOR) == {"created": 80}
     hit = range(80) if name == "gl_account" else range(70)
     assert altered(instance) == {str(n): {name: change} if n in hit else {} for n in range(80)}
-    told = [said for said in instance.said("WARNING") if "altered" in said]
+    told = [said for said in instance.logged("WARNING") if "altered" in said]
     assert told == [
         (
             f"ServiceNow altered proc_vendor.{name} in {len(hit)} rows; the ledger has what was "
@@ -107,7 +107,7 @@ def test_over_long_text_is_told_where_the_dictionary_is_closed(
         "2": {"city": {"old": "x" * 60, "new": "x" * 61}},
         "3": {"city": {"old": "x" * 60, "new": "x" * 62}},
     }
-    assert instance.said("WARNING")[-1] == (
+    assert instance.logged("WARNING")[-1] == (
         "ServiceNow altered proc_vendor.city in 2 rows; the ledger has what was sent and stored"
     )
 
@@ -132,7 +132,7 @@ def test_over_long_text_that_the_instance_refuses_is_the_rows_fault(
     }
 
 
-def test_several_columns_and_tables_are_told_each(whole: Instance, sage: Singer) -> None:
+def test_several_columns_and_tables_are_told_each(instance: Instance, singer: Singer) -> None:
     overrides = {
         "tables": {
             VENDOR: {"columns": {"u_one": "City", "u_two": "Email"}},
@@ -140,11 +140,11 @@ def test_several_columns_and_tables_are_told_each(whole: Instance, sage: Singer)
         }
     }
     messages = [
-        *sage.vendors(*(sage.vendor(n, City="Delft", Email=f"{n}@b") for n in range(3))),
-        *sage.batches(sage.batch(1, {"PONumber": "p"}, {"PONumber": ""})),
+        *singer.vendors(*(singer.vendor(n, City="Delft", Email=f"{n}@b") for n in range(3))),
+        *singer.batches(singer.batch(1, {"PONumber": "p"}, {"PONumber": ""})),
     ]
-    assert whole.run(messages, mapping_overrides=overrides).code == 0
-    told = [said.split() for said in whole.said("WARNING") if "altered" in said]
+    assert instance.run(messages, mapping_overrides=overrides).code == 0
+    told = [said.split() for said in instance.logged("WARNING") if "altered" in said]
     assert [(words[2], words[4]) for words in told] == [
         ("proc_vendor.u_one", "3"),
         ("proc_vendor.u_two", "3"),

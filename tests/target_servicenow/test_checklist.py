@@ -46,16 +46,16 @@ def kept_in(name: str, **more: t.Any) -> dict[str, t.Any]:
     return {"tables": {VENDOR: {"source_column": name, **more}}}
 
 
-def test_an_instance_that_lacks_nothing(whole: Instance) -> None:
+def test_an_instance_that_lacks_nothing(instance: Instance) -> None:
     tables = [table.name for table in load("default").tables]
-    assert whole.check() == (
+    assert instance.check() == (
         0,
         [*fine(*tables), f"{len(tables)} checks: {len(tables)} ok, 0 warnings, 0 errors"],
     )
-    counted = whole.counted()
-    assert (counted["calls"], counted["token_calls"]) == (3, 1)  # two Batch calls
-    assert counted["batch_items"] == {"GET": 8, "POST": 0, "PATCH": 0}
-    assert whole.query("SELECT * FROM runs") == []  # a check is no run
+    counters = instance.take_counters()
+    assert (counters["calls"], counters["token_calls"]) == (3, 1)  # two Batch calls
+    assert counters["batch_items"] == {"GET": 8, "POST": 0, "PATCH": 0}
+    assert instance.query("SELECT * FROM runs") == []  # a check is no run
 
 
 NO_SOURCE = (
@@ -122,7 +122,7 @@ def test_what_must_be_changed(
     overrides: dict[str, t.Any],
     sentence: str,
 ) -> None:
-    instance.type_in(VENDOR, name="Someone")
+    instance.insert_row(VENDOR, name="Someone")
     before = instance.rows(VENDOR)
     instance.behave(**switches)
     code, printed = instance.check(mapping_overrides=overrides)
@@ -132,8 +132,8 @@ def test_what_must_be_changed(
         f"{len(TABLES)} checks: {len(TABLES) - 1} ok, 0 warnings, 1 error",
     ]
     messages = [*singer.vendors(singer.vendor("1")), singer.state(1)]
-    ended = instance.run(messages, mapping_overrides=overrides)
-    assert (ended.code, ended.states, ended.sentences) == (1, [], [sentence])
+    result = instance.run(messages, mapping_overrides=overrides)
+    assert (result.code, result.states, result.errors) == (1, [], [sentence])
     assert instance.written() == (0, 0)
     instance.behave(access=[], no_web_services=[])
     assert instance.rows(VENDOR) == before
@@ -239,12 +239,12 @@ def test_what_should_be_looked_at(
     # A run goes on, and says it too, once.
     messages = [*singer.vendors(), *singer.accounts(), *singer.vendors()]
     assert instance.run(messages, mapping_overrides=overrides).code == 0
-    assert instance.said("WARNING") == [f"proc_vendor {said}"]
+    assert instance.logged("WARNING") == [f"proc_vendor {said}"]
 
 
 @pytest.mark.parametrize("closed", [False, True])
 def test_a_column_that_is_hidden(instance: Instance, *, closed: bool) -> None:
-    instance.type_in(VENDOR, name="Someone")
+    instance.insert_row(VENDOR, name="Someone")
     hidden = access(VENDOR, column="city")["access"]
     instance.behave(access=hidden + (access("sys_dictionary")["access"] if closed else []))
     _, printed = instance.check()
@@ -287,29 +287,29 @@ OPTIONAL = ("cmn_cost_center", "sn_apo_invoice_line")
 
 @pytest.mark.parametrize("absent", [(), OPTIONAL[:1], OPTIONAL[1:], OPTIONAL], ids=str)
 def test_optional_tables_are_left_out_where_they_are_not_there(
-    whole: Instance, sage: Singer, absent: tuple[str, ...]
+    instance: Instance, singer: Singer, absent: tuple[str, ...]
 ) -> None:
-    whole.behave(no_web_services=list(absent))
+    instance.behave(no_web_services=list(absent))
     lines = [{"LineNumber": 1, "GLAccount": "6000"}]
     messages = [
-        *sage.accounts(sage.account("6000", AccountSegmentCode2="100")),
-        *sage.batches(sage.batch(1, {"InvoiceDetails": lines})),
+        *singer.accounts(singer.account("6000", AccountSegmentCode2="100")),
+        *singer.batches(singer.batch(1, {"InvoiceDetails": lines})),
     ]
-    ended = whole.run([*messages, sage.state(1)])
-    assert (ended.code, ended.states) == (0, [1])
-    assert whole.said("WARNING") == []
-    [account] = whole.rows("itfm_gl_accounts")
-    assert len(whole.rows("sn_apo_invoice")) == 1
-    assert len(whole.rows("cmn_cost_center")) == ("cmn_cost_center" not in absent)
+    result = instance.run([*messages, singer.state(1)])
+    assert (result.code, result.states) == (0, [1])
+    assert instance.logged("WARNING") == []
+    [account] = instance.rows("itfm_gl_accounts")
+    assert len(instance.rows("sn_apo_invoice")) == 1
+    assert len(instance.rows("cmn_cost_center")) == ("cmn_cost_center" not in absent)
     assert bool(account["cost_center"]) == ("cmn_cost_center" not in absent)
-    found = whole.rows("sn_apo_invoice_line")
+    found = instance.rows("sn_apo_invoice_line")
     assert len(found) == ("sn_apo_invoice_line" not in absent)
     for line in found:
         assert (line["gl_account"], line["cost_center"]) == (
             account["sys_id"],
             account["cost_center"],
         )
-    left_out = [said for said in whole.said("INFO") if "is optional and skipped" in said]
+    left_out = [said for said in instance.logged("INFO") if "is optional and skipped" in said]
     assert left_out == [
         (
             f"{table} is optional and skipped: ServiceNow refuses reading {table} (User "
@@ -318,17 +318,17 @@ def test_optional_tables_are_left_out_where_they_are_not_there(
         )
         for table in absent
     ]
-    code, printed = whole.check()
+    code, printed = instance.check()
     assert code == 0
     assert [line.split()[:2] for line in reported(printed)[:-1]] == [
         ["warning", table] for table in absent
     ]
-    assert whole.rejects() == {}
+    assert instance.rejects() == {}
 
 
 def test_an_instance_that_cannot_be_asked(instance: Instance) -> None:
     assert instance.check(client_secret="hush-hush") == (1, [])
-    assert instance.said("ERROR") == [
+    assert instance.logged("ERROR") == [
         (
             "ServiceNow issued no token: check client_id and client_secret (invalid_client: "
             "client_id or client_secret is wrong)"

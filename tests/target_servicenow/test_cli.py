@@ -26,7 +26,7 @@ def execute(
     """Run the executable in an empty folder, with no settings from the outside."""
     folder.mkdir(exist_ok=True)
     outside = {k: v for k, v in os.environ.items() if not k.startswith("TARGET_SERVICENOW")}
-    ended = subprocess.run(
+    result = subprocess.run(
         [EXECUTABLE, *arguments],
         input=given,
         capture_output=True,
@@ -36,7 +36,7 @@ def execute(
         timeout=60,
     )
     return subprocess.CompletedProcess(
-        ended.args, ended.returncode, ended.stdout.decode(), ended.stderr.decode()
+        result.args, result.returncode, result.stdout.decode(), result.stderr.decode()
     )
 
 
@@ -116,21 +116,21 @@ def endings(
         return dict(zip(FAULTS, pool.map(tried, FAULTS), strict=True))
 
 
-def sentences(ended: subprocess.CompletedProcess[str]) -> list[str]:
+def sentences(result: subprocess.CompletedProcess[str]) -> list[str]:
     """What was said besides the course of things."""
     return [
-        line.rpartition(" | ")[2] for line in ended.stderr.splitlines() if " | INFO " not in line
+        line.rpartition(" | ")[2] for line in result.stderr.splitlines() if " | INFO " not in line
     ]
 
 
 def test_a_fault_is_one_sentence(
     endings: dict[str, subprocess.CompletedProcess[str]], subtests: pytest.Subtests
 ) -> None:
-    for name, ended in endings.items():
+    for name, result in endings.items():
         with subtests.test(name):
-            assert sentences(ended) == [FAULTS[name][2]]
-            assert (ended.returncode, ended.stdout) == (1, "")
-            assert SECRET not in ended.stderr
+            assert sentences(result) == [FAULTS[name][2]]
+            assert (result.returncode, result.stdout) == (1, "")
+            assert SECRET not in result.stderr
 
 
 def test_configuration_files_and_the_environment(tmp_path: Path) -> None:
@@ -166,9 +166,9 @@ def test_configuration_files_and_the_environment(tmp_path: Path) -> None:
 
 
 def test_about_describes_every_setting(tmp_path: Path) -> None:
-    ended = execute(tmp_path, "--about", "--format", "json")
-    assert ended.returncode == 0
-    about = json.loads(ended.stdout)
+    result = execute(tmp_path, "--about", "--format", "json")
+    assert result.returncode == 0
+    about = json.loads(result.stdout)
     assert about["name"] == "target-servicenow"
     settings = about["settings"]["properties"]
     assert {"instance_url", "mapping", "ledger_path", "workers", "stream_maps"} <= settings.keys()
@@ -184,9 +184,9 @@ def test_about_describes_every_setting(tmp_path: Path) -> None:
     [("--help", "Usage: target-servicenow"), ("--version", "target-servicenow v")],
 )
 def test_help_and_version(tmp_path: Path, option: str, text: str) -> None:
-    ended = execute(tmp_path, option)
-    assert ended.returncode == 0
-    assert ended.stdout.startswith(text)
+    result = execute(tmp_path, option)
+    assert result.returncode == 0
+    assert result.stdout.startswith(text)
 
 
 def test_input_from_a_file(instance: Instance, singer: Singer, tmp_path: Path) -> None:
@@ -196,10 +196,10 @@ def test_input_from_a_file(instance: Instance, singer: Singer, tmp_path: Path) -
     text = "".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in lines)
     given.write_text(text, encoding="utf-8")
     # A locale that is not UTF-8 must not change what is read.
-    ended = execute(
+    result = execute(
         tmp_path, "--config", str(config), "--input", str(given), LC_ALL="C", PYTHONUTF8="0"
     )
-    assert (ended.returncode, sentences(ended)) == (0, [])
-    assert json.loads(ended.stdout) == {"n": 1}
+    assert (result.returncode, sentences(result)) == (0, [])
+    assert json.loads(result.stdout) == {"n": 1}
     [row] = instance.rows("proc_vendor")
     assert (row["vendor_number"], row["city"]) == ("ü", "Besançon")

@@ -31,9 +31,9 @@ def oauth(sandbox: Sandbox) -> tuple[Connection, ClientCredentials]:
 def test_one_token_serves_all_workers(instance: Instance, singer: Singer) -> None:
     vendors = singer.vendors(*(singer.vendor(n) for n in range(300)))
     assert instance.run(vendors, workers=4).code == 0
-    counted = instance.counted()
-    assert counted["token_calls"] == 1
-    assert "401" not in counted["by_status"]
+    counters = instance.take_counters()
+    assert counters["token_calls"] == 1
+    assert "401" not in counters["by_status"]
 
 
 def test_a_token_that_runs_out_is_renewed_once(instance: Instance) -> None:
@@ -44,9 +44,9 @@ def test_a_token_that_runs_out_is_renewed_once(instance: Instance) -> None:
     instance.sandbox.clock.advance(3600)  # the instance's clock alone
     for session in sessions:
         assert session.call("GET", READ, what="reading").status == 200
-    counted = instance.counted()
-    assert counted["token_calls"] == 2
-    assert counted["by_status"]["401"] == 1
+    counters = instance.take_counters()
+    assert counters["token_calls"] == 2
+    assert counters["by_status"]["401"] == 1
 
 
 def test_a_token_is_renewed_ahead_of_its_end(instance: Instance) -> None:
@@ -78,23 +78,23 @@ def test_a_run_goes_on_over_the_end_of_its_token(instance: Instance, singer: Sin
         yield singer.vendor("2")
 
     assert instance.run(messages(), checkpoint_seconds=0).code == 0
-    counted = instance.counted()
-    assert counted["token_calls"] == 2
-    assert counted["by_status"]["401"] == 1
+    counters = instance.take_counters()
+    assert counters["token_calls"] == 2
+    assert counters["by_status"]["401"] == 1
     assert instance.by_source("proc_vendor").keys() == {"1", "2"}
 
 
 def test_a_wrong_secret_is_one_sentence_and_one_call(instance: Instance, singer: Singer) -> None:
     messages = [*singer.vendors(singer.vendor("1")), singer.state(1)]
-    ended = instance.run(messages, client_secret="hush-hush", max_retries=5)
-    assert (ended.code, ended.states) == (1, [])
-    assert ended.sentences == [
+    result = instance.run(messages, client_secret="hush-hush", max_retries=5)
+    assert (result.code, result.states) == (1, [])
+    assert result.errors == [
         (
             "ServiceNow issued no token: check client_id and client_secret (invalid_client: "
             "client_id or client_secret is wrong)"
         )
     ]
-    assert instance.counted()["calls"] == 1
+    assert instance.take_counters()["calls"] == 1
     assert "hush-hush" not in instance.caplog.text
     assert b"hush-hush" not in instance.ledger.read_bytes()
 
@@ -102,27 +102,27 @@ def test_a_wrong_secret_is_one_sentence_and_one_call(instance: Instance, singer:
 def test_a_wrong_password_is_one_sentence_and_one_call(instance: Instance, singer: Singer) -> None:
     messages = [*singer.vendors(singer.vendor("1")), singer.state(1)]
     basic = {"auth_method": "basic", "username": "integration"}
-    ended = instance.run(messages, **basic, password="hush-hush", max_retries=5)
-    assert (ended.code, ended.states) == (1, [])
-    assert ended.sentences == [
+    result = instance.run(messages, **basic, password="hush-hush", max_retries=5)
+    assert (result.code, result.states) == (1, [])
+    assert result.errors == [
         (
             "ServiceNow does not accept the credentials for reading the mapped tables: check "
             "client_id and client_secret (or username and password), and that the integration user "
             "is active"
         )
     ]
-    assert instance.counted()["calls"] == 1
+    assert instance.take_counters()["calls"] == 1
     assert "hush-hush" not in instance.caplog.text
     assert instance.run(messages, **basic, password="sandbox").code == 0
     assert instance.by_source("proc_vendor").keys() == {"1"}
-    assert instance.counted()["token_calls"] == 0
+    assert instance.take_counters()["token_calls"] == 0
 
 
 def test_an_instance_that_does_not_speak_tls(instance: Instance, singer: Singer) -> None:
     address = instance.sandbox.servicenow_url.replace("http://", "https://")
     messages = singer.vendors(singer.vendor("1"))
-    ended = instance.run(messages, instance_url=address, max_retries=5)
-    assert (ended.code, ended.sentences) == (
+    result = instance.run(messages, instance_url=address, max_retries=5)
+    assert (result.code, result.errors) == (
         1,
         [
             (

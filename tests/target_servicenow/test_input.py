@@ -46,11 +46,11 @@ def test_a_line_that_is_no_message(
     instance: Instance, singer: Singer, line: str, sentence: str
 ) -> None:
     first = singer.schema("APVendors")
-    ended = instance.run([first, f"{line}\n", singer.state({"n": 2})])
-    assert (ended.code, ended.states) == (1, [])
-    assert ended.sentences == [f"{sentence}: {ADVICE}"]
+    result = instance.run([first, f"{line}\n", singer.state({"n": 2})])
+    assert (result.code, result.states) == (1, [])
+    assert result.errors == [f"{sentence}: {ADVICE}"]
     assert "hush-hush" not in instance.caplog.text
-    assert instance.query("SELECT status, message FROM runs") == [("stopped", ended.sentences[0])]
+    assert instance.query("SELECT status, message FROM runs") == [("stopped", result.errors[0])]
 
 
 def test_what_no_json_has_but_other_taps_write(instance: Instance, singer: Singer) -> None:
@@ -65,8 +65,8 @@ def test_what_no_json_has_but_other_taps_write(instance: Instance, singer: Singe
 
 def test_input_that_is_no_text(instance: Instance) -> None:
     lines = io.TextIOWrapper(io.BytesIO(b'{"type": "\xff"}\n'), encoding="utf-8")
-    ended = instance.run(lines)
-    assert (ended.code, ended.sentences) == (
+    result = instance.run(lines)
+    assert (result.code, result.errors) == (
         1,
         [f"Line 1 of the input is not UTF-8 text: {ADVICE}"],
     )
@@ -74,9 +74,9 @@ def test_input_that_is_no_text(instance: Instance) -> None:
 
 def test_a_record_without_its_key(instance: Instance, singer: Singer) -> None:
     record = singer.record("APVendors", {"VendorNumber": "1", "VendorName": "hush-hush"})
-    ended = instance.run([*singer.vendors(record), singer.state({"n": 1})])
-    assert (ended.code, ended.states) == (1, [])
-    assert ended.sentences == [
+    result = instance.run([*singer.vendors(record), singer.state({"n": 1})])
+    assert (result.code, result.states) == (1, [])
+    assert result.errors == [
         (
             "Line 2 of the input is a record of stream APVendors without its key property "
             f"CompanyID (look at stream_maps, too, if there are any): {ADVICE}"

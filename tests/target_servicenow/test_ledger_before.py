@@ -21,7 +21,7 @@ FORMAT_1 = Path(__file__).with_name("data") / "ledger-format-1.ledger"
 def upgraded(instance: Instance) -> Instance:
     """Runs of the instance find this ledger, whose last run was killed long ago."""
     shutil.copy(FORMAT_1, instance.ledger)
-    instance.let_time_pass()
+    instance.age_sending()
     return instance
 
 
@@ -61,7 +61,9 @@ def test_a_record_that_did_not_match_its_schema_waits_for_its_next_version(
 def test_rows_that_a_killed_run_was_sending_are_looked_up(
     upgraded: Instance, singer: Singer
 ) -> None:
-    upgraded.type_in("proc_vendor", name="Vendor 200", correlation_id="sage300:SAMINC:Vendor:200")
+    upgraded.insert_row(
+        "proc_vendor", name="Vendor 200", correlation_id="sage300:SAMINC:Vendor:200"
+    )
     vendors = singer.vendors(singer.vendor("200"), singer.vendor("201"))
     assert upgraded.run(vendors).code == 0
     found = upgraded.query(

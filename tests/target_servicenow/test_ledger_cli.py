@@ -25,10 +25,10 @@ def ledger(instance: Instance, *words: str) -> Result:
 
 
 def printed(instance: Instance, *words: str) -> list[str]:
-    """The lines that a command prints, after it ended without an error."""
-    ended = ledger(instance, *words)
-    assert (ended.exit_code, ended.stderr) == (0, "")
-    return ended.stdout.splitlines()
+    """The lines that a command prints, after it result without an error."""
+    result = ledger(instance, *words)
+    assert (result.exit_code, result.stderr) == (0, "")
+    return result.stdout.splitlines()
 
 
 def data(instance: Instance, *words: str) -> t.Any:
@@ -125,10 +125,10 @@ def test_explain_shows_what_servicenow_altered(instance: Instance, singer: Singe
 
 @pytest.mark.parametrize("key", ["9", "%", "_", "endor:1", "", "sage300"])
 def test_a_record_the_ledger_does_not_hold(used: Instance, key: str) -> None:
-    ended = ledger(used, "explain", key)
-    assert (ended.exit_code, ended.stdout) == (1, "")
-    assert ended.stderr == (
-        f"Error: The ledger holds no record {key}: give the whole source identifier, such as "
+    result = ledger(used, "explain", key)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == (
+        f"Error: The ledger holds no record {key}: give the instance source identifier, such as "
         "sage300:SAMINC:Vendor:1200, or its last part\n"
     )
 
@@ -170,8 +170,8 @@ def test_export_and_back_through_the_pipe(used: Instance, singer: Singer) -> Non
     assert '"TaxTotal":12.9' in lines[1]
     assert messages[3]["record"]["_from_ledger"] is True
     messages[3]["record"]["StartDate"] = "2026-01-31"
-    ended = used.run([*messages, *singer.vendors(singer.vendor("5"))])
-    assert ended.code == 0
+    result = used.run([*messages, *singer.vendors(singer.vendor("5"))])
+    assert result.code == 0
     assert used.by_source("proc_vendor")["2"]["start_date"] == "2026-01-31"
     [invoice] = used.rows("sn_apo_invoice")
     assert invoice["tax_amount"] == "12.9"
@@ -179,7 +179,7 @@ def test_export_and_back_through_the_pipe(used: Instance, singer: Singer) -> Non
     assert printed(used, "export") == []
 
 
-def test_a_part_of_a_batch_sent_back_cancels_nothing(whole: Instance, sage: Singer) -> None:
+def test_a_part_of_a_batch_sent_back_cancels_nothing(instance: Instance, singer: Singer) -> None:
     """What waits of a batch are some of its entries; the others are not gone."""
     lines = [{"LineNumber": n, "GLAccount": "6000", "DistributedAmount": 5} for n in (1, 2)]
     entries = [
@@ -187,25 +187,25 @@ def test_a_part_of_a_batch_sent_back_cancels_nothing(whole: Instance, sage: Sing
         {"VendorNumber": "5", "InvoiceDetails": lines},
         {"VendorNumber": "6", "InvoiceDetails": lines},
     ]
-    vendor, account = sage.vendors(sage.vendor("1")), sage.accounts(sage.account("6000"))
-    assert whole.run([*vendor, *account, *sage.batches(sage.batch(1, *entries))]).code == 0
-    assert whole.by_key("sn_apo_invoice").keys() == {"1:1"}
-    before = whole.by_key("sn_apo_invoice_line")
+    vendor, account = singer.vendors(singer.vendor("1")), singer.accounts(singer.account("6000"))
+    assert instance.run([*vendor, *account, *singer.batches(singer.batch(1, *entries))]).code == 0
+    assert instance.by_key("sn_apo_invoice").keys() == {"1:1"}
+    before = instance.by_key("sn_apo_invoice_line")
     assert before.keys() == {"1:1:1", "1:1:2"}
-    exported = printed(whole, "export")
+    exported = printed(instance, "export")
     assert len(exported) == 1 + 2 + 4
 
     blank = {"on_missing_reference": "blank"}
-    assert whole.run([f"{line}\n" for line in exported], **blank).code == 0
-    invoices = whole.by_key("sn_apo_invoice")
+    assert instance.run([f"{line}\n" for line in exported], **blank).code == 0
+    invoices = instance.by_key("sn_apo_invoice")
     assert {key: row["state"] for key, row in invoices.items()} == dict.fromkeys(
         ("1:1", "1:2", "1:3"), "open"
     )
-    rows = whole.by_key("sn_apo_invoice_line")
+    rows = instance.by_key("sn_apo_invoice_line")
     assert rows.keys() == {f"1:{entry}:{line}" for entry in (1, 2, 3) for line in (1, 2)}
     assert {row["amount"] for row in rows.values()} == {"5"}
     assert {key: rows[key] for key in before} == before
-    assert whole.rejects() == {}
+    assert instance.rejects() == {}
 
 
 def test_what_is_rejected_again_can_be_exported_again(instance: Instance, singer: Singer) -> None:
@@ -223,7 +223,7 @@ def test_a_stream_without_a_key_comes_back_as_the_same_row(
     with suppress(ValueError):  # the instance keeps its tables from test to test
         instance.sandbox.servicenow.define_table("u_loose", columns)
     properties = {"n": {}, "d": {"type": "string", "format": "date"}}
-    schema = singer.any_schema("u_loose", properties, [])
+    schema = singer.stream_schema("u_loose", properties, [])
     record = singer.record("u_loose", {"n": "1", "d": "soon"})
     assert instance.run([schema, record], unmapped_streams="passthrough").code == 0
     exported = [f"{line}\n" for line in printed(instance, "export")]
@@ -263,12 +263,12 @@ def test_reading_changes_nothing(used: Instance) -> None:
 def test_no_ledger(instance: Instance, content: bytes | None, words: list[str]) -> None:
     if content is not None:
         instance.ledger.write_bytes(content)
-    ended = ledger(instance, *words)
-    assert (ended.exit_code, ended.stdout) == (1, "")
-    assert "Traceback" not in ended.stderr
-    assert ended.stderr.startswith(f"Error: {instance.ledger} is not a ledger (")
-    assert ended.stderr.endswith("): give the file named by the setting ledger_path as --ledger\n")
-    assert ended.stderr.count("\n") == 1
+    result = ledger(instance, *words)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "Traceback" not in result.stderr
+    assert result.stderr.startswith(f"Error: {instance.ledger} is not a ledger (")
+    assert result.stderr.endswith("): give the file named by the setting ledger_path as --ledger\n")
+    assert result.stderr.count("\n") == 1
     assert instance.ledger.exists() == (content is not None)
 
 
@@ -279,7 +279,7 @@ def test_help_shows_an_example_of_each_command(instance: Instance) -> None:
         )
         assert shown.exit_code == 0
         assert f"Example: target-servicenow ledger {name}" in shown.stdout
-    assert instance.counted()["calls"] == 0
+    assert instance.take_counters()["calls"] == 0
 
 
 def test_old_entries_are_deleted_when_a_run_starts(used: Instance) -> None:
@@ -290,7 +290,7 @@ def test_old_entries_are_deleted_when_a_run_starts(used: Instance) -> None:
     old = len(used.query("SELECT * FROM outcomes WHERE run = 1"))
     assert used.run([], ledger_keep_days=30).code == 0
     assert f"{old} entries older than 30 days were deleted from the ledger (ledger_keep_days)" in (
-        used.said("INFO")
+        used.logged("INFO")
     )
     runs = {run for (run,) in used.query("SELECT run FROM outcomes")}
     assert 1 not in runs

@@ -31,16 +31,16 @@ def test_a_full_disk(instance: Instance, singer: Singer, tmp_path: Path, room: i
     messages = [*singer.vendors(*(singer.vendor(n) for n in range(ROWS))), singer.state(STATE)]
     config = tmp_path / "config.json"
     config.write_text(json.dumps(instance.config), encoding="utf-8")
-    ended = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", LIMITED, str(room), COMMAND, "--config", config],
         check=False,
         input="".join(f"{json.dumps(message)}\n" for message in messages),
         capture_output=True,
         encoding="utf-8",
     )
-    assert (ended.returncode, ended.stdout) == (1, "")
-    assert "Traceback" not in ended.stderr
-    last = ended.stderr.splitlines()[-1]
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "Traceback" not in result.stderr
+    last = result.stderr.splitlines()[-1]
     assert "The ledger (ledger_path) cannot be written (" in last
     assert last.endswith(
         "): check that its disk has room and that no other program locks the file, then run again"

@@ -2,7 +2,7 @@
 
 The code of that time wrote `data/ledger-format-1.ledger`, in runs against the sandbox: rows
 created, adopted, updated, held and rejected, a plan, records checked against their schema, a run
-that stopped, one that ended before it recorded what it had written, and one killed while sending.
+that stopped, one that result before it recorded what it had written, and one killed while sending.
 """
 
 from __future__ import annotations
@@ -57,9 +57,9 @@ def query(path: Path, sql: str) -> list[tuple[t.Any, ...]]:
 
 
 def said(path: Path, *words: str) -> str:
-    ended = CliRunner().invoke(ledger, ["--ledger", str(path), *words])
-    assert (ended.exit_code, ended.stderr) == (0, "")
-    return ended.stdout
+    result = CliRunner().invoke(ledger, ["--ledger", str(path), *words])
+    assert (result.exit_code, result.stderr) == (0, "")
+    return result.stdout
 
 
 def format_of(path: Path) -> int:
@@ -253,8 +253,8 @@ def test_a_ledger_that_cannot_be_upgraded_stays_as_it_was(before: Path) -> None:
     with closing(sqlite3.connect(before)) as db:
         assert list(db.iterdump()) == contents
     assert format_of(before) == 1
-    ended = CliRunner().invoke(ledger, ["--ledger", str(before), "runs"])
-    assert (ended.exit_code, ended.stdout, ended.stderr) == (1, "", f"Error: {sentence}\n")
+    result = CliRunner().invoke(ledger, ["--ledger", str(before), "runs"])
+    assert (result.exit_code, result.stdout, result.stderr) == (1, "", f"Error: {sentence}\n")
 
 
 @pytest.mark.parametrize("upgraded", [False, True], ids=["as it was", "upgraded"])

@@ -106,16 +106,16 @@ def test_every_shape_of_a_message(instance: Instance, singer: Singer, kind: str)
     )
     @given(misshapen(kind))
     def run(message: dict[str, t.Any]) -> None:
-        ended = instance.run(lines(singer, message), unmapped_streams="passthrough")
-        if ended.code:
-            [sentence] = ended.sentences
+        result = instance.run(lines(singer, message), unmapped_streams="passthrough")
+        if result.code:
+            [sentence] = result.errors
             if is_sound(message):  # a stream of another name, which no table is for
                 assert sentence.startswith("ServiceNow failed at reading "), sentence
             else:
                 assert SENTENCE.fullmatch(sentence), sentence
                 assert sentence.startswith("Line 5 ")
         else:
-            assert ended.sentences == []
+            assert result.errors == []
             assert {"1", "2"} <= instance.by_source("proc_vendor").keys()
 
     run()
@@ -131,9 +131,9 @@ def test_what_is_no_message_at_all(instance: Instance, singer: Singer) -> None:
     )
     @given(JSON)
     def run(value: t.Any) -> None:
-        ended = instance.run([singer.schema("APVendors"), f"{json.dumps(value)}\n"])
-        [sentence] = ended.sentences
-        assert ended.code == 1
+        result = instance.run([singer.schema("APVendors"), f"{json.dumps(value)}\n"])
+        [sentence] = result.errors
+        assert result.code == 1
         assert SENTENCE.fullmatch(sentence), sentence
         assert sentence.startswith("Line 2 ")
 

@@ -73,8 +73,8 @@ def run(instance: Instance, *lines: dict[str, t.Any] | str, **settings: t.Any) -
 
 
 def test_types_and_updates(orders: Instance) -> None:
-    ended = run(orders, SCHEMA, record("A/1"), record("A 2", paid=True, due=None, note=None))
-    assert (ended.code, ended.states) == (0, [{"seen": 1.1}])
+    result = run(orders, SCHEMA, record("A/1"), record("A 2", paid=True, due=None, note=None))
+    assert (result.code, result.states) == (0, [{"seen": 1.1}])
     rows = orders.by_key(TABLE)
     first = {name: value for name, value in rows["A%2F1"].items() if not name.startswith("sys_")}
     assert first == {
@@ -89,8 +89,8 @@ def test_types_and_updates(orders: Instance) -> None:
         "correlation_id": "singer:Orders-2026:A%2F1",
     }
     assert (rows["A%202"]["paid"], rows["A%202"]["due"], rows["A%202"]["note"]) == ("true", "", "")
-    assert orders.said("WARNING") == []
-    orders.counted()
+    assert orders.logged("WARNING") == []
+    orders.take_counters()
 
     assert (
         run(orders, SCHEMA, record("A/1"), record("A 2", paid=True, due=None, note=None)).code == 0
@@ -129,22 +129,22 @@ def test_a_schema_that_changes_in_mid_stream(orders: Instance) -> None:
         record("1", note="later", Extra="x"),
         record("2", Extra="y"),
     ]
-    ended = run(orders, *lines)
-    assert (ended.code, ended.states) == (0, [{"seen": 1.1}])
+    result = run(orders, *lines)
+    assert (result.code, result.states) == (0, [{"seen": 1.1}])
     rows = orders.by_key(TABLE)
     assert (rows["1"]["note"], rows["1"]["lines"], rows["2"]["paid"]) == ("later", "3", "false")
     assert orders.outcomes() == [("1", "created"), ("1", "updated"), ("2", "created")]
     assert (
         f"{TABLE} has no column extra: what is mapped there is omitted; add the columns, or "
         "remove them with mapping_overrides"
-    ) in orders.said("WARNING")
+    ) in orders.logged("WARNING")
 
 
 def test_a_table_that_is_not_there(orders: Instance) -> None:
     schema = {**SCHEMA, "stream": "nowhere"}
-    ended = run(orders, schema)
-    assert (ended.code, ended.states) == (1, [])
-    assert ended.sentences == [
+    result = run(orders, schema)
+    assert (result.code, result.states) == (1, [])
+    assert result.errors == [
         (
             "ServiceNow failed at reading nowhere (Invalid table nowhere): correct the table's "
             "name in the mapping, or install the application it belongs to"
@@ -155,8 +155,8 @@ def test_a_table_that_is_not_there(orders: Instance) -> None:
 def test_validated_records(orders: Instance) -> None:
     """One that does not fit its schema is kept with the reason, and the run goes on."""
     bad = record("1", lines="three"), record("2", tags=[7])
-    ended = run(orders, SCHEMA, *bad, record("3"), validate_records=True)
-    assert (ended.code, ended.states) == (0, [{"seen": 1.1}])
+    result = run(orders, SCHEMA, *bad, record("3"), validate_records=True)
+    assert (result.code, result.states) == (0, [{"seen": 1.1}])
     assert orders.by_key(TABLE).keys() == {"3"}
     fault = "it does not match its schema: data."
     assert orders.rejects() == {
@@ -183,9 +183,9 @@ def test_validated_records(orders: Instance) -> None:
 def test_a_schema_that_is_none(orders: Instance) -> None:
     schema = {**SCHEMA["schema"], "properties": {"Order No": {"type": "text"}}}
     message = {**SCHEMA, "schema": schema}
-    ended = run(orders, message, record("1"), validate_records=True)
-    assert (ended.code, ended.states) == (1, [])
-    [sentence] = ended.sentences
+    result = run(orders, message, record("1"), validate_records=True)
+    assert (result.code, result.states) == (1, [])
+    [sentence] = result.errors
     assert sentence.startswith(
         "Line 1 of the input has a schema of stream Orders-2026 that no record can be validated "
         "against ("

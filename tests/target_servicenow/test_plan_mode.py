@@ -25,36 +25,36 @@ def line(number: int, account: str) -> dict[str, t.Any]:
     return {"LineNumber": number, "GLAccount": account, "DistributedAmount": 5}
 
 
-def company(sage: Singer, **vendor: t.Any) -> list[dict[str, t.Any]]:
+def company(singer: Singer, **vendor: t.Any) -> list[dict[str, t.Any]]:
     """One of everything, and some that wait or are at fault."""
     lines = [line(1, "6000"), line(2, "9999")]
     return [
-        *sage.batches(
-            sage.batch(
+        *singer.batches(
+            singer.batch(
                 1,
                 {"VendorNumber": "1", "InvoiceDetails": lines},
                 {"VendorNumber": "none", "InvoiceDetails": []},
             )
         ),
-        *sage.accounts(
-            *(sage.account(str(n), AccountSegmentCode2=str(n % 3)) for n in range(6000, 6020))
+        *singer.accounts(
+            *(singer.account(str(n), AccountSegmentCode2=str(n % 3)) for n in range(6000, 6020))
         ),
-        *sage.vendors(
-            *(sage.vendor(n, GLAccount="6000", **vendor) for n in range(30)),
-            sage.vendor("bad", StartDate="soon"),
-            sage.vendor("long", City="x" * 61),
-            sage.vendor("typed", VendorName="Typed In"),
-            sage.vendor("twice", VendorName="Twice"),
+        *singer.vendors(
+            *(singer.vendor(n, GLAccount="6000", **vendor) for n in range(30)),
+            singer.vendor("bad", StartDate="soon"),
+            singer.vendor("long", City="x" * 61),
+            singer.vendor("typed", VendorName="Typed In"),
+            singer.vendor("twice", VendorName="Twice"),
         ),
-        sage.state({"n": 1}),
+        singer.state({"n": 1}),
     ]
 
 
 def writes(instance: Instance) -> dict[str, int]:
     """Requests that write, of either kind, since the counters were reset."""
-    counted = instance.counted()
-    items = {m: counted["batch_items"].get(m, 0) for m in ("POST", "PATCH", "PUT", "DELETE")}
-    return {m: items[m] + counted["by_method"].get(m, 0) * (m != "POST") for m in items}
+    counters = instance.take_counters()
+    items = {m: counters["batch_items"].get(m, 0) for m in ("POST", "PATCH", "PUT", "DELETE")}
+    return {m: items[m] + counters["by_method"].get(m, 0) * (m != "POST") for m in items}
 
 
 NOTHING = dict.fromkeys(("POST", "PATCH", "PUT", "DELETE"), 0)
@@ -65,13 +65,13 @@ def fates(instance: Instance) -> dict[str, dict[str, int]]:
 
 
 def plan_then_apply(instance: Instance, messages: list[dict[str, t.Any]]) -> dict[str, t.Any]:
-    """Plan, look that nothing was done, apply, and compare; what was counted."""
+    """Plan, look that nothing was done, apply, and compare; what was counters."""
     before = {table: instance.rows(table) for table in TABLES}
     kept = "SELECT * FROM records", "SELECT * FROM rejects"
     known = [instance.query(sql) for sql in kept] if instance.ledger.exists() else [[], []]
-    instance.counted()
+    instance.take_counters()
     planned = instance.run(messages, mode="plan")
-    assert (planned.code, planned.states, planned.sentences) == (0, [], [])
+    assert (planned.code, planned.states, planned.errors) == (0, [], [])
     assert writes(instance) == NOTHING
     assert {table: instance.rows(table) for table in TABLES} == before
     assert [instance.query(sql) for sql in kept] == known
@@ -83,13 +83,13 @@ def plan_then_apply(instance: Instance, messages: list[dict[str, t.Any]]) -> dic
 
 @pytest.mark.parametrize("cache", [references.CACHE_SIZE, 2])
 def test_a_plan_is_right_about_the_first_load_and_what_follows(
-    whole: Instance, sage: Singer, monkeypatch: pytest.MonkeyPatch, cache: int
+    instance: Instance, singer: Singer, monkeypatch: pytest.MonkeyPatch, cache: int
 ) -> None:
     monkeypatch.setattr(references, "CACHE_SIZE", cache)
-    whole.type_in("proc_vendor", name="typed in")
+    instance.insert_row("proc_vendor", name="typed in")
     for city in ("Delft", "Gouda"):
-        whole.type_in("proc_vendor", name="TWICE", city=city)
-    first = plan_then_apply(whole, company(sage))
+        instance.insert_row("proc_vendor", name="TWICE", city=city)
+    first = plan_then_apply(instance, company(singer))
     assert first == {
         "cmn_cost_center": {"created": 3},
         "itfm_gl_accounts": {"created": 20},
@@ -97,22 +97,22 @@ def test_a_plan_is_right_about_the_first_load_and_what_follows(
         "sn_apo_invoice": {"created": 1, "held": 1},
         "sn_apo_invoice_line": {"created": 1, "held": 1},
     }
-    second = plan_then_apply(whole, company(sage, City="Delft"))
+    second = plan_then_apply(instance, company(singer, City="Delft"))
     assert second["proc_vendor"] == {"updated": 30, "unchanged": 1, "held": 1, "rejected": 2}
     assert second["sn_apo_invoice"] == {"unchanged": 1, "held": 1}
-    gone = plan_then_apply(whole, sage.batches(sage.batch(1)))
+    gone = plan_then_apply(instance, singer.batches(singer.batch(1)))
     assert gone["sn_apo_invoice"] == {"updated": 1}
     assert gone["sn_apo_invoice_line"] == {"updated": 1}
-    assert plan_then_apply(whole, []) == {
+    assert plan_then_apply(instance, []) == {
         **{table: {} for table in TABLES},
         "proc_vendor": {"held": 1, "rejected": 2},
     }
-    modes = whole.query("SELECT mode, status FROM runs ORDER BY run")
+    modes = instance.query("SELECT mode, status FROM runs ORDER BY run")
     assert modes == [("plan", "finished"), ("apply", "finished")] * 4
 
 
 def test_a_plan_shows_old_and_new_values(instance: Instance, singer: Singer) -> None:
-    sys_id = instance.type_in("proc_vendor", name="vendor 2", city="Gouda")
+    sys_id = instance.insert_row("proc_vendor", name="vendor 2", city="Gouda")
     assert instance.run(singer.vendors(singer.vendor("1", City="Delft", Email="a@b"))).code == 0
     messages = singer.vendors(
         singer.vendor("1", City="Hoorn", Email="a@b"),
@@ -121,7 +121,7 @@ def test_a_plan_shows_old_and_new_values(instance: Instance, singer: Singer) -> 
         singer.vendor("4", StartDate="soon"),
     )
     assert instance.run(messages, mode="plan").code == 0
-    told = [said for said in instance.said("INFO") if "would be" in said]
+    told = [said for said in instance.logged("INFO") if "would be" in said]
     assert told == [
         "proc_vendor sage300:SAMINC:Vendor:1 would be updated: city 'Delft' -> 'Hoorn'",
         (
@@ -141,7 +141,7 @@ def test_a_plan_shows_old_and_new_values(instance: Instance, singer: Singer) -> 
     assert adopted == [(sys_id,)]
     assert any(
         said.startswith("Plan 2: ") and said.endswith(f"; the ledger is {instance.ledger}")
-        for said in instance.said("INFO")
+        for said in instance.logged("INFO")
     )
 
 
@@ -162,8 +162,10 @@ def test_a_plan_gives_out_no_state_at_checkpoints_either(
     instance: Instance, singer: Singer
 ) -> None:
     messages = [m for n in range(3) for m in (singer.vendor(n), singer.state({"n": n}))]
-    ended = instance.run([singer.schema("APVendors"), *messages], mode="plan", checkpoint_seconds=0)
-    assert (ended.code, ended.states) == (0, [])
+    result = instance.run(
+        [singer.schema("APVendors"), *messages], mode="plan", checkpoint_seconds=0
+    )
+    assert (result.code, result.states) == (0, [])
     assert instance.counts("proc_vendor") == {"created": 3}
     assert instance.rows("proc_vendor") == []
 

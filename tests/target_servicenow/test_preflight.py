@@ -13,14 +13,14 @@ def vendor_table(**changes: t.Any) -> dict[str, t.Any]:
 
 
 def test_a_misspelt_source_column_stops_the_run(instance: Instance, singer: Singer) -> None:
-    instance.type_in("proc_vendor", name="Someone else")
+    instance.insert_row("proc_vendor", name="Someone else")
     before = instance.rows("proc_vendor")
-    ended = instance.run(
+    result = instance.run(
         [*singer.vendors(singer.vendor("1")), singer.state(1)],
         mapping_overrides=vendor_table(source_column="corelation_id"),
     )
-    assert (ended.code, ended.states) == (1, [])
-    assert ended.sentences == [
+    assert (result.code, result.states) == (1, [])
+    assert result.errors == [
         (
             "proc_vendor has no column corelation_id for the source identifier, or hides it: add "
             "it there (text, 100 characters), or name another one as source_column in "
@@ -53,11 +53,11 @@ def test_an_unknown_table_stops_the_run(instance: Instance, singer: Singer) -> N
             },
         }
     }
-    ended = instance.run(
+    result = instance.run(
         [*singer.vendors(singer.vendor("1")), singer.state(1)], mapping_overrides=overrides
     )
-    assert (ended.code, ended.states) == (1, [])
-    assert ended.sentences == [
+    assert (result.code, result.states) == (1, [])
+    assert result.errors == [
         (
             "ServiceNow failed at reading u_vendors (Invalid table u_vendors): correct the "
             "table's name in the mapping, or install the application it belongs to"
@@ -68,9 +68,9 @@ def test_an_unknown_table_stops_the_run(instance: Instance, singer: Singer) -> N
 def test_a_property_the_tap_does_not_send(instance: Instance, singer: Singer) -> None:
     schema = singer.schema("APVendors")
     del schema["schema"]["properties"]["Email"]
-    ended = instance.run([schema, singer.vendor("1")])
-    assert ended.code == 1
-    assert ended.sentences == [
+    result = instance.run([schema, singer.vendor("1")])
+    assert result.code == 1
+    assert result.errors == [
         (
             "Column proc_vendor.email is made from Email, which stream APVendors does not send: "
             "select the property in the tap, or take the column out with mapping_overrides"
@@ -83,19 +83,19 @@ OTHER = {"type": "RECORD", "stream": "others", "record": {"id": 1, "name": "one"
 
 
 def test_a_stream_nothing_maps(instance: Instance, singer: Singer) -> None:
-    schema = singer.any_schema("others", {"id": {}, "name": {}}, ["id"])
+    schema = singer.stream_schema("others", {"id": {}, "name": {}}, ["id"])
     vendors = singer.vendors(singer.vendor("1"))
-    ended = instance.run([schema, OTHER, *vendors, singer.state(1)])
-    assert (ended.code, ended.states) == (1, [])
-    assert ended.sentences == [
+    result = instance.run([schema, OTHER, *vendors, singer.state(1)])
+    assert (result.code, result.states) == (1, [])
+    assert result.errors == [
         (
             "Nothing maps stream others (mapping default maps APInvoiceBatches, APVendors, "
             "GLAccounts): deselect it in the tap, map it, or set unmapped_streams to skip or "
             "passthrough"
         )
     ]
-    ended = instance.run([schema, OTHER, *vendors, singer.state(1)], unmapped_streams="skip")
-    assert (ended.code, ended.states) == (0, [1])
+    result = instance.run([schema, OTHER, *vendors, singer.state(1)], unmapped_streams="skip")
+    assert (result.code, result.states) == (0, [1])
     assert instance.by_source("proc_vendor").keys() == {"1"}
 
 
@@ -106,9 +106,9 @@ def test_batch_messages_are_refused(instance: Instance, singer: Singer) -> None:
         "encoding": {"format": "jsonl", "compression": "gzip"},
         "manifest": ["file:///no-such-file"],
     }
-    ended = instance.run([*singer.vendors(), message, singer.state(1)])
-    assert (ended.code, ended.states) == (1, [])
-    assert ended.sentences == [
+    result = instance.run([*singer.vendors(), message, singer.state(1)])
+    assert (result.code, result.states) == (1, [])
+    assert result.errors == [
         (
             "Line 2 of the input is a BATCH message of stream APVendors, which this target does "
             "not take (switch batch_config off in the tap): check that what is piped in is a "

@@ -15,7 +15,7 @@ REASON = "vendor points at sage300:SAMINC:Vendor:5, which proc_vendor does not h
 def test_an_invoice_before_its_vendor_is_settled_in_the_same_run(
     instance: Instance, singer: Singer
 ) -> None:
-    ended = instance.run(
+    result = instance.run(
         [
             *singer.batches(singer.batch(1, {"VendorNumber": "5"})),
             singer.state(1),
@@ -24,7 +24,7 @@ def test_an_invoice_before_its_vendor_is_settled_in_the_same_run(
         ],
         checkpoint_seconds=0,
     )
-    assert (ended.code, ended.states[-1]) == (0, 2)
+    assert (result.code, result.states[-1]) == (0, 2)
     [vendor] = instance.rows("proc_vendor")
     [invoice] = instance.rows("sn_apo_invoice")
     assert invoice["vendor"] == vendor["sys_id"]
@@ -46,12 +46,12 @@ def test_an_invoice_in_the_same_batch_of_records_waits_for_its_vendor(
 
 def test_a_held_invoice_is_settled_in_a_later_run(instance: Instance, singer: Singer) -> None:
     invoices = [{"VendorNumber": "5", "TaxTotal": 12.9}, {"VendorNumber": "6"}]
-    ended = instance.run([*singer.batches(singer.batch(1, *invoices)), singer.state(1)])
-    assert (ended.code, ended.states) == (0, [1])
+    result = instance.run([*singer.batches(singer.batch(1, *invoices)), singer.state(1)])
+    assert (result.code, result.states) == (0, [1])
     assert instance.rows("sn_apo_invoice") == []
     assert instance.rejects()["1"] == ("held", REASON)
     assert instance.counts("sn_apo_invoice") == {"held": 2}
-    instance.counted()
+    instance.take_counters()
 
     assert instance.run(singer.vendors(singer.vendor("5"))).code == 0
     [vendor] = instance.rows("proc_vendor")
@@ -111,7 +111,7 @@ def test_a_reference_that_two_rows_could_be_is_none(
     instance: Instance, singer: Singer, policy: str
 ) -> None:
     for city in ("Delft", "Gouda"):
-        instance.type_in("proc_vendor", name=city, correlation_id="sage300:SAMINC:Vendor:5")
+        instance.insert_row("proc_vendor", name=city, correlation_id="sage300:SAMINC:Vendor:5")
     messages = singer.batches(singer.batch(1, {"VendorNumber": "5"}))
     assert instance.run(messages, on_missing_reference=policy).code == 0
     assert instance.rows("sn_apo_invoice") == []

@@ -1,4 +1,4 @@
-"""Records at fault: recorded with reason and payload, tried again, and counted."""
+"""Records at fault: recorded with reason and payload, tried again, and counters."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def test_a_row_servicenow_refuses_is_settled_in_the_next_run(
     instance: Instance, singer: Singer
 ) -> None:
     nameless = singer.batch(1, {"DocumentNumber": "", "TaxTotal": 12.90}, {})
-    ended = instance.run([*singer.batches(nameless), singer.state(1)])
-    assert (ended.code, ended.states) == (0, [1])
+    result = instance.run([*singer.batches(nameless), singer.state(1)])
+    assert (result.code, result.states) == (0, [1])
     assert instance.by_source("sn_apo_invoice").keys() == {"2"}
     assert instance.rejects() == {
         "1": (
@@ -69,8 +69,8 @@ def test_a_row_servicenow_refuses_is_settled_in_the_next_run(
 
 def test_a_record_that_cannot_be_rendered(instance: Instance, singer: Singer) -> None:
     bad = [singer.vendor("1", StartDate="soon"), singer.vendor(None), singer.vendor("  ")]
-    ended = instance.run([*singer.vendors(*bad, singer.vendor("2")), singer.state(1)])
-    assert (ended.code, ended.states) == (0, [1])
+    result = instance.run([*singer.vendors(*bad, singer.vendor("2")), singer.state(1)])
+    assert (result.code, result.states) == (0, [1])
     assert instance.by_source("proc_vendor").keys() == {"2"}
     reasons = sorted(reason for _, reason in instance.rejects().values())
     assert reasons == [
@@ -98,9 +98,9 @@ def test_the_last_version_counts_also_when_one_is_at_fault(
 def test_more_rejects_than_allowed_fail_the_run(instance: Instance, singer: Singer) -> None:
     bad = [singer.vendor(n, StartDate="soon") for n in range(3)]
     messages = [*singer.vendors(*bad, singer.vendor("good")), singer.state(1)]
-    ended = instance.run(messages, max_rejects=2)
-    assert (ended.code, ended.states) == (1, [])
-    assert ended.sentences == [
+    result = instance.run(messages, max_rejects=2)
+    assert (result.code, result.states) == (1, [])
+    assert result.errors == [
         (
             "3 rows were rejected, more than max_rejects (2): see their reasons with "
             "target-servicenow ledger rejects, correct them or raise max_rejects, and run again"
@@ -108,16 +108,16 @@ def test_more_rejects_than_allowed_fail_the_run(instance: Instance, singer: Sing
     ]
     assert instance.by_source("proc_vendor").keys() == {"good"}
     assert len(instance.rejects()) == 3
-    assert instance.query("SELECT status, message FROM runs") == [("stopped", ended.sentences[0])]
-    ended = instance.run(messages, max_rejects=3)
-    assert (ended.code, ended.states) == (0, [1])
+    assert instance.query("SELECT status, message FROM runs") == [("stopped", result.errors[0])]
+    result = instance.run(messages, max_rejects=3)
+    assert (result.code, result.states) == (0, [1])
 
 
 def test_values_servicenow_swallows_are_told(instance: Instance, singer: Singer) -> None:
     overrides = {"tables": {"proc_vendor": {"columns": {"u_absent": "City", "short_name": "City"}}}}
     vendor = singer.vendors(singer.vendor("1", City="Delft", Email="e" * 40, CurrencyCode="EURO"))
-    ended = instance.run(vendor, mapping_overrides=overrides, on_long_text="reject")
-    assert ended.code == 0
+    result = instance.run(vendor, mapping_overrides=overrides, on_long_text="reject")
+    assert result.code == 0
     assert instance.rejects()["1"][1] == (
         "too long for proc_vendor: currency (4 characters, the column holds 3)"
     )
@@ -136,6 +136,6 @@ def test_values_servicenow_swallows_are_told(instance: Instance, singer: Singer)
             "stored"
         ),
     ]
-    instance.counted()
+    instance.take_counters()
     assert instance.run(vendor, mapping_overrides=overrides).code == 0
     assert instance.written() == (0, 0)

@@ -44,7 +44,7 @@ def clean(name: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def tables(sandbox: Sandbox) -> None:
+def suite_tables(sandbox: Sandbox) -> None:
     """Every table that the suite's inputs need."""
     wanted: dict[str, dict[str, str]] = {}
     for path in STREAMS.iterdir():
@@ -84,7 +84,7 @@ _Standard = get_target_test_class(
 )
 
 
-@pytest.mark.usefixtures("tables")
+@pytest.mark.usefixtures("suite_tables")
 class TestStandard(_Standard):  # type: ignore[misc, valid-type]
     """Every test of the suite."""
 
@@ -116,7 +116,7 @@ def test_the_whole_suite_is_run() -> None:
 
 
 @pytest.fixture
-def arrived(instance: Instance, tables: None) -> t.Any:  # noqa: ARG001
+def arrived(instance: Instance, suite_tables: None) -> t.Any:  # noqa: ARG001
     """Run one of the suite's inputs; the rows of a table, by identifier."""
 
     def run(name: str, **settings: t.Any) -> dict[str, dict[str, str]]:

@@ -23,13 +23,13 @@ def struck(instance: Instance) -> list[int]:
     return [rule["struck"] for rule in instance.control("GET", "faults")["rules"]]
 
 
-def company(sage: Singer, city: str = "Delft") -> list[dict[str, t.Any]]:
+def company(singer: Singer, city: str = "Delft") -> list[dict[str, t.Any]]:
     lines = [{"LineNumber": n, "GLAccount": "6000", "DistributedAmount": 5} for n in (1, 2)]
     return [
-        *sage.accounts(sage.account("6000"), sage.account("7000")),
-        *sage.vendors(*(sage.vendor(n, City=city, GLAccount="6000") for n in range(12))),
-        *sage.batches(sage.batch(1, {"VendorNumber": "3", "InvoiceDetails": lines})),
-        sage.state({"n": 1}),
+        *singer.accounts(singer.account("6000"), singer.account("7000")),
+        *singer.vendors(*(singer.vendor(n, City=city, GLAccount="6000") for n in range(12))),
+        *singer.batches(singer.batch(1, {"VendorNumber": "3", "InvoiceDetails": lines})),
+        singer.state({"n": 1}),
     ]
 
 
@@ -46,41 +46,43 @@ def content(instance: Instance) -> dict[str, t.Any]:
 
 @pytest.mark.parametrize("status", [403, 404])
 @pytest.mark.parametrize("workers", [1, 3])
-def test_the_same_rows(whole: Instance, sage: Singer, status: int, workers: int) -> None:
-    assert whole.run(company(sage)).code == 0
-    expected = content(whole)
-    whole.sandbox.reset()
-    whole.ledger.unlink()
+def test_the_same_rows(instance: Instance, singer: Singer, status: int, workers: int) -> None:
+    assert instance.run(company(singer)).code == 0
+    expected = content(instance)
+    instance.sandbox.reset()
+    instance.ledger.unlink()
 
-    follow(whole, {**CLOSED, "status": status})
-    ended = whole.run(company(sage), workers=workers)
-    assert (ended.code, ended.states) == (0, [{"n": 1}])
-    assert content(whole) == expected
-    counted = whole.counted()
-    assert counted["batch_items"] == {"GET": 0, "POST": 0, "PATCH": 0}
-    assert counted["by_method"]["POST"] == 1 + struck(whole)[0] + 2 + 12 + 1 + 2  # token first
-    assert struck(whole)[0] <= workers
+    follow(instance, {**CLOSED, "status": status})
+    result = instance.run(company(singer), workers=workers)
+    assert (result.code, result.states) == (0, [{"n": 1}])
+    assert content(instance) == expected
+    counters = instance.take_counters()
+    assert counters["batch_items"] == {"GET": 0, "POST": 0, "PATCH": 0}
+    assert counters["by_method"]["POST"] == 1 + struck(instance)[0] + 2 + 12 + 1 + 2  # token first
+    assert struck(instance)[0] <= workers
     warned = [
-        said for said in whole.said("WARNING") if said.endswith("one request for each row instead")
+        said
+        for said in instance.logged("WARNING")
+        if said.endswith("one request for each row instead")
     ]
-    assert len(warned) == struck(whole)[0]
+    assert len(warned) == struck(instance)[0]
 
-    assert whole.run(company(sage, "Gouda")).code == 0
-    assert whole.counted()["by_method"]["PATCH"] == 12
-    assert {row["city"] for row in whole.rows("proc_vendor")} == {"Gouda"}
-    assert whole.run(company(sage, "Gouda")).code == 0
-    counted = whole.counted()["by_method"]
-    assert ("PATCH" in counted, counted["POST"]) == (False, 2)  # the token, and the Batch API
+    assert instance.run(company(singer, "Gouda")).code == 0
+    assert instance.take_counters()["by_method"]["PATCH"] == 12
+    assert {row["city"] for row in instance.rows("proc_vendor")} == {"Gouda"}
+    assert instance.run(company(singer, "Gouda")).code == 0
+    counters = instance.take_counters()["by_method"]
+    assert ("PATCH" in counters, counters["POST"]) == (False, 2)  # the token, and the Batch API
 
 
-def test_what_is_gone_and_the_checks_beforehand(whole: Instance, sage: Singer) -> None:
-    follow(whole, CLOSED)
-    assert whole.run(company(sage)).code == 0
-    assert whole.check()[0] == 0
-    assert whole.run(sage.batches(sage.batch(1))).code == 0
-    assert whole.by_key("sn_apo_invoice")["1:1"]["state"] == "cancelled"
-    whole.behave(access=[{"table": "proc_vendor", "operation": "read", "column": "*"}])
-    code, printed = whole.check()
+def test_what_is_gone_and_the_checks_beforehand(instance: Instance, singer: Singer) -> None:
+    follow(instance, CLOSED)
+    assert instance.run(company(singer)).code == 0
+    assert instance.check()[0] == 0
+    assert instance.run(singer.batches(singer.batch(1))).code == 0
+    assert instance.by_key("sn_apo_invoice")["1:1"]["state"] == "cancelled"
+    instance.behave(access=[{"table": "proc_vendor", "operation": "read", "column": "*"}])
+    code, printed = instance.check()
     assert code == 1
     assert (
         "error    The integration user may not read proc_vendor (12 rows exist and none is shown): "
@@ -119,9 +121,9 @@ def test_an_answer_that_is_lost(
 def test_a_right_that_is_missing_stops_the_run(instance: Instance, singer: Singer) -> None:
     follow(instance, CLOSED)
     instance.behave(access=[{"table": "proc_vendor", "operation": "create", "column": "*"}])
-    ended = instance.run([*singer.vendors(*(singer.vendor(n) for n in range(9))), singer.state(1)])
-    assert (ended.code, ended.states) == (1, [])
-    assert ended.sentences == [
+    result = instance.run([*singer.vendors(*(singer.vendor(n) for n in range(9))), singer.state(1)])
+    assert (result.code, result.states) == (1, [])
+    assert result.errors == [
         (
             "ServiceNow refuses writing proc_vendor (Operation Failed: ACL Exception Insert Failed "
             "due to security constraints): give the integration user the role or access rule it "
@@ -138,7 +140,7 @@ def test_a_row_too_large_is_its_own_fault(
     instance.behave(access=[{"table": "sys_dictionary", "operation": "read", "column": "*"}])
     follow(instance, *([CLOSED] if closed else []))
     vendors = [singer.vendor(n, City="x" * (11_000_000 if n == 2 else 5)) for n in range(4)]
-    ended = instance.run([*singer.vendors(*vendors), singer.state(1)])
-    assert (ended.code, ended.states) == (0, [1])
+    result = instance.run([*singer.vendors(*vendors), singer.state(1)])
+    assert (result.code, result.states) == (0, [1])
     assert instance.by_source("proc_vendor").keys() == {"0", "1", "3"}
     assert instance.rejects() == {"2": ("rejected", "the row is too large for the instance")}

@@ -38,14 +38,14 @@ def test_state_leaves_after_each_checkpoint(instance: Instance, singer: Singer) 
 
 
 def test_no_input_is_no_fault(instance: Instance) -> None:
-    ended = instance.run([])
-    assert (ended.code, ended.states, ended.sentences) == (0, [], [])
-    assert instance.counted()["calls"] == 0
+    result = instance.run([])
+    assert (result.code, result.states, result.errors) == (0, [], [])
+    assert instance.take_counters()["calls"] == 0
 
 
 def test_rows_after_the_last_state_are_written_too(instance: Instance, singer: Singer) -> None:
-    ended = instance.run([*singer.vendors(), singer.state(1), singer.vendor("1")])
-    assert ended.states == [1]
+    result = instance.run([*singer.vendors(), singer.state(1), singer.vendor("1")])
+    assert result.states == [1]
     assert instance.by_source("proc_vendor").keys() == {"1"}
 
 
@@ -71,8 +71,8 @@ def test_a_run_that_stops_keeps_back_the_state_of_what_is_not_settled(
         {"type": "SCHEMA", "stream": "nobody", "schema": {"properties": {}}, "key_properties": []},
         singer.state(2),
     ]
-    ended = instance.run(messages, checkpoint_seconds=0)
-    assert (ended.code, ended.states) == (1, [1])
+    result = instance.run(messages, checkpoint_seconds=0)
+    assert (result.code, result.states) == (1, [1])
     assert instance.by_source("proc_vendor").keys() == {"1"}
     assert instance.query("SELECT status FROM runs") == [("stopped",)]
 
@@ -109,5 +109,5 @@ def test_a_signal_ends_with_the_last_safe_state(
     assert "Traceback" not in errors
     assert instance.by_source("proc_vendor").keys() == {"1"}
     assert instance.query("SELECT status, message FROM runs") == [
-        ("stopped", "it was ended by a signal")
+        ("stopped", "it was result by a signal")
     ]

@@ -16,7 +16,7 @@ ROWS = 60
 
 
 def done_and_lost(call: t.Any) -> t.Any:
-    call.done()
+    call.forward()
     call.drop()
 
 
@@ -25,19 +25,19 @@ def lost(call: t.Any) -> t.Any:
 
 
 def cut_off(
-    faults: t.Any, through: t.Any, fault: t.Any, *messages: dict[str, t.Any], nth: int = 2
+    proxy: t.Any, load: t.Any, fault: t.Any, *messages: dict[str, t.Any], nth: int = 2
 ) -> None:
     """A run whose n-th write meets the fault, and after which nothing answers any more."""
 
     def then_silence(call: t.Any) -> t.Any:
-        start = faults.seen["lookup"] + 1
-        faults.plan |= {("lookup", n): lost for n in range(start, start + 100)}
+        start = proxy.seen["lookup"] + 1
+        proxy.plan |= {("lookup", n): lost for n in range(start, start + 100)}
         return fault(call)
 
-    faults.plan = {("write", faults.seen["write"] + nth): then_silence}
+    proxy.plan = {("write", proxy.seen["write"] + nth): then_silence}
     with pytest.raises(StopRunError):
-        through(messages)
-    faults.plan = {}
+        load(messages)
+    proxy.plan = {}
 
 
 def told(instance: Instance, run: int) -> list[tuple[str, str, str]]:
@@ -49,12 +49,12 @@ def told(instance: Instance, run: int) -> list[tuple[str, str, str]]:
 
 
 def test_rows_created_as_a_run_was_cut_off_are_told_of(
-    faults: t.Any, through: t.Any, instance: Instance, singer: Singer
+    proxy: t.Any, load: t.Any, instance: Instance, singer: Singer
 ) -> None:
     vendors = [singer.vendor(n) for n in range(ROWS)]
-    cut_off(faults, through, done_and_lost, *vendors)
+    cut_off(proxy, load, done_and_lost, *vendors)
     assert told(instance, 1) == [("0", "created", "")]
-    through(vendors)
+    load(vendors)
     first, *later = sorted(told(instance, 1), key=lambda row: int(row[0]))
     reason = "written in run 1, whose end was not recorded"
     assert first == ("0", "created", "")
@@ -68,7 +68,7 @@ def test_rows_created_as_a_run_was_cut_off_are_told_of(
 
 
 def test_a_call_that_outlives_its_run_is_waited_for(
-    faults: t.Any, through: t.Any, instance: Instance, singer: Singer
+    proxy: t.Any, load: t.Any, instance: Instance, singer: Singer
 ) -> None:
     """Where the instance chooses sys_ids, a look before that would make twins."""
     vendors = [singer.vendor(n) for n in range(ROWS)]
@@ -82,13 +82,13 @@ def test_a_call_that_outlives_its_run_is_waited_for(
         while late:
             late.pop().done()
 
-    faults.keeps_sys_ids = False
-    cut_off(faults, through, postpone, *vendors)
+    proxy.keeps_sys_ids = False
+    cut_off(proxy, load, postpone, *vendors)
     assert len(late) == 1
-    through.waits.clear()
-    through.on_wait = commit
-    through(vendors)
-    [wait] = through.waits
+    load.waits.clear()
+    load.on_wait = commit
+    load(vendors)
+    [wait] = load.waits
     assert 30 < wait <= 35
     assert instance.by_source("proc_vendor").keys() == {str(n) for n in range(ROWS)}
     assert len(told(instance, 1)) == 51
@@ -104,18 +104,18 @@ def test_a_call_that_outlives_its_run_is_waited_for(
     ],
 )
 def test_a_change_is_told_of_if_it_was_made(
-    faults: t.Any,
-    through: t.Any,
+    proxy: t.Any,
+    load: t.Any,
     instance: Instance,
     singer: Singer,
     after: tuple[t.Any, str, list[t.Any]],
 ) -> None:
     """Delft before; the run that makes it Gouda is cut off; then Sage 300 says `city`."""
     fault, city, outcomes = after
-    through([singer.vendor("0", City="x"), singer.vendor("1", City="Delft")])
+    load([singer.vendor("0", City="x"), singer.vendor("1", City="Delft")])
     moved = [singer.vendor("0", City="y"), singer.vendor("1", City="Gouda")]
-    cut_off(faults, through, fault, *moved, nth=1)  # both ride in one call
-    through([singer.vendor("0", City="y"), singer.vendor("1", City=city)])
+    cut_off(proxy, load, fault, *moved, nth=1)  # both ride in one call
+    load([singer.vendor("0", City="y"), singer.vendor("1", City=city)])
     assert instance.by_source("proc_vendor")["1"]["city"] == city
     assert [
         [(name, outcome) for name, outcome, _ in told(instance, run) if name == "1"]
@@ -129,13 +129,13 @@ def test_a_change_is_told_of_if_it_was_made(
 
 
 def test_a_plan_leaves_open_what_a_run_left_open(
-    faults: t.Any, through: t.Any, instance: Instance, singer: Singer
+    proxy: t.Any, load: t.Any, instance: Instance, singer: Singer
 ) -> None:
     vendors = [singer.vendor(n) for n in range(ROWS)]
-    cut_off(faults, through, done_and_lost, *vendors)
+    cut_off(proxy, load, done_and_lost, *vendors)
     before = instance.query("SELECT * FROM sending")
     assert len(before) == 50
-    planned = instance.run(singer.vendors(*vendors), mode="plan", instance_url=faults.url)
+    planned = instance.run(singer.vendors(*vendors), mode="plan", instance_url=proxy.url)
     assert planned.code == 0
     assert instance.query("SELECT * FROM sending") == before
     assert told(instance, 1) == [("0", "created", "")]

@@ -54,8 +54,8 @@ def load(instance: Instance, singer: Singer, **settings: t.Any) -> None:
     vendors = [singer.vendor(n, City="Delft") for n in range(ROWS)]
     messages = [*singer.vendors(*vendors), singer.state(1)]
     settings = {"workers": 1, "max_retries": 2, **settings}
-    ended = instance.run(messages, **settings)
-    assert (ended.code, ended.states, ended.sentences) == (0, [1], [])
+    result = instance.run(messages, **settings)
+    assert (result.code, result.states, result.errors) == (0, [1], [])
     rows = instance.by_source("proc_vendor")
     assert rows.keys() == {str(n) for n in range(ROWS)}
     assert {(row["city"], row["sys_mod_count"]) for row in rows.values()} == {("Delft", "0")}
@@ -93,8 +93,8 @@ def test_a_write_later_than_the_read_time_out(instance: Instance, singer: Singer
     refused = 0
     while refused < ROWS - 1 and time.monotonic() < deadline:
         time.sleep(0.05)
-        counted = instance.control("GET", "counters")["servicenow"]
-        refused = counted["batch_items_by_status"].get("403", 0)
+        counters = instance.control("GET", "counters")["servicenow"]
+        refused = counters["batch_items_by_status"].get("403", 0)
     assert refused == ROWS - 1
     assert len(instance.by_source("proc_vendor")) == ROWS
 
@@ -105,12 +105,12 @@ def test_faults_by_chance(instance: Instance, singer: Singer) -> None:
         {"fault": kind, "side": "servicenow", "path": "/batch", "probability": 0.04}
         for kind in kinds
     ]
-    # The first row is let through: until then a lost answer is waited for.
+    # The first row is let load: until then a lost answer is waited for.
     assert instance.run(singer.vendors(singer.vendor(0))).code == 0
     instance.control("POST", "faults", {"seed": 7, "rules": rules})
     messages = singer.vendors(*(singer.vendor(n) for n in range(1, 700)))
-    ended = instance.run([*messages, singer.state(1)], batch_size_rows=70, max_retries=4)
-    assert (ended.code, ended.states) == (0, [1])
+    result = instance.run([*messages, singer.state(1)], batch_size_rows=70, max_retries=4)
+    assert (result.code, result.states) == (0, [1])
     instance.control("DELETE", "faults")
     assert instance.by_source("proc_vendor").keys() == {str(n) for n in range(700)}
     assert instance.counts("proc_vendor") == {"created": 699}

@@ -83,8 +83,8 @@ SENTENCES: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], str]] = {
 def test_one_sentence(instance: Instance, singer: Singer, case: str) -> None:
     switches, settings, sentence = SENTENCES[case]
     instance.behave(**switches)
-    ended = instance.run([*singer.vendors(singer.vendor("1")), singer.state(1)], **settings)
-    assert (ended.code, ended.states, ended.sentences) == (1, [], [sentence])
+    result = instance.run([*singer.vendors(singer.vendor("1")), singer.state(1)], **settings)
+    assert (result.code, result.states, result.errors) == (1, [], [sentence])
     assert instance.query("SELECT status, message FROM runs") == [("stopped", sentence)]
     assert instance.rows("proc_vendor") == []
     stock = {
@@ -97,7 +97,7 @@ def test_one_sentence(instance: Instance, singer: Singer, case: str) -> None:
         "rate_rules": [],
     }
     instance.behave(**stock)
-    instance.let_time_pass()
+    instance.age_sending()
     assert instance.run(singer.vendors(singer.vendor("1")), **settings).code == 0
     assert instance.by_source("proc_vendor").keys() == {"1"}
 
@@ -105,9 +105,9 @@ def test_one_sentence(instance: Instance, singer: Singer, case: str) -> None:
 def test_no_right_to_update(instance: Instance, singer: Singer) -> None:
     assert instance.run(singer.vendors(singer.vendor("1"))).code == 0
     instance.behave(access=[{"table": "proc_vendor", "operation": "write", "column": "*"}])
-    ended = instance.run([*singer.vendors(singer.vendor("1", City="Delft")), singer.state(1)])
-    assert (ended.code, ended.states) == (1, [])
-    assert ended.sentences == [
+    result = instance.run([*singer.vendors(singer.vendor("1", City="Delft")), singer.state(1)])
+    assert (result.code, result.states) == (1, [])
+    assert result.errors == [
         (
             "ServiceNow refuses writing proc_vendor (Operation Failed: ACL Exception Update Failed "
             "due to security constraints): give the integration user the role or access rule it "
@@ -121,36 +121,36 @@ def test_an_hourly_limit_is_waited_for(instance: Instance, singer: Singer) -> No
     instance.sandbox.clock.advance(3598.5 - (now.minute * 60 + now.second))
     instance.behave(rate_rules=[{"resource": "batch", "per_hour": 5}])
     vendors = singer.vendors(*(singer.vendor(n) for n in range(20)))
-    ended = instance.run([*vendors, singer.state(1)], max_retries=2, workers=1)
-    assert (ended.code, ended.states) == (0, [1])
+    result = instance.run([*vendors, singer.state(1)], max_retries=2, workers=1)
+    assert (result.code, result.states) == (0, [1])
     assert len(instance.by_source("proc_vendor")) == 20
     assert instance.counts("proc_vendor") == {"created": 20}
-    assert instance.counted()["by_status"]["429"] == 1
-    [said] = [line for line in instance.said("WARNING") if "trying again" in line]
+    assert instance.take_counters()["by_status"]["429"] == 1
+    [said] = [line for line in instance.logged("WARNING") if "trying again" in line]
     assert said.startswith("ServiceNow limits the rate of ")
 
 
 def test_a_pool_without_a_free_slot(instance: Instance, singer: Singer) -> None:
     instance.behave(slots=1, queue=0, row_cost_ms=10)
     vendors = singer.vendors(*(singer.vendor(n) for n in range(130)))
-    ended = instance.run([*vendors, singer.state(1)], workers=3, max_retries=8)
-    assert (ended.code, ended.states) == (0, [1])
+    result = instance.run([*vendors, singer.state(1)], workers=3, max_retries=8)
+    assert (result.code, result.states) == (0, [1])
     assert instance.counts("proc_vendor") == {"created": 130}
     assert len(instance.by_source("proc_vendor")) == 130
-    assert instance.counted()["by_status"]["429"] >= 1
+    assert instance.take_counters()["by_status"]["429"] >= 1
 
 
 @pytest.mark.parametrize("cut_off", ["committed", "not_committed", "alternate"])
 def test_a_batch_that_takes_too_long(instance: Instance, singer: Singer, cut_off: str) -> None:
     instance.behave(row_cost_ms=10, batch_limit_seconds=0.2, cut_off_item=cut_off)
     vendors = singer.vendors(*(singer.vendor(n) for n in range(80)))
-    ended = instance.run([*vendors, singer.state(1)], workers=1)
-    assert (ended.code, ended.states) == (0, [1])
+    result = instance.run([*vendors, singer.state(1)], workers=1)
+    assert (result.code, result.states) == (0, [1])
     rows = instance.by_source("proc_vendor")
     assert rows.keys() == {str(n) for n in range(80)}
     assert {row["sys_mod_count"] for row in rows.values()} == {"0"}
     assert instance.counts("proc_vendor") == {"created": 80}
-    assert instance.counted()["batch_items_by_status"]["500"] >= 1
+    assert instance.take_counters()["batch_items_by_status"]["500"] >= 1
 
 
 def test_tokens_that_live_two_seconds(instance: Instance, singer: Singer) -> None:
@@ -163,18 +163,18 @@ def test_tokens_that_live_two_seconds(instance: Instance, singer: Singer) -> Non
             instance.sandbox.clock.advance(3)
             yield singer.state(number)
 
-    ended = instance.run(messages(), checkpoint_seconds=0)
-    assert (ended.code, ended.states[-1]) == (0, 4)
+    result = instance.run(messages(), checkpoint_seconds=0)
+    assert (result.code, result.states[-1]) == (0, 4)
     assert len(instance.by_source("proc_vendor")) == 5
-    assert instance.counted()["token_calls"] >= 5
+    assert instance.take_counters()["token_calls"] >= 5
 
 
 def test_a_unique_index(instance: Instance, singer: Singer) -> None:
-    instance.type_in("proc_vendor", name="Typed in", vendor_number="1")
+    instance.insert_row("proc_vendor", name="Typed in", vendor_number="1")
     instance.behave(unique=[{"table": "proc_vendor", "columns": ["vendor_number"]}])
     vendors = singer.vendors(singer.vendor("1"), singer.vendor("2"))
-    ended = instance.run([*vendors, singer.state(1)])
-    assert (ended.code, ended.states) == (0, [1])
+    result = instance.run([*vendors, singer.state(1)])
+    assert (result.code, result.states) == (0, [1])
     assert sorted(row["name"] for row in instance.rows("proc_vendor")) == ["Typed in", "Vendor 2"]
     assert instance.rejects() == {
         "1": (
@@ -206,8 +206,8 @@ def test_a_business_rule_that_refuses(instance: Instance, singer: Singer) -> Non
     }
     instance.behave(business_rules=[rule])
     vendors = [singer.vendor(n, City="Delft" if n == 1 else "Gouda") for n in range(4)]
-    ended = instance.run([*singer.vendors(*vendors), singer.state(1)])
-    assert (ended.code, ended.states) == (0, [1])
+    result = instance.run([*singer.vendors(*vendors), singer.state(1)])
+    assert (result.code, result.states) == (0, [1])
     assert instance.by_source("proc_vendor").keys() == {"0", "2", "3"}
     outcome, reason = instance.rejects()["1"]
     assert outcome == "rejected"
@@ -243,7 +243,7 @@ def test_an_instance_that_keeps_sys_ids_to_itself(instance: Instance, singer: Si
     messages = singer.vendors(*(singer.vendor(n) for n in range(120)))
     assert instance.run(messages, workers=2).code == 0
     assert len(instance.by_source("proc_vendor")) == 120
-    instance.counted()
+    instance.take_counters()
     assert instance.run(messages, workers=2).code == 0
     assert instance.written() == (0, 0)
 
@@ -251,21 +251,21 @@ def test_an_instance_that_keeps_sys_ids_to_itself(instance: Instance, singer: Si
 def test_rows_of_others_that_are_hidden(instance: Instance, singer: Singer) -> None:
     """Pages are short where access rules hide rows; ours are found all the same."""
     for number in range(5):
-        instance.type_in("proc_vendor", name=f"secret {number}", company_code="SECRET")
+        instance.insert_row("proc_vendor", name=f"secret {number}", company_code="SECRET")
     hidden = {"table": "proc_vendor", "operation": "read", "column": "*"}
     instance.behave(access=[{**hidden, "when": "company_code=SECRET"}])
     messages = [*singer.vendors(*(singer.vendor(n) for n in range(60))), singer.state(1)]
     # A table that shows nothing cannot be told from one that is closed.
-    assert instance.run(messages).sentences == [
+    assert instance.run(messages).errors == [
         (
             "The integration user may not read proc_vendor (5 rows exist and none is shown): "
             "give it a role that reads the table"
         )
     ]
-    instance.type_in("proc_vendor", name="anyone")
+    instance.insert_row("proc_vendor", name="anyone")
     for outcome in ("created", "unchanged"):
-        ended = instance.run(messages)
-        assert (ended.code, ended.states, ended.sentences) == (0, [1], [])
+        result = instance.run(messages)
+        assert (result.code, result.states, result.errors) == (0, [1], [])
         assert instance.counts("proc_vendor") == {outcome: 60}
     assert len(instance.rows("proc_vendor")) == 66
 
@@ -276,4 +276,4 @@ def test_choices_that_need_not_be_listed(instance: Instance, singer: Singer) -> 
     messages = singer.batches(singer.batch(1, {}))
     assert instance.run(messages, mapping_overrides=overrides).code == 0
     assert instance.rows("sn_apo_invoice")[0]["invoice_type"] == "other"
-    assert instance.said("WARNING") == []
+    assert instance.logged("WARNING") == []

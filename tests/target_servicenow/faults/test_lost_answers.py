@@ -21,12 +21,12 @@ def lost_before(call: t.Any) -> t.Any:
 
 
 def lost_after(call: t.Any) -> t.Any:
-    call.done()
+    call.forward()
     call.drop()
 
 
 def failed_after(call: t.Any) -> t.Any:
-    call.done()
+    call.forward()
     return call.answer({"error": {"message": CANCELLED, "detail": None}}, 500)
 
 
@@ -35,23 +35,23 @@ def bad_gateway_before(_: t.Any) -> t.Any:
 
 
 def page_after(call: t.Any) -> t.Any:
-    call.done()
+    call.forward()
     return Response("<html>Your instance is hibernating</html>", content_type="text/html")
 
 
 def cut_after(call: t.Any) -> t.Any:
-    text = json.dumps(call.done())
+    text = json.dumps(call.forward())
     return Response(text[: len(text) // 2], content_type=JSON)
 
 
 def half_unserviced(call: t.Any) -> t.Any:
     half = len(call.items) // 2
-    answer = call.done(call.items[:half])
+    answer = call.forward(call.items[:half])
     return {**answer, "unserviced_requests": [item["id"] for item in call.items[half:]]}
 
 
 def unserviced_though_done(call: t.Any) -> t.Any:
-    answer = call.done()
+    answer = call.forward()
     half = len(call.items) // 2
     return {
         **answer,
@@ -61,14 +61,14 @@ def unserviced_though_done(call: t.Any) -> t.Any:
 
 
 def some_missing(call: t.Any) -> t.Any:
-    answer = call.done()
+    answer = call.forward()
     return {**answer, "serviced_requests": answer["serviced_requests"][::2]}
 
 
 def cancelled_after(call: t.Any) -> t.Any:
     """The item in work is cut off though it was done, what follows is not begun."""
     half = len(call.items) // 2
-    answer = call.done(call.items[: half + 1])
+    answer = call.forward(call.items[: half + 1])
     cut = call.failed(call.items[half]["id"], 500, CANCELLED)
     return {
         **answer,
@@ -80,7 +80,7 @@ def cancelled_after(call: t.Any) -> t.Any:
 def cancelled_before(call: t.Any) -> t.Any:
     """The same, and the item in work was not done."""
     half = len(call.items) // 2
-    answer = call.done(call.items[:half])
+    answer = call.forward(call.items[:half])
     cut = call.failed(call.items[half]["id"], 500, CANCELLED)
     return {
         **answer,
@@ -90,7 +90,7 @@ def cancelled_before(call: t.Any) -> t.Any:
 
 
 def unreadable_items(call: t.Any) -> t.Any:
-    answer = call.done()
+    answer = call.forward()
     broken = [{**item, "body": "bm8ganNvbg=="} for item in answer["serviced_requests"]]
     return {**answer, "serviced_requests": broken}
 
@@ -101,7 +101,7 @@ def slow_down(call: t.Any) -> t.Any:
 
 def items_slow_down(call: t.Any) -> t.Any:
     half = len(call.items) // 2
-    answer = call.done(call.items[:half])
+    answer = call.forward(call.items[:half])
     late = [call.failed(item["id"], 429, "Rate limit exceeded") for item in call.items[half:]]
     return {**answer, "serviced_requests": [*answer["serviced_requests"], *late]}
 
@@ -146,31 +146,31 @@ def each_once(instance: Instance, outcome: str, count: int = ROWS) -> dict[str, 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=named)
 def test_rows_created(
-    faults: t.Any, through: t.Any, instance: Instance, singer: Singer, fault: t.Any
+    proxy: t.Any, load: t.Any, instance: Instance, singer: Singer, fault: t.Any
 ) -> None:
-    faults.plan = {("write", 2): fault}
-    through([singer.vendor(n) for n in range(ROWS)])
+    proxy.plan = {("write", 2): fault}
+    load([singer.vendor(n) for n in range(ROWS)])
     assert {row["sys_mod_count"] for row in each_once(instance, "created").values()} == {"0"}
-    assert max(through.waits, default=0) <= 7  # own sys_ids make longer waits needless
+    assert max(load.waits, default=0) <= 7  # own sys_ids make longer waits needless
 
 
 # Not where what is said to be undone was done: ServiceNow's word is all there is to go by here.
 @pytest.mark.parametrize("fault", [f for f in FAULTS if f is not unserviced_though_done], ids=named)
 def test_rows_created_where_the_instance_chooses_sys_ids(
-    faults: t.Any, through: t.Any, instance: Instance, singer: Singer, fault: t.Any
+    proxy: t.Any, load: t.Any, instance: Instance, singer: Singer, fault: t.Any
 ) -> None:
-    faults.keeps_sys_ids = False
-    faults.plan = {("write", 2): fault}
-    through([singer.vendor(n) for n in range(ROWS)])
+    proxy.keeps_sys_ids = False
+    proxy.plan = {("write", 2): fault}
+    load([singer.vendor(n) for n in range(ROWS)])
     each_once(instance, "created")
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=named)
 def test_the_first_row_created(
-    faults: t.Any, through: t.Any, instance: Instance, singer: Singer, fault: t.Any
+    proxy: t.Any, load: t.Any, instance: Instance, singer: Singer, fault: t.Any
 ) -> None:
-    faults.plan = {("write", 1): fault}
-    through([singer.vendor(n) for n in range(3)], retries=1)
+    proxy.plan = {("write", 1): fault}
+    load([singer.vendor(n) for n in range(3)], retries=1)
     if fault is too_large:
         assert instance.rejects()["0"] == ("rejected", "the row is too large for the instance")
     else:
@@ -178,62 +178,62 @@ def test_the_first_row_created(
 
 
 def test_a_row_left_out_alone_twice_is_too_large(
-    faults: t.Any, through: t.Any, instance: Instance, singer: Singer
+    proxy: t.Any, load: t.Any, instance: Instance, singer: Singer
 ) -> None:
     """ServiceNow leaves an item out for its size as it does for want of time."""
-    faults.plan = {("write", 1): half_unserviced, ("write", 2): half_unserviced}
-    through([singer.vendor(n) for n in range(3)])
+    proxy.plan = {("write", 1): half_unserviced, ("write", 2): half_unserviced}
+    load([singer.vendor(n) for n in range(3)])
     assert instance.by_source("proc_vendor").keys() == {"1", "2"}
     assert instance.rejects() == {"0": ("rejected", "the row is too large for the instance")}
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=named)
 def test_rows_changed(
-    faults: t.Any, through: t.Any, instance: Instance, singer: Singer, fault: t.Any
+    proxy: t.Any, load: t.Any, instance: Instance, singer: Singer, fault: t.Any
 ) -> None:
-    through([singer.vendor(n, City="Delft") for n in range(ROWS)])
-    faults.plan = {("write", faults.seen["write"] + 1): fault}
-    through([singer.vendor(n, City="Gouda") for n in range(ROWS)])
+    load([singer.vendor(n, City="Delft") for n in range(ROWS)])
+    proxy.plan = {("write", proxy.seen["write"] + 1): fault}
+    load([singer.vendor(n, City="Gouda") for n in range(ROWS)])
     rows = each_once(instance, "updated")
     assert {(row["city"], row["sys_mod_count"]) for row in rows.values()} == {("Gouda", "1")}
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=named)
 def test_rows_adopted(
-    faults: t.Any, through: t.Any, instance: Instance, singer: Singer, fault: t.Any
+    proxy: t.Any, load: t.Any, instance: Instance, singer: Singer, fault: t.Any
 ) -> None:
     for n in range(10):
-        instance.type_in("proc_vendor", name=f"vendor {n}")
-    faults.plan = {("write", 2): fault}
-    through([singer.vendor(n) for n in range(10)])
+        instance.insert_row("proc_vendor", name=f"vendor {n}")
+    proxy.plan = {("write", 2): fault}
+    load([singer.vendor(n) for n in range(10)])
     rows = each_once(instance, "adopted", 10)
     assert {row["sys_mod_count"] for row in rows.values()} == {"1"}
 
 
 def test_lookups(
-    faults: t.Any, through: t.Any, instance: Instance, singer: Singer, subtests: pytest.Subtests
+    proxy: t.Any, load: t.Any, instance: Instance, singer: Singer, subtests: pytest.Subtests
 ) -> None:
     vendors = [singer.vendor(n) for n in range(201)]
-    through(vendors)
+    load(vendors)
     before = instance.rows("proc_vendor")
     for fault in FAULTS:
         if fault in {too_large, unserviced_though_done}:
             continue
         with subtests.test(named(fault)):
-            seen = faults.seen["lookup"]
-            faults.plan = {("lookup", seen + 1): fault}
-            through(vendors)
-            assert faults.seen["lookup"] > seen + 1
+            seen = proxy.seen["lookup"]
+            proxy.plan = {("lookup", seen + 1): fault}
+            load(vendors)
+            assert proxy.seen["lookup"] > seen + 1
             assert instance.rows("proc_vendor") == before
             assert instance.counts("proc_vendor") == {"unchanged": 201}
 
 
 def test_several_workers_under_many_faults(
-    faults: t.Any, through: t.Any, instance: Instance, singer: Singer
+    proxy: t.Any, load: t.Any, instance: Instance, singer: Singer
 ) -> None:
     harms = [fault for fault in FAULTS if fault is not too_large]
-    faults.plan = {("write", 2 + 2 * at): fault for at, fault in enumerate(harms)}
-    through([singer.vendor(n) for n in range(1500)], workers=4)
-    assert faults.seen["write"] > 2 * len(harms)
+    proxy.plan = {("write", 2 + 2 * at): fault for at, fault in enumerate(harms)}
+    load([singer.vendor(n) for n in range(1500)], workers=4)
+    assert proxy.seen["write"] > 2 * len(harms)
     each_once(instance, "created", 1500)
-    assert len(faults.sizes) == faults.seen["write"]
+    assert len(proxy.sizes) == proxy.seen["write"]
