@@ -1,4 +1,4 @@
-"""Calls that ServiceNow does after their answer was given up for lost."""
+"""Calls that ServiceNow commits only after the target has given up on the answer."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ if t.TYPE_CHECKING:
 ROWS = 60
 
 
-def test_a_call_done_while_waiting_is_found(
+def test_a_call_committed_during_the_wait_is_found(
     proxy: t.Any, load: t.Any, instance: Instance, singer: Singer
 ) -> None:
-    """Where the instance chooses sys_ids, the wait outlasts the time a call may run."""
-    late: list[t.Any] = []
+    """If the instance chooses sys_ids, the wait is longer than a call may take."""
+    pending: list[t.Any] = []
 
     def postpone(call: t.Any) -> t.Any:
-        late.append(call)
+        pending.append(call)
         call.drop()
 
     def commit() -> None:
-        while late:
-            late.pop().done()
+        while pending:
+            pending.pop().forward()
 
     proxy.keeps_sys_ids = False
     proxy.plan = {("write", 2): postpone}
@@ -34,36 +34,36 @@ def test_a_call_done_while_waiting_is_found(
     assert 30 < wait <= 35
 
 
-def test_a_call_done_after_the_look_is_no_twin(
+def test_a_call_committed_after_the_lookup_makes_no_duplicate(
     proxy: t.Any, load: t.Any, instance: Instance, singer: Singer
 ) -> None:
-    """Where own sys_ids are kept, the instance itself refuses the second of two inserts."""
-    late: list[t.Any] = []
+    """If the instance accepts our sys_ids, it refuses the second of two inserts itself."""
+    pending: list[t.Any] = []
 
     def postpone(call: t.Any) -> t.Any:
-        late.append(call)
+        pending.append(call)
         call.drop()
 
     def commit_first(call: t.Any) -> t.Any:
-        late.pop().done()
+        pending.pop().forward()
         return call.forward()
 
     proxy.plan = {("write", 2): postpone, ("write", 3): commit_first}
     load([singer.vendor(n) for n in range(ROWS)])
-    assert late == load.waits == []
+    assert pending == load.waits == []
     assert instance.by_source("proc_vendor").keys() == {str(n) for n in range(ROWS)}
     assert sorted(instance.outcomes()) == sorted((str(n), "created") for n in range(ROWS))
 
 
-def test_a_row_deleted_meanwhile_is_made_anew(
+def test_a_row_deleted_meanwhile_is_created_again(
     proxy: t.Any, load: t.Any, instance: Instance, singer: Singer
 ) -> None:
     load([singer.vendor("1", City="Delft")])
 
     def delete_first(call: t.Any) -> t.Any:
         [item] = call.items
-        gone = {**item, "method": "DELETE", "url": item["url"].partition("?")[0]}
-        call.forward([gone])
+        deletion = {**item, "method": "DELETE", "url": item["url"].partition("?")[0]}
+        call.forward([deletion])
         return call.forward()
 
     proxy.plan = {("write", 2): delete_first}
@@ -73,15 +73,15 @@ def test_a_row_deleted_meanwhile_is_made_anew(
     assert instance.outcomes() == [("1", "created")]
 
 
-def test_a_row_deleted_meanwhile_that_is_not_wanted_stays_gone(
+def test_a_cancelled_row_deleted_meanwhile_is_not_created_again(
     proxy: t.Any, load: t.Any, instance: Instance, singer: Singer
 ) -> None:
     load([singer.batch(1, {}, {})])
 
     def delete_first(call: t.Any) -> t.Any:
         item = call.items[0]
-        gone = {**item, "method": "DELETE", "url": item["url"].partition("?")[0]}
-        call.forward([gone])
+        deletion = {**item, "method": "DELETE", "url": item["url"].partition("?")[0]}
+        call.forward([deletion])
         return call.forward()
 
     proxy.plan = {("write", proxy.seen["write"] + 1): delete_first}

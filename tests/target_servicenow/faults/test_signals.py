@@ -1,4 +1,4 @@
-"""A signal in the middle of a call that writes."""
+"""A signal during a write."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if t.TYPE_CHECKING:
 EXECUTABLE = Path(sys.executable).parent / "target-servicenow"
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM that a process may catch")
+@pytest.mark.skipif(os.name == "nt", reason="Windows processes cannot catch SIGTERM")
 @pytest.mark.parametrize("workers", [1, 3])
-def test_no_state_leaves_for_what_a_signal_cut_short(
+def test_no_state_is_emitted_for_an_interrupted_write(
     proxy: t.Any, instance: Instance, singer: Singer, workers: int
 ) -> None:
     first = [*singer.vendors(singer.vendor("0")), singer.state({"n": 1})]
@@ -36,11 +36,11 @@ def test_no_state_leaves_for_what_a_signal_cut_short(
         encoding="utf-8",
     )
 
-    def end_in_the_middle(call: t.Any) -> t.Any:
+    def terminate(call: t.Any) -> t.Any:
         target.send_signal(signal.SIGTERM)
         return call.forward()
 
-    proxy.plan = {("write", 3): end_in_the_middle}
+    proxy.plan = {("write", 3): terminate}
     lines = "".join(f"{json.dumps(message)}\n" for message in (*first, *rest))
     printed, errors = target.communicate(lines, timeout=60)
     assert target.returncode == 128 + signal.SIGTERM

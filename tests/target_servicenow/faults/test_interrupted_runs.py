@@ -1,4 +1,4 @@
-"""Runs that end before they know what became of a write; the next one finds out."""
+"""Runs interrupted before they know the outcome of a write: the next run finds it out."""
 
 from __future__ import annotations
 
@@ -15,48 +15,48 @@ if t.TYPE_CHECKING:
 ROWS = 60
 
 
-def done_and_lost(call: t.Any) -> t.Any:
+def commit_and_drop(call: t.Any) -> t.Any:
     call.forward()
     call.drop()
 
 
-def lost(call: t.Any) -> t.Any:
+def drop(call: t.Any) -> t.Any:
     call.drop()
 
 
-def cut_off(
+def interrupt(
     proxy: t.Any, load: t.Any, fault: t.Any, *messages: dict[str, t.Any], nth: int = 2
 ) -> None:
-    """A run whose n-th write meets the fault, and after which nothing answers any more."""
+    """Load with a fault on the n-th write, after which no lookup is answered."""
 
-    def then_silence(call: t.Any) -> t.Any:
+    def fault_then_silence(call: t.Any) -> t.Any:
         start = proxy.seen["lookup"] + 1
-        proxy.plan |= {("lookup", n): lost for n in range(start, start + 100)}
+        proxy.plan |= {("lookup", n): drop for n in range(start, start + 100)}
         return fault(call)
 
-    proxy.plan = {("write", proxy.seen["write"] + nth): then_silence}
+    proxy.plan = {("write", proxy.seen["write"] + nth): fault_then_silence}
     with pytest.raises(StopRunError):
         load(messages)
     proxy.plan = {}
 
 
-def told(instance: Instance, run: int) -> list[tuple[str, str, str]]:
-    """What the ledger says of a run: row, outcome and reason."""
+def recorded(instance: Instance, run: int) -> list[tuple[str, str, str]]:
+    """The ledger's entries of a run: row, outcome and reason."""
     rows = instance.query(
         f"SELECT identifier, outcome, reason FROM outcomes WHERE run = {run} ORDER BY identifier"
     )
     return [(name.rpartition(":")[2], outcome, reason) for name, outcome, reason in rows]
 
 
-def test_rows_created_as_a_run_was_cut_off_are_told_of(
+def test_rows_created_by_an_interrupted_run_are_recorded(
     proxy: t.Any, load: t.Any, instance: Instance, singer: Singer
 ) -> None:
     vendors = [singer.vendor(n) for n in range(ROWS)]
-    cut_off(proxy, load, done_and_lost, *vendors)
-    assert told(instance, 1) == [("0", "created", "")]
+    interrupt(proxy, load, commit_and_drop, *vendors)
+    assert recorded(instance, 1) == [("0", "created", "")]
     load(vendors)
-    first, *later = sorted(told(instance, 1), key=lambda row: int(row[0]))
-    reason = "written in run 1, whose end was not recorded"
+    first, *later = sorted(recorded(instance, 1), key=lambda row: int(row[0]))
+    reason = "written in run 1, which ended before it recorded the answer"
     assert first == ("0", "created", "")
     assert later == [(str(n), "created", reason) for n in range(1, 51)]
     assert instance.query("SELECT rows FROM counts WHERE run = 1 AND outcome = 'created'") == [
@@ -67,58 +67,60 @@ def test_rows_created_as_a_run_was_cut_off_are_told_of(
     assert instance.query("SELECT * FROM sending") == []
 
 
-def test_a_call_that_outlives_its_run_is_waited_for(
+def test_the_next_run_waits_for_a_call_still_in_progress(
     proxy: t.Any, load: t.Any, instance: Instance, singer: Singer
 ) -> None:
-    """Where the instance chooses sys_ids, a look before that would make twins."""
+    """If the instance chooses sys_ids, looking up any earlier would create duplicates."""
     vendors = [singer.vendor(n) for n in range(ROWS)]
-    late: list[t.Any] = []
+    pending: list[t.Any] = []
 
     def postpone(call: t.Any) -> t.Any:
-        late.append(call)
+        pending.append(call)
         call.drop()
 
     def commit() -> None:
-        while late:
-            late.pop().done()
+        while pending:
+            pending.pop().forward()
 
     proxy.keeps_sys_ids = False
-    cut_off(proxy, load, postpone, *vendors)
-    assert len(late) == 1
+    interrupt(proxy, load, postpone, *vendors)
+    assert len(pending) == 1
     load.waits.clear()
     load.on_wait = commit
     load(vendors)
     [wait] = load.waits
     assert 30 < wait <= 35
     assert instance.by_source("proc_vendor").keys() == {str(n) for n in range(ROWS)}
-    assert len(told(instance, 1)) == 51
+    assert len(recorded(instance, 1)) == 51
 
 
 @pytest.mark.parametrize(
-    "after",
+    ("fault", "city", "outcomes"),
     [
-        (done_and_lost, "Gouda", [[("1", "updated")], []]),
-        (done_and_lost, "Delft", [[("1", "updated")], [("1", "updated")]]),
-        (lost, "Gouda", [[], [("1", "updated")]]),
-        (lost, "Delft", [[], []]),
+        (commit_and_drop, "Gouda", [[("1", "updated")], []]),
+        (commit_and_drop, "Delft", [[("1", "updated")], [("1", "updated")]]),
+        (drop, "Gouda", [[], [("1", "updated")]]),
+        (drop, "Delft", [[], []]),
     ],
+    ids=["made", "made and undone", "not made", "not made and undone"],
 )
-def test_a_change_is_told_of_if_it_was_made(
+def test_a_change_is_recorded_if_it_was_made(  # noqa: PLR0917
     proxy: t.Any,
     load: t.Any,
     instance: Instance,
     singer: Singer,
-    after: tuple[t.Any, str, list[t.Any]],
+    fault: t.Any,
+    city: str,
+    outcomes: list[t.Any],
 ) -> None:
-    """Delft before; the run that makes it Gouda is cut off; then Sage 300 says `city`."""
-    fault, city, outcomes = after
+    """An interrupted run changes Delft to Gouda; the next one is sent `city`."""
     load([singer.vendor("0", City="x"), singer.vendor("1", City="Delft")])
     moved = [singer.vendor("0", City="y"), singer.vendor("1", City="Gouda")]
-    cut_off(proxy, load, fault, *moved, nth=1)  # both ride in one call
+    interrupt(proxy, load, fault, *moved, nth=1)  # both are in one call
     load([singer.vendor("0", City="y"), singer.vendor("1", City=city)])
     assert instance.by_source("proc_vendor")["1"]["city"] == city
     assert [
-        [(name, outcome) for name, outcome, _ in told(instance, run) if name == "1"]
+        [(name, outcome) for name, outcome, _ in recorded(instance, run) if name == "1"]
         for run in (2, 3)
     ] == outcomes
     for (text,) in instance.query(
@@ -128,14 +130,14 @@ def test_a_change_is_told_of_if_it_was_made(
         assert json.loads(text) == {"city": {"old": "Delft", "new": "Gouda"}}
 
 
-def test_a_plan_leaves_open_what_a_run_left_open(
+def test_a_plan_does_not_resolve_an_interrupted_run(
     proxy: t.Any, load: t.Any, instance: Instance, singer: Singer
 ) -> None:
     vendors = [singer.vendor(n) for n in range(ROWS)]
-    cut_off(proxy, load, done_and_lost, *vendors)
+    interrupt(proxy, load, commit_and_drop, *vendors)
     before = instance.query("SELECT * FROM sending")
     assert len(before) == 50
     planned = instance.run(singer.vendors(*vendors), mode="plan", instance_url=proxy.url)
     assert planned.code == 0
     assert instance.query("SELECT * FROM sending") == before
-    assert told(instance, 1) == [("0", "created", "")]
+    assert recorded(instance, 1) == [("0", "created", "")]
