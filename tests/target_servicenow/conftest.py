@@ -24,9 +24,8 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from target_servicenow.mapping.profile import Profile
-
 COMPANY = "SAMINC"
+PROFILE = load("default")
 KEYS = {"APInvoiceBatches": ["CompanyID", "BatchNumber"]}
 """Key properties of streams whose records hold the rows' keys in lists."""
 
@@ -34,8 +33,7 @@ KEYS = {"APInvoiceBatches": ["CompanyID", "BatchNumber"]}
 class Singer:
     """Messages as the tap sends them, for the default mapping."""
 
-    def __init__(self, profile: Profile) -> None:
-        self.profile = profile
+    profile = PROFILE
 
     def schema(self, stream: str, **properties: t.Any) -> dict[str, t.Any]:
         """A SCHEMA with every property the mapping reads, and more."""
@@ -125,7 +123,13 @@ class RunResult:
 
 @dataclass
 class Instance:
-    """The sandbox's ServiceNow, seen past its APIs, and runs of the target against it."""
+    """The sandbox's ServiceNow, seen past its APIs, and runs of the target against it.
+
+    Attributes:
+        tables: The names of the tables of the default mapping.
+    """
+
+    tables = tuple(table.name for table in PROFILE.tables)
 
     sandbox: Sandbox
     folder: Path
@@ -271,21 +275,9 @@ def instance(
 
 
 @pytest.fixture(scope="session")
-def profile() -> Profile:
-    """The default mapping."""
-    return load("default")
-
-
-@pytest.fixture(scope="session")
-def tables(profile: Profile) -> tuple[str, ...]:
-    """The names of the default mapping's tables."""
-    return tuple(table.name for table in profile.tables)
-
-
-@pytest.fixture(scope="session")
-def singer(profile: Profile) -> Singer:
+def singer() -> Singer:
     """Builds messages."""
-    return Singer(profile)
+    return Singer()
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""Cost centres by rules: which rule gives the code, what waits, and what is said at the end."""
+"""Cost centres by rules: which rule gives the code, what is held, and the remarks at the end."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ BY_FIELD = {"when": f"{FIELD} != ''", "code": FIELD}
 HOLD = {"otherwise": "hold"}
 
 
-def rules(*given: dict[str, t.Any]) -> dict[str, t.Any]:
-    return {"tables": {}, "rules": {"cost_center": list(given)}}
+def rules(*listed: dict[str, t.Any]) -> dict[str, t.Any]:
+    return {"rules": {"cost_center": list(listed)}}
 
 
 def account(singer: Singer, number: str, segment: str = "", **fields: str) -> dict[str, t.Any]:
@@ -42,12 +42,12 @@ def centers(instance: Instance) -> dict[str, str]:
 
 
 def remarks(instance: Instance) -> list[str]:
-    """What the last run said of the rules."""
+    """What the last run logged about the rules."""
     return [line for line in instance.logged("INFO") if " of cost_center" in line]
 
 
 @pytest.mark.parametrize(
-    ("given", "codes"),
+    ("listed", "codes"),
     [
         ([BY_SEGMENT], {"6000": "100", "6100": "200", "7000": "", "7100": ""}),
         ([BY_RANGE], {"6000": "ADMIN", "6100": "ADMIN", "7000": "", "7100": ""}),
@@ -65,10 +65,10 @@ def remarks(instance: Instance) -> list[str]:
     ],
     ids=["segment", "range", "field", "range, field", "field, segment", "field, rest", "none"],
 )
-def test_the_first_rule_that_fits_gives_the_code(
-    instance: Instance, singer: Singer, given: list[dict[str, t.Any]], codes: dict[str, str]
+def test_the_first_matching_rule_gives_the_code(
+    instance: Instance, singer: Singer, listed: list[dict[str, t.Any]], codes: dict[str, str]
 ) -> None:
-    instance.base = rules(*given)
+    overrides = rules(*listed)
     messages = accounts(
         singer,
         account(singer, "6000", "100"),
@@ -76,15 +76,15 @@ def test_the_first_rule_that_fits_gives_the_code(
         account(singer, "7000", OTHER="x"),
         account(singer, "7100", COSTCTR="F2"),
     )
-    assert instance.run(messages).code == 0
+    assert instance.run(messages, mapping_overrides=overrides).code == 0
     assert centers(instance) == codes
     assert instance.by_source(CENTERS).keys() == set(codes.values()) - {""}
     instance.take_counters()
-    assert instance.run(messages).code == 0
+    assert instance.run(messages, mapping_overrides=overrides).code == 0
     assert instance.written() == (0, 0)
 
 
-def test_the_shipped_rule_takes_the_second_segment(instance: Instance, singer: Singer) -> None:
+def test_the_default_rule_uses_the_second_segment(instance: Instance, singer: Singer) -> None:
     one, other = account(singer, "6000", "100"), account(singer, "6100", "100")
     assert instance.run(singer.accounts(one, other, account(singer, "1000"))).code == 0
     [center] = instance.rows(CENTERS)
@@ -107,7 +107,7 @@ def test_a_line_takes_the_cost_center_of_its_account(instance: Instance, singer:
     instance.take_counters()
     assert instance.run([*gl, *batch]).code == 0
     assert instance.written() == (0, 0)
-    # The account is not in this run: what stands in ServiceNow counts.
+    # The account is not in this run: the line takes what ServiceNow has.
     moved = singer.accounts(account(singer, "6000", "200"))
     assert instance.run(moved).code == 0
     assert instance.run(batch).code == 0
@@ -117,12 +117,14 @@ def test_a_line_takes_the_cost_center_of_its_account(instance: Instance, singer:
     )
 
 
-def test_accounts_no_rule_fits_wait_with_their_lines(instance: Instance, singer: Singer) -> None:
-    instance.base = rules(BY_RANGE, HOLD)
+def test_accounts_without_a_matching_rule_are_held_with_their_lines(
+    instance: Instance, singer: Singer
+) -> None:
+    overrides = rules(BY_RANGE, HOLD)
     gl = accounts(singer, account(singer, "6000"), account(singer, "9000", "900"))
     lines = [{"LineNumber": n, "GLAccount": number} for n, number in enumerate(("6000", "9000"))]
     batch = singer.batches(singer.batch(1, {"InvoiceDetails": lines}))
-    result = instance.run([*gl, *batch, singer.state({"n": 1})])
+    result = instance.run([*gl, *batch, singer.state({"n": 1})], mapping_overrides=overrides)
     assert (result.code, result.states) == (0, [{"n": 1}])
     assert centers(instance) == {"6000": "ADMIN"}
     assert instance.by_source(LINES).keys() == {"0"}
@@ -131,27 +133,30 @@ def test_accounts_no_rule_fits_wait_with_their_lines(instance: Instance, singer:
         "1": (
             "held",
             (
-                "gl_account points at sage300:SAMINC:GLAccount:9000, which itfm_gl_accounts does "
-                "not hold"
+                "gl_account points at sage300:SAMINC:GLAccount:9000, which is not in "
+                "itfm_gl_accounts"
             ),
         ),
     }
     assert instance.counts(ACCOUNTS) == {"created": 1, "held": 1}
-    assert remarks(instance) == ["1 records match no rule of cost_center: 9000"]
+    assert remarks(instance) == ["1 record matches no rule of cost_center: 9000"]
 
-    assert instance.run([]).code == 0  # under the same rules it goes on waiting
+    assert (
+        instance.run([], mapping_overrides=overrides).code == 0
+    )  # under the same rules it is still held
     assert instance.rejects().keys() == {"9000", "1"}
 
-    instance.base = rules(BY_RANGE, BY_SEGMENT, HOLD)
-    assert instance.run([]).code == 0
+    overrides = rules(BY_RANGE, BY_SEGMENT, HOLD)
+    assert instance.run([], mapping_overrides=overrides).code == 0
     assert instance.rejects() == {}
     assert centers(instance) == {"6000": "ADMIN", "9000": "900"}
     center = instance.by_source(CENTERS)["900"]["sys_id"]
     assert instance.by_source(LINES)["1"]["cost_center"] == center
 
 
-def test_unmapped_accounts_and_shadowed_rules_are_named(instance: Instance, singer: Singer) -> None:
-    instance.base = rules(BY_SEGMENT, BY_RANGE, BY_FIELD)
+def test_unmapped_accounts_and_shadowed_rules_are_reported(
+    instance: Instance, singer: Singer
+) -> None:
     gl = accounts(
         singer,
         account(singer, "6000", "100"),
@@ -160,32 +165,29 @@ def test_unmapped_accounts_and_shadowed_rules_are_named(instance: Instance, sing
         account(singer, "7100", COSTCTR="F"),
         account(singer, "7200"),
     )
-    assert instance.run(gl).code == 0
+    overrides = rules(BY_SEGMENT, BY_RANGE, BY_FIELD)
+    assert instance.run(gl, mapping_overrides=overrides).code == 0
     assert remarks(instance) == [
         "2 records match no rule of cost_center: 7000, 7200",
         (
             "Rule 2 of cost_center ('6000' <= UnformattedAccount <= '6199') is shadowed: earlier "
-            "rules match all 2 records that it matches"
+            "rules match every record that it matches (2)"
         ),
     ]
 
 
-def test_only_the_first_twenty_unmapped_accounts_are_named(
+def test_only_the_first_twenty_unmapped_accounts_are_listed(
     instance: Instance, singer: Singer
 ) -> None:
-    instance.base = rules(BY_RANGE)
     numbers = [str(n) for n in range(7000, 7025)]
-    assert (
-        instance.run(accounts(singer, *(account(singer, number) for number in numbers))).code == 0
-    )
+    gl = accounts(singer, *(account(singer, number) for number in numbers))
+    assert instance.run(gl, mapping_overrides=rules(BY_RANGE)).code == 0
     assert remarks(instance) == [
         f"25 records match no rule of cost_center: {', '.join(numbers[:20])}, ..."
     ]
 
 
-def test_a_company_without_the_second_segment_needs_no_cost_centers(
-    instance: Instance, singer: Singer
-) -> None:
+def test_no_cost_centers_without_a_second_segment(instance: Instance, singer: Singer) -> None:
     messages = singer.accounts(*(singer.account(str(n)) for n in range(3)))
     assert instance.run(messages).code == 0
     assert instance.rows(CENTERS) == []

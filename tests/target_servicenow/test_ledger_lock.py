@@ -1,4 +1,4 @@
-"""Two runs by one ledger: the second is refused, until the first has result, however it ends."""
+"""Two runs with one ledger: the second is refused until the first ends, even if it is killed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if t.TYPE_CHECKING:
     from conftest import Instance, Singer
 
 
-def test_the_second_run_is_refused_while_the_first_one_lives(
+def test_a_second_run_is_refused_while_the_first_is_alive(
     instance: Instance, singer: Singer
 ) -> None:
     config = instance.folder / "config.json"
