@@ -35,7 +35,7 @@ def test_an_unmapped_stream(instance: Instance, singer: Singer) -> None:
     mapped = sorted({table.stream for table in singer.profile.tables})
     assert result.errors == [
         (
-            f"Nothing maps stream others (mapping default maps {', '.join(mapped)}): deselect it "
+            f"Stream others is not mapped (mapping default maps {', '.join(mapped)}): deselect it "
             "in the tap, map it, or set unmapped_streams to skip or passthrough"
         )
     ]

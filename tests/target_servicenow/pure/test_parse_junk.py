@@ -1,4 +1,4 @@
-"""Whatever YAML holds in place of a mapping's value, parsing accepts it or says what is wrong."""
+"""Junk in place of any value of a mapping: parsing accepts it or reports what is wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever JSON holds in place of a property, rendering gives rows or says what is wrong."""
+"""Junk in place of any property of a record: rendering returns rows or reasons."""
 
 from __future__ import annotations
 
