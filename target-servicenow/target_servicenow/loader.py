@@ -35,7 +35,7 @@ class Loader:
     """Renders, upserts and records.
 
     Attributes:
-        altered: Rows whose column ServiceNow stored differently from what was sent, by table and column.
+        altered: Rows whose column was stored differently from what was sent, by table and column.
     """
 
     def __init__(
@@ -162,7 +162,7 @@ class Loader:
         percent = 100 * len(leaving) / (seen + len(leaving))
         if percent > max_percent:
             raise StopRunError(
-                f"{len(leaving)} of {seen + len(leaving)} rows of {table.name} ({percent:.0f} %) "
+                f"{len(leaving)} of {seen + len(leaving)} rows of {table.name} ({percent:.0f}%) "
                 f"were not in the complete read, more than max_inactive_percent ({max_percent}), "
                 "so none was changed: if they are really gone, raise the setting and run again"
             )
@@ -183,7 +183,7 @@ class Loader:
         ]
         if not again:
             return
-        logger.info("Retrying %d held or rejected rows", len(again))
+        logger.info("Retrying held or rejected rows (%d)", len(again))
         self._ledger.uncount(again)
         beside = [
             table
@@ -243,9 +243,9 @@ class Loader:
         rejected = sum(fates.get(Outcome.REJECTED, 0) for fates in counts)
         if self._max_rejects is not None and rejected > self._max_rejects:
             raise StopRunError(
-                f"{rejected} rows were rejected, more than max_rejects ({self._max_rejects}): "
-                "see their reasons with target-servicenow ledger rejects, correct them or raise "
-                "max_rejects, and run again"
+                f"More rows were rejected ({rejected}) than max_rejects allows "
+                f"({self._max_rejects}): see their reasons with target-servicenow ledger rejects, "
+                "correct them or raise max_rejects, and run again"
             )
 
 

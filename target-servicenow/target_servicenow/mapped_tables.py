@@ -80,8 +80,8 @@ class MappedTables:
         if self._unmapped == "fail":
             mapped = ", ".join(sorted({table.stream for table in self.profile.tables}))
             raise MappingError(
-                f"Nothing maps stream {stream} (mapping {self._title} maps {mapped}): deselect it "
-                "in the tap, map it, or set unmapped_streams to skip or passthrough"
+                f"Stream {stream} is not mapped (mapping {self._title} maps {mapped}): deselect "
+                "it in the tap, map it, or set unmapped_streams to skip or passthrough"
             )
         return (self._add(passthrough(stream, schema, key_properties)),)
 

@@ -146,15 +146,15 @@ def _error(table: Table, answer: batch.ItemReply | None) -> Finding | None:
         return Finding(
             table.name,
             Level.ERROR,
-            sentence or f"ServiceNow did not answer when reading {table.name}: run again",
+            sentence or f"ServiceNow did not answer while reading {table.name}: run again",
         )
     if not answer.result and answer.total:
         # The count includes what access rules hide; without rows all would look new.
         return Finding(
             table.name,
             Level.ERROR,
-            f"The integration user may not read {table.name} ({answer.total} rows exist and none "
-            "is shown): give it a role that reads the table",
+            f"The integration user cannot read {table.name} (visible rows: 0 of {answer.total}): "
+            "give it a role that can read the table",
         )
     if answer.result and table.source_column not in answer.result[0]:
         return Finding(table.name, Level.ERROR, _no_source_column(table))
@@ -174,7 +174,7 @@ def _hidden(
         yield _warning(
             table,
             f"does not show {', '.join(sorted(hidden))}: changes there alone are not sent; give "
-            "the integration user a role that reads the columns, or remove them with "
+            "the integration user a role that can read the columns, or remove them with "
             "mapping_overrides",
         )
 
@@ -184,8 +184,8 @@ def _dictionary(table: Table, columns: Mapping[str, ColumnDefinition] | None) ->
         yield Finding(
             table.name,
             Level.WARNING,
-            f"The integration user may not read ServiceNow's dictionary of {table.name}, so columns, "
-            "lengths and types cannot be checked before the first write",
+            f"The integration user cannot read ServiceNow's dictionary of {table.name}, so "
+            "columns, lengths and types cannot be checked before the first write",
         )
         return
     source = columns.get(table.source_column)
@@ -203,8 +203,8 @@ def _dictionary(table: Table, columns: Mapping[str, ColumnDefinition] | None) ->
     if absent:
         yield _warning(
             table,
-            f"has no column {', '.join(absent)}: the mapped values will not be stored; add the columns, "
-            "or remove them with mapping_overrides",
+            f"has no column {', '.join(absent)}: the mapped values will not be stored; add the "
+            "columns, or remove them with mapping_overrides",
         )
     mapped = {column.name for column in table.columns}
     for name, definition in sorted(columns.items()):
@@ -224,15 +224,15 @@ def _of_column(table: Table, column: Column, definition: ColumnDefinition) -> It
         if definition.reference != column.reference:
             yield _warning(
                 table,
-                f"has {column.name} as a reference to {definition.reference or 'nothing'}, where "
-                f"the mapping points at {column.reference}: such values are dropped",
+                f"has {column.name} as a reference to {definition.reference or 'nothing'}, but the "
+                f"mapping points at {column.reference}: such values are dropped",
             )
         return
     if definition.type not in _FITTING.get(column.type, {definition.type}):
         yield _warning(
             table,
-            f"has {column.name} as {definition.type}, where the mapping makes a "
-            f"{column.type.value}: such values may be dropped",
+            f"has {column.name} as {definition.type}, but the mapping sends {column.type.value} "
+            "values, which may be dropped",
         )
     strange = sorted(set((column.choices or {}).values()) - definition.choices)
     if definition.choices and strange:

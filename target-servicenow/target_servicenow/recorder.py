@@ -77,7 +77,7 @@ class LedgerRecorder(Recorder):
                         changes=changes,
                         attempts=1,
                         cause=Cause.LOST_ANSWER,
-                        reason=f"written in run {run}, which was interrupted before it recorded the answer",
+                        reason=f"written in run {run}, which ended before it recorded the answer",
                     )
                 )
             elif left > 0:

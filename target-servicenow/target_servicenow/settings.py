@@ -66,8 +66,9 @@ SCHEMA: dict[str, t.Any] = th.PropertiesList(
         "mapping_overrides",
         th.ObjectType(additional_properties=True),
         title="Mapping overrides",
-        description="Merged into the mapping, with the same structure; a null removes what it names: "
-        '{"tables": {"proc_vendor": {"source_column": "u_sage", "columns": {"fax": null}}}}.',
+        description="Merged into the mapping, with the same structure; a null removes what it "
+        'names: {"tables": {"proc_vendor": {"source_column": "u_sage", '
+        '"columns": {"fax": null}}}}.',
     ),
     th.Property(
         "unmapped_streams",
@@ -115,8 +116,8 @@ SCHEMA: dict[str, t.Any] = th.PropertiesList(
         th.IntegerType(nullable=False, minimum=0),
         default=30,
         title="Checkpoint interval",
-        description="Seconds between checkpoints, at which collected records are written and state is "
-        "emitted.",
+        description="Seconds between checkpoints, at which collected records are written and state "
+        "is emitted.",
     ),
     th.Property(
         "on_missing_reference",
@@ -133,14 +134,14 @@ SCHEMA: dict[str, t.Any] = th.PropertiesList(
         default="reject",
         allowed_values=["reject", "truncate"],
         title="Long texts",
-        description="When a text is longer than its column, according to ServiceNow's dictionary: reject "
-        "the row, or cut the text.",
+        description="When a text is longer than its column, according to ServiceNow's dictionary: "
+        "reject the row, or cut the text.",
     ),
     th.Property(
         "max_rejects",
         th.IntegerType(minimum=0),
         title="Maximum rejects",
-        description="More rejected rows than this fail the run. Left empty, any number is only "
+        description="More rejected rows than this fail the run. If empty, any number is only "
         "recorded.",
     ),
     th.Property(
@@ -148,8 +149,9 @@ SCHEMA: dict[str, t.Any] = th.PropertiesList(
         th.IntegerType(nullable=False, minimum=0, maximum=100),
         default=10,
         title="Maximum inactive",
-        description="After a complete read (ACTIVATE_VERSION), rows that it did not include are set "
-        "inactive. If they are more than this percentage of a table's rows, the run stops instead.",
+        description="After a complete read (ACTIVATE_VERSION), rows that it did not include are "
+        "set inactive. If they are more than this percentage of a table's rows, the run stops "
+        "instead.",
     ),
     th.Property(
         "ledger_path",

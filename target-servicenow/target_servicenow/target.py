@@ -234,7 +234,7 @@ class TargetServiceNow(CommandLineTarget):
         altered = self.loader.altered if "loader" in self.__dict__ else {}
         for (table, column), rows in sorted(altered.items()):
             self.logger.warning(
-                "ServiceNow altered %s.%s in %d rows; the ledger shows what was sent and what was "
+                "ServiceNow altered %s.%s (rows: %d); the ledger shows what was sent and what was "
                 "stored",
                 table,
                 column,

@@ -1,4 +1,4 @@
-"""A ServiceNow instance over real HTTP, runs of the target against it, and Sage 300's records."""
+"""A ServiceNow instance over real HTTP, runs of the target against it, and a tap's messages."""
 
 from __future__ import annotations
 
@@ -25,29 +25,18 @@ if t.TYPE_CHECKING:
     from pathlib import Path
 
 COMPANY = "SAMINC"
-KEYS = {
-    "GLAccounts": ["CompanyID", "UnformattedAccount"],
-    "APVendors": ["CompanyID", "VendorNumber"],
-    "APInvoiceBatches": ["CompanyID", "BatchNumber"],
-}
-
-
-PLAIN = {"tables": {"cmn_cost_center": None, "sn_apo_invoice_line": None}}
-"""The default mapping with one table for each stream."""
-
-
-WHOLE: dict[str, t.Any] = {"tables": {}}
-"""The default mapping as it is shipped."""
+PROFILE = load("default")
+KEYS = {"APInvoiceBatches": ["CompanyID", "BatchNumber"]}
+"""Key properties of streams whose records hold the rows' keys in lists."""
 
 
 class Singer:
-    """Messages as the tap sends them."""
+    """Messages as the tap sends them, for the default mapping."""
 
-    def __init__(self, overrides: dict[str, t.Any]) -> None:
-        self.profile = load("default", overrides)
+    profile = PROFILE
 
     def schema(self, stream: str, **properties: t.Any) -> dict[str, t.Any]:
-        """A SCHEMA with every property the default mapping reads, and more."""
+        """A SCHEMA with every property the mapping reads, and more."""
         tables = self.profile.of_stream(stream)
         expressions = [e for table in tables for _, e in table.expressions()]
         names = {name.removeprefix("parent.") for e in expressions for name in e.names}
@@ -55,11 +44,21 @@ class Singer:
         inner: dict[str, t.Any] = {}
         for name in reversed(max((table.each for table in tables), key=len)):
             inner = {name: {"items": {"properties": {**known, **inner}}}}
-        return self.any_schema(stream, {**known, **inner, **properties}, KEYS[stream])
+        return self.stream_schema(stream, {**known, **inner, **properties}, self._keys(stream))
+
+    def _keys(self, stream: str) -> list[str]:
+        """The key properties of a stream: those of its first table that is not optional."""
+        if stream in KEYS:
+            return KEYS[stream]
+        tables = self.profile.of_stream(stream)
+        table = next((table for table in tables if not table.optional), tables[0])
+        return ["CompanyID", *(name for part in table.key for name in sorted(part.names))]
 
     @staticmethod
-    def any_schema(stream: str, properties: dict[str, t.Any], keys: list[str]) -> dict[str, t.Any]:
-        """A SCHEMA of anyone's stream."""
+    def stream_schema(
+        stream: str, properties: dict[str, t.Any], keys: list[str]
+    ) -> dict[str, t.Any]:
+        """A SCHEMA of any stream."""
         schema = {"type": "object", "properties": properties}
         return {"type": "SCHEMA", "stream": stream, "schema": schema, "key_properties": keys}
 
@@ -75,14 +74,14 @@ class Singer:
 
     def vendor(self, number: object, **properties: t.Any) -> dict[str, t.Any]:
         """A vendor's RECORD."""
-        whole = {"CompanyID": COMPANY, "VendorNumber": number, "VendorName": f"Vendor {number}"}
-        return self.record("APVendors", {**whole, "Status": "Active", **properties})
+        defaults = {"CompanyID": COMPANY, "VendorNumber": number, "VendorName": f"Vendor {number}"}
+        return self.record("APVendors", {**defaults, "Status": "Active", **properties})
 
     def account(self, number: str, **properties: t.Any) -> dict[str, t.Any]:
         """A GL account's RECORD."""
-        whole = {"CompanyID": COMPANY, "UnformattedAccount": number, "AccountNumber": number}
+        defaults = {"CompanyID": COMPANY, "UnformattedAccount": number, "AccountNumber": number}
         return self.record(
-            "GLAccounts", {**whole, "Description": f"Account {number}", **properties}
+            "GLAccounts", {**defaults, "Description": f"Account {number}", **properties}
         )
 
     def batch(
@@ -93,8 +92,8 @@ class Singer:
             {"EntryNumber": entry, "DocumentNumber": f"IN-{number}-{entry}", **invoice}
             for entry, invoice in enumerate(invoices, start=1)
         ]
-        whole = {"CompanyID": COMPANY, "BatchNumber": number, "BatchStatus": "Open"}
-        return self.record("APInvoiceBatches", {**whole, "Invoices": entries, **properties})
+        defaults = {"CompanyID": COMPANY, "BatchNumber": number, "BatchStatus": "Open"}
+        return self.record("APInvoiceBatches", {**defaults, "Invoices": entries, **properties})
 
     def vendors(self, *records: dict[str, t.Any]) -> list[dict[str, t.Any]]:
         """The stream of vendors: SCHEMA, then the records."""
@@ -110,16 +109,16 @@ class Singer:
 
 
 @dataclass
-class Ended:
+class RunResult:
     """How a run ended.
 
     Attributes:
-        sentences: What was logged as an error.
+        errors: What was logged as an error.
     """
 
     code: int
     states: list[t.Any]
-    sentences: list[str]
+    errors: list[str]
 
 
 @dataclass
@@ -127,20 +126,20 @@ class Instance:
     """The sandbox's ServiceNow, seen past its APIs, and runs of the target against it.
 
     Attributes:
-        base: What is laid over the default mapping in every run, under the run's own overrides.
+        tables: The names of the tables of the default mapping.
     """
+
+    tables = tuple(table.name for table in PROFILE.tables)
 
     sandbox: Sandbox
     folder: Path
     caplog: pytest.LogCaptureFixture
-    url: str = ""
     config: dict[str, t.Any] = field(default_factory=dict)
-    base: dict[str, t.Any] = field(default_factory=lambda: PLAIN)
 
     def __post_init__(self) -> None:
         self.ledger = self.folder / "ledger.sqlite"
         self.config = {
-            "instance_url": self.url or self.sandbox.servicenow_url,
+            "instance_url": self.sandbox.servicenow_url,
             "client_id": "sandbox-client",
             "client_secret": "sandbox-secret",
             "ledger_path": str(self.ledger),
@@ -148,35 +147,32 @@ class Instance:
             **self.config,
         }
 
-    def run(self, messages: Iterable[dict[str, t.Any] | str], **settings: t.Any) -> Ended:
-        """Run the target in this process; messages, or whole lines, are asked for one by one."""
+    def run(self, messages: Iterable[dict[str, t.Any] | str], **settings: t.Any) -> RunResult:
+        """Run the target in this process; it reads messages, or whole lines, one by one."""
         lines: t.Any = (m if isinstance(m, str) else f"{json.dumps(m)}\n" for m in messages)
         code, printed = self._invoke(settings, file_input=lines)
         states = [json.loads(line) for line in printed.splitlines()]
-        return Ended(code=code, states=states, sentences=self.said("ERROR"))
+        return RunResult(code=code, states=states, errors=self.logged("ERROR"))
 
     def check(self, **settings: t.Any) -> tuple[int, list[str]]:
-        """What ``--test`` ends with and prints."""
+        """The exit code of ``--test``, and the lines it prints."""
         code, printed = self._invoke(settings, test=True)
         return code, printed.splitlines()
 
     def _invoke(self, settings: dict[str, t.Any], **options: t.Any) -> tuple[int, str]:
-        overrides = settings.pop("mapping_overrides", None) or {}
-        tables = {**self.base["tables"], **overrides.get("tables", {})}
-        overrides = {**self.base, **overrides, "tables": tables}
-        config = {**self.config, **settings, "mapping_overrides": overrides}
         printed = io.StringIO()
         self.caplog.clear()
         code = 0
         try:
             with redirect_stdout(printed), one_sentence(TargetServiceNow.logger):
-                TargetServiceNow.invoke(config=ConfigInput(config=config), **options)
+                config = ConfigInput(config={**self.config, **settings})
+                TargetServiceNow.invoke(config=config, **options)
         except SystemExit as end:
             code = int(end.code or 0)
         return code, printed.getvalue()
 
-    def said(self, level: str) -> list[str]:
-        """What the last run logged at a level, other libraries' lines left out."""
+    def logged(self, level: str) -> list[str]:
+        """What the last run logged at a level, without the lines of other libraries."""
         records = [r for r in self.caplog.records if r.name.startswith("target")]
         return [record.getMessage() for record in records if record.levelname == level]
 
@@ -185,14 +181,14 @@ class Instance:
         return self.control("GET", f"servicenow/{table}")["rows"]
 
     def by_source(self, table: str) -> dict[str, dict[str, str]]:
-        """The rows of a table by the last part of their source identifier, each there once."""
+        """The rows of a table by the last part of their source identifier, none of them twice."""
         rows = self.rows(table)
         found = {row["correlation_id"].rpartition(":")[2]: row for row in rows}
         assert len(found) == len(rows), f"{table} holds an identifier twice"
         return found
 
     def by_key(self, table: str) -> dict[str, dict[str, str]]:
-        """The rows of a table by the whole key in their source identifier, each there once."""
+        """The rows of a table by the whole key in their source identifier, none of them twice."""
         rows = self.rows(table)
         found = {row["correlation_id"].split(":", 3)[-1]: row for row in rows}
         assert len(found) == len(rows), f"{table} holds an identifier twice"
@@ -202,26 +198,26 @@ class Instance:
         """Change how the instance behaves."""
         self.control("PATCH", "servicenow/behaviours", switches)
 
-    def type_in(self, table: str, **values: str) -> str:
+    def insert_row(self, table: str, **values: str) -> str:
         """Insert a row as if by hand; its sys_id."""
         return self.control("POST", f"servicenow/{table}", values)["sys_id"]
 
     def control(self, method: str, path: str, body: dict[str, t.Any] | None = None) -> t.Any:
-        """A control endpoint of the sandbox."""
+        """Call a control endpoint of the sandbox."""
         address = f"{self.sandbox.servicenow_url}/_sandbox/{path}"
         response = requests.request(method, address, json=body, timeout=30)
         assert response.ok, response.text
         return response.json()
 
-    def counted(self) -> dict[str, t.Any]:
-        """Calls since the last reset of the counters, which this is."""
+    def take_counters(self) -> dict[str, t.Any]:
+        """The calls since this was last called."""
         counters = self.control("GET", "counters")["servicenow"]
         self.control("POST", "counters/reset")
         return counters
 
     def written(self) -> tuple[int, int]:
-        """Rows sent to be created, and to be changed, since the last reset of the counters."""
-        items = self.counted()["batch_items"]
+        """The rows sent to be created, and to be changed, since the counters were last taken."""
+        items = self.take_counters()["batch_items"]
         return items["POST"], items["PATCH"]
 
     def query(self, sql: str) -> list[tuple[t.Any, ...]]:
@@ -237,13 +233,13 @@ class Instance:
         )
         return [(name.rpartition(":")[2], outcome) for name, outcome in self.query(sql)]
 
-    def let_time_pass(self) -> None:
-        """Make what the last run was sending old enough that nothing of it is still on its way."""
+    def age_sending(self) -> None:
+        """Make what the last run was sending so old that the next one need not wait for it."""
         with closing(sqlite3.connect(self.ledger, isolation_level=None)) as ledger:
             ledger.execute("UPDATE sending SET at = '2020-01-01T00:00:00Z'")
 
     def counts(self, table: str) -> dict[str, int]:
-        """The last run's rows by outcome, those that are none left out."""
+        """The last run's rows by outcome, without outcomes that no row had."""
         sql = (
             'SELECT outcome, rows FROM counts WHERE run = (SELECT max(run) FROM runs) AND "table" ='
             f" '{table}' AND rows"
@@ -251,7 +247,7 @@ class Instance:
         return dict(self.query(sql))
 
     def rejects(self) -> dict[str, tuple[str, str]]:
-        """What waits for another try: outcome and reason by the last part of the identifier."""
+        """Held and rejected rows: outcome and reason by the last part of the identifier."""
         rows = self.query("SELECT identifier, outcome, reason FROM rejects")
         return {name.rpartition(":")[2]: (outcome, reason) for name, outcome, reason in rows}
 
@@ -268,7 +264,7 @@ def sandbox() -> Iterator[Sandbox]:
 def instance(
     sandbox: Sandbox, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> Iterator[Instance]:
-    """An empty instance and an empty ledger; handlers of signals as they were, afterwards."""
+    """An empty instance and an empty ledger; signal handlers are restored afterwards."""
     handlers = {name: signal.getsignal(name) for name in (signal.SIGINT, signal.SIGTERM)}
     caplog.set_level("INFO")
     sandbox.clock.set(None)
@@ -278,23 +274,10 @@ def instance(
         signal.signal(name, handler)
 
 
-@pytest.fixture
-def whole(instance: Instance) -> Instance:
-    """The same, and its runs fill every table of the default mapping."""
-    instance.base = WHOLE
-    return instance
-
-
 @pytest.fixture(scope="session")
 def singer() -> Singer:
-    """Builds messages for one table a stream."""
-    return Singer(PLAIN)
-
-
-@pytest.fixture(scope="session")
-def sage() -> Singer:
-    """Builds messages for every table of the default mapping."""
-    return Singer(WHOLE)
+    """Builds messages."""
+    return Singer()
 
 
 @pytest.fixture(autouse=True)

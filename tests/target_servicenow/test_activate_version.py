@@ -1,4 +1,4 @@
-"""Complete reads (ACTIVATE_VERSION): what they did not bring is set inactive, within a guard."""
+"""ACTIVATE_VERSION: rows missing from a complete read are set inactive, up to a limit."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ if t.TYPE_CHECKING:
 
 
 def vendors(
-    singer: Singer, version: int, numbers: t.Any, *, company: str = "SAMINC", ends: bool = True
+    singer: Singer, version: int, numbers: t.Any, *, company: str = "SAMINC", complete: bool = True
 ) -> list[dict[str, t.Any]]:
-    """A read of vendors under a version, which its end makes complete."""
+    """A read of vendors under a version, which ACTIVATE_VERSION completes."""
     records = [
         {**singer.vendor(n, CompanyID=company), "version": version, "stream": "APVendors"}
         for n in numbers
     ]
     end = {"type": "ACTIVATE_VERSION", "stream": "APVendors", "version": version}
-    return singer.vendors(*records, *([end] if ends else []))
+    return singer.vendors(*records, *([end] if complete else []))
 
 
 def inactive(instance: Instance) -> set[str]:
@@ -25,12 +25,12 @@ def inactive(instance: Instance) -> set[str]:
     return {key for key, row in rows.items() if row["active"] == "false"}
 
 
-def test_rows_not_seen_are_set_inactive(instance: Instance, singer: Singer) -> None:
+def test_missing_rows_are_set_inactive(instance: Instance, singer: Singer) -> None:
     assert instance.run(vendors(singer, 1, range(20))).code == 0
     before = instance.by_key("proc_vendor")
-    instance.counted()
-    ended = instance.run([*vendors(singer, 2, range(18)), singer.state({"n": 1})])
-    assert (ended.code, ended.states) == (0, [{"n": 1}])
+    instance.take_counters()
+    result = instance.run([*vendors(singer, 2, range(18)), singer.state({"n": 1})])
+    assert (result.code, result.states) == (0, [{"n": 1}])
     assert inactive(instance) == {"18", "19"}
     assert instance.written() == (0, 2)
     after = instance.by_key("proc_vendor")
@@ -42,7 +42,7 @@ def test_rows_not_seen_are_set_inactive(instance: Instance, singer: Singer) -> N
     assert instance.outcomes() == [("18", "updated"), ("19", "updated")]
 
 
-def test_a_stream_under_another_name_is_heard_too(instance: Instance, singer: Singer) -> None:
+def test_an_aliased_stream(instance: Instance, singer: Singer) -> None:
     maps = {"Suppliers": {"__alias__": "APVendors"}}
     for version, count in ((1, 20), (2, 19)):
         sent = [
@@ -53,52 +53,50 @@ def test_a_stream_under_another_name_is_heard_too(instance: Instance, singer: Si
     assert instance.query("SELECT stream FROM schemas") == [("APVendors",)]
 
 
-def test_a_row_that_comes_back_is_active_again(instance: Instance, singer: Singer) -> None:
+def test_a_returning_row_becomes_active_again(instance: Instance, singer: Singer) -> None:
     for version, count in ((1, 20), (2, 18), (3, 20)):
         assert instance.run(vendors(singer, version, range(count))).code == 0
     assert inactive(instance) == set()
 
 
-def test_the_guard_stops_and_changes_nothing(instance: Instance, singer: Singer) -> None:
+def test_too_many_missing_rows_stop_the_run(instance: Instance, singer: Singer) -> None:
     assert instance.run(vendors(singer, 1, range(20))).code == 0
     before = instance.rows("proc_vendor")
-    ended = instance.run([*vendors(singer, 2, range(17)), singer.state({"n": 1})])
-    assert (ended.code, ended.states) == (1, [])
-    assert ended.sentences == [
+    result = instance.run([*vendors(singer, 2, range(17)), singer.state({"n": 1})])
+    assert (result.code, result.states) == (1, [])
+    assert result.errors == [
         (
-            "3 of 20 rows of proc_vendor (15 %) were not in the complete read, more than "
+            "3 of 20 rows of proc_vendor (15%) were not in the complete read, more than "
             "max_inactive_percent (10), so none was changed: if they are really gone, raise the "
             "setting and run again"
         )
     ]
     assert instance.rows("proc_vendor") == before
     assert instance.query("SELECT status, message FROM runs WHERE run = 2") == [
-        ("stopped", ended.sentences[0])
+        ("stopped", result.errors[0])
     ]
     assert instance.run(vendors(singer, 3, range(17)), max_inactive_percent=15).code == 0
     assert inactive(instance) == {"17", "18", "19"}
 
 
-def test_the_guard_counts_only_rows_that_are_still_active(
-    instance: Instance, singer: Singer
-) -> None:
-    """What went long ago must not add up until every complete read is refused."""
+def test_the_limit_ignores_rows_already_inactive(instance: Instance, singer: Singer) -> None:
+    """Rows that went earlier must not add up until the limit stops every run."""
     for version in range(1, 9):
         numbers = range(version - 1, 20)
         assert instance.run(vendors(singer, version, numbers)).code == 0, version
     assert inactive(instance) == {str(n) for n in range(7)}
-    instance.counted()
+    instance.take_counters()
     assert instance.run(vendors(singer, 9, range(7, 20)), max_inactive_percent=0).code == 0
     assert instance.written() == (0, 0)
 
 
-def test_a_read_that_brings_nothing_changes_nothing(instance: Instance, singer: Singer) -> None:
+def test_an_empty_read_changes_nothing(instance: Instance, singer: Singer) -> None:
     assert instance.run(vendors(singer, 1, range(5))).code == 0
     assert instance.run(vendors(singer, 2, [])).code == 0
     assert inactive(instance) == set()
 
 
-def test_a_version_never_seen_does_nothing(instance: Instance, singer: Singer) -> None:
+def test_an_unknown_version_changes_nothing(instance: Instance, singer: Singer) -> None:
     assert instance.run(vendors(singer, 1, range(5))).code == 0
     end = {"type": "ACTIVATE_VERSION", "stream": "APVendors", "version": 77}
     assert instance.run([*singer.vendors(singer.vendor("new")), end]).code == 0
@@ -109,26 +107,26 @@ def test_a_version_never_seen_does_nothing(instance: Instance, singer: Singer) -
 
 def test_other_companies_are_untouched(instance: Instance, singer: Singer) -> None:
     both = [
-        *vendors(singer, 1, range(20), ends=False),
+        *vendors(singer, 1, range(20), complete=False),
         *vendors(singer, 1, range(20, 40), company="OTHER"),
     ]
     assert instance.run(both).code == 0
     assert instance.run(vendors(singer, 2, range(19))).code == 0
     assert inactive(instance) == {"19"}
-    # The shared part of a name is not a company's name.
+    # A company whose name is a prefix of another's.
     assert instance.run(vendors(singer, 3, range(40, 42), company="SAM")).code == 0
     assert inactive(instance) == {"19"}
 
 
-def test_a_read_split_over_two_runs(instance: Instance, singer: Singer) -> None:
+def test_a_read_spread_over_two_runs(instance: Instance, singer: Singer) -> None:
     assert instance.run(vendors(singer, 1, range(20))).code == 0
-    assert instance.run(vendors(singer, 2, range(10), ends=False)).code == 0
+    assert instance.run(vendors(singer, 2, range(10), complete=False)).code == 0
     assert inactive(instance) == set()
     assert instance.run(vendors(singer, 2, range(10, 19))).code == 0
     assert inactive(instance) == {"19"}
 
 
-def test_rows_held_or_rejected_were_seen(instance: Instance, singer: Singer) -> None:
+def test_held_and_rejected_rows_are_not_missing(instance: Instance, singer: Singer) -> None:
     assert instance.run(vendors(singer, 1, range(20))).code == 0
     messages = vendors(singer, 2, range(20))
     messages[1]["record"]["StartDate"] = "soon"
@@ -141,14 +139,16 @@ def test_rows_held_or_rejected_were_seen(instance: Instance, singer: Singer) -> 
     assert inactive(instance) == set()
 
 
-def test_a_row_deleted_in_servicenow_is_not_made_anew(instance: Instance, singer: Singer) -> None:
+def test_a_row_deleted_in_servicenow_is_not_recreated_to_be_set_inactive(
+    instance: Instance, singer: Singer
+) -> None:
     assert instance.run(vendors(singer, 1, range(20))).code == 0
     instance.sandbox.servicenow.reset()
     assert instance.run(vendors(singer, 2, range(19))).code == 0
     assert instance.by_key("proc_vendor").keys() == {str(n) for n in range(19)}
 
 
-def test_accounts_too(instance: Instance, singer: Singer) -> None:
+def test_accounts(instance: Instance, singer: Singer) -> None:
     def read(version: int, count: int) -> list[dict[str, t.Any]]:
         records = [
             {**singer.account(str(n), Status="Active"), "version": version} for n in range(count)
@@ -162,9 +162,7 @@ def test_accounts_too(instance: Instance, singer: Singer) -> None:
     assert {key for key, row in rows.items() if row["active"] == "false"} == {"11"}
 
 
-def test_records_without_a_version_are_not_a_complete_read(
-    instance: Instance, singer: Singer
-) -> None:
+def test_rows_from_records_without_a_version(instance: Instance, singer: Singer) -> None:
     assert instance.run(singer.vendors(*(singer.vendor(n) for n in range(5)))).code == 0
     assert instance.run(vendors(singer, 1, range(4)), max_inactive_percent=20).code == 0
     assert inactive(instance) == {"4"}

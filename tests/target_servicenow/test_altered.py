@@ -1,4 +1,4 @@
-"""What ServiceNow drops or alters without a word is told once a column, with its count."""
+"""Values that ServiceNow silently drops or alters are reported once per column, with a count."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def mapped(**columns: t.Any) -> dict[str, t.Any]:
 
 
 def altered(instance: Instance) -> dict[str, dict[str, dict[str, str]]]:
-    """By vendor, the columns that came back otherwise."""
+    """By vendor, the columns that were stored differently."""
     rows = instance.query(
         "SELECT identifier, altered FROM outcomes WHERE run = (SELECT max(run) FROM runs)"
     )
@@ -34,13 +34,13 @@ CASES: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], str, dict[str, str]]]
         "u_absent",
         {"old": "", "new": "Delft"},
     ),
-    "a bad choice": (
+    "an unknown choice": (
         {"columns": [GROUPS]},
         mapped(vendor_group="City"),
         "vendor_group",
         {"old": "", "new": "Delft"},
     ),
-    "a bad reference": (
+    "a dangling reference": (
         {},
         mapped(gl_account={"reference": None, "key": None, "value": f"'{NOWHERE}'"}),
         "gl_account",
@@ -52,13 +52,13 @@ CASES: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], str, dict[str, str]]]
         "fax",
         {"old": "", "new": "Delft"},
     ),
-    "a column that may not be written": (
+    "a column without write access": (
         {"access": [{"table": VENDOR, "operation": "create", "column": "fax"}]},
         mapped(fax="City"),
         "fax",
         {"old": "", "new": "Delft"},
     ),
-    "a value of another type": (
+    "a value of the wrong type": (
         {},
         mapped(start_date="City"),
         "start_date",
@@ -74,29 +74,45 @@ CASES: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], str, dict[str, str]]]
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_what_is_swallowed_is_told_once_a_column(
+def test_altered_values_are_reported_once_per_column(
     instance: Instance, singer: Singer, case: str
 ) -> None:
     switches, overrides, name, change = CASES[case]
     instance.behave(**switches)
     vendors = [singer.vendor(n, City="Delft" if n < 70 else "") for n in range(80)]
-    ended = instance.run([*singer.vendors(*vendors), singer.state(1)], mapping_overrides=overrides)
-    assert (ended.code, ended.states) == (0, [1])
+    result = instance.run([*singer.vendors(*vendors), singer.state(1)], mapping_overrides=overrides)
+    assert (result.code, result.states) == (0, [1])
     assert instance.counts(VENDOR) == {"created": 80}
-    hit = range(80) if name == "gl_account" else range(70)
-    assert altered(instance) == {str(n): {name: change} if n in hit else {} for n in range(80)}
-    told = [said for said in instance.said("WARNING") if "altered" in said]
-    assert told == [
+    affected = range(80) if name == "gl_account" else range(70)
+    assert altered(instance) == {str(n): {name: change} if n in affected else {} for n in range(80)}
+    assert [line for line in instance.logged("WARNING") if "altered" in line] == [
         (
-            f"ServiceNow altered proc_vendor.{name} in {len(hit)} rows; the ledger has what was "
-            "sent and stored"
+            f"ServiceNow altered proc_vendor.{name} (rows: {len(affected)}); the ledger shows what "
+            "was sent and what was stored"
         )
     ]
 
 
-def test_over_long_text_is_told_where_the_dictionary_is_closed(
-    instance: Instance, singer: Singer
-) -> None:
+def test_an_absent_column_is_not_sent_again(instance: Instance, singer: Singer) -> None:
+    overrides = mapped(u_absent="City")
+    messages = singer.vendors(singer.vendor("1", City="Delft"))
+    assert instance.run(messages, mapping_overrides=overrides).code == 0
+    assert instance.logged("WARNING") == [
+        (
+            "proc_vendor has no column u_absent: the mapped values will not be stored; add the "
+            "columns, or remove them with mapping_overrides"
+        ),
+        (
+            "ServiceNow altered proc_vendor.u_absent (rows: 1); the ledger shows what was sent and "
+            "what was stored"
+        ),
+    ]
+    instance.take_counters()
+    assert instance.run(messages, mapping_overrides=overrides).code == 0
+    assert instance.written() == (0, 0)
+
+
+def test_a_truncated_text_with_a_hidden_dictionary(instance: Instance, singer: Singer) -> None:
     hidden = {"table": "sys_dictionary", "operation": "read", "column": "*"}
     instance.behave(access=[hidden])
     vendors = [singer.vendor(n, City="x" * (59 + n)) for n in range(4)]
@@ -107,14 +123,13 @@ def test_over_long_text_is_told_where_the_dictionary_is_closed(
         "2": {"city": {"old": "x" * 60, "new": "x" * 61}},
         "3": {"city": {"old": "x" * 60, "new": "x" * 62}},
     }
-    assert instance.said("WARNING")[-1] == (
-        "ServiceNow altered proc_vendor.city in 2 rows; the ledger has what was sent and stored"
+    assert instance.logged("WARNING")[-1] == (
+        "ServiceNow altered proc_vendor.city (rows: 2); the ledger shows what was sent and what "
+        "was stored"
     )
 
 
-def test_over_long_text_that_the_instance_refuses_is_the_rows_fault(
-    instance: Instance, singer: Singer
-) -> None:
+def test_a_refused_text_with_a_hidden_dictionary(instance: Instance, singer: Singer) -> None:
     hidden = {"table": "sys_dictionary", "operation": "read", "column": "*"}
     instance.behave(access=[hidden], over_long="refuse")
     vendors = [singer.vendor(n, City="x" * (59 + n)) for n in range(4)]
@@ -132,7 +147,7 @@ def test_over_long_text_that_the_instance_refuses_is_the_rows_fault(
     }
 
 
-def test_several_columns_and_tables_are_told_each(whole: Instance, sage: Singer) -> None:
+def test_several_columns_and_tables(instance: Instance, singer: Singer) -> None:
     overrides = {
         "tables": {
             VENDOR: {"columns": {"u_one": "City", "u_two": "Email"}},
@@ -140,13 +155,13 @@ def test_several_columns_and_tables_are_told_each(whole: Instance, sage: Singer)
         }
     }
     messages = [
-        *sage.vendors(*(sage.vendor(n, City="Delft", Email=f"{n}@b") for n in range(3))),
-        *sage.batches(sage.batch(1, {"PONumber": "p"}, {"PONumber": ""})),
+        *singer.vendors(*(singer.vendor(n, City="Delft", Email=f"{n}@b") for n in range(3))),
+        *singer.batches(singer.batch(1, {"PONumber": "p"}, {"PONumber": ""})),
     ]
-    assert whole.run(messages, mapping_overrides=overrides).code == 0
-    told = [said.split() for said in whole.said("WARNING") if "altered" in said]
-    assert [(words[2], words[4]) for words in told] == [
-        ("proc_vendor.u_one", "3"),
-        ("proc_vendor.u_two", "3"),
-        ("sn_apo_invoice.u_three", "1"),
+    assert instance.run(messages, mapping_overrides=overrides).code == 0
+    warnings = [line.split(";")[0] for line in instance.logged("WARNING") if "altered" in line]
+    assert warnings == [
+        "ServiceNow altered proc_vendor.u_one (rows: 3)",
+        "ServiceNow altered proc_vendor.u_two (rows: 3)",
+        "ServiceNow altered sn_apo_invoice.u_three (rows: 1)",
     ]

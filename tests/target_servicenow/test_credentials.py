@@ -1,4 +1,4 @@
-"""Tokens and passwords: asked for once, renewed once, never shown."""
+"""Tokens and passwords: requested once, renewed once, never shown."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ READ = "/api/now/table/proc_vendor?sysparm_limit=1"
 
 
 def no_sleep(seconds: float) -> None:
-    raise AssertionError(f"nothing here should wait, but {seconds} s were asked for")
+    raise AssertionError(f"unexpected wait of {seconds} s")
 
 
 def oauth(sandbox: Sandbox) -> tuple[Connection, ClientCredentials]:
@@ -31,25 +31,25 @@ def oauth(sandbox: Sandbox) -> tuple[Connection, ClientCredentials]:
 def test_one_token_serves_all_workers(instance: Instance, singer: Singer) -> None:
     vendors = singer.vendors(*(singer.vendor(n) for n in range(300)))
     assert instance.run(vendors, workers=4).code == 0
-    counted = instance.counted()
-    assert counted["token_calls"] == 1
-    assert "401" not in counted["by_status"]
+    counters = instance.take_counters()
+    assert counters["token_calls"] == 1
+    assert "401" not in counters["by_status"]
 
 
-def test_a_token_that_runs_out_is_renewed_once(instance: Instance) -> None:
+def test_an_expired_token_is_renewed_once(instance: Instance) -> None:
     connection, authenticator = oauth(instance.sandbox)
     sessions = [Session(connection, authenticator) for _ in range(2)]
     for session in sessions:
         session.call("GET", READ, what="reading")
-    instance.sandbox.clock.advance(3600)  # the instance's clock alone
+    instance.sandbox.clock.advance(3600)  # only the instance's clock
     for session in sessions:
         assert session.call("GET", READ, what="reading").status == 200
-    counted = instance.counted()
-    assert counted["token_calls"] == 2
-    assert counted["by_status"]["401"] == 1
+    counters = instance.take_counters()
+    assert counters["token_calls"] == 2
+    assert counters["by_status"]["401"] == 1
 
 
-def test_a_token_is_renewed_ahead_of_its_end(instance: Instance) -> None:
+def test_a_token_is_renewed_before_it_expires(instance: Instance) -> None:
     now = [0.0]
     answers = iter([("first", 120), ("first", 60), ("second", 1800)])
 
@@ -70,7 +70,7 @@ def test_a_token_is_renewed_ahead_of_its_end(instance: Instance) -> None:
     assert list(answers) == []
 
 
-def test_a_run_goes_on_over_the_end_of_its_token(instance: Instance, singer: Singer) -> None:
+def test_a_run_outlives_its_token(instance: Instance, singer: Singer) -> None:
     def messages():
         yield from singer.vendors(singer.vendor("1"))
         yield singer.state(1)
@@ -78,51 +78,50 @@ def test_a_run_goes_on_over_the_end_of_its_token(instance: Instance, singer: Sin
         yield singer.vendor("2")
 
     assert instance.run(messages(), checkpoint_seconds=0).code == 0
-    counted = instance.counted()
-    assert counted["token_calls"] == 2
-    assert counted["by_status"]["401"] == 1
+    counters = instance.take_counters()
+    assert counters["token_calls"] == 2
+    assert counters["by_status"]["401"] == 1
     assert instance.by_source("proc_vendor").keys() == {"1", "2"}
 
 
-def test_a_wrong_secret_is_one_sentence_and_one_call(instance: Instance, singer: Singer) -> None:
+def test_a_wrong_secret_costs_one_call(instance: Instance, singer: Singer) -> None:
     messages = [*singer.vendors(singer.vendor("1")), singer.state(1)]
-    ended = instance.run(messages, client_secret="hush-hush", max_retries=5)
-    assert (ended.code, ended.states) == (1, [])
-    assert ended.sentences == [
+    result = instance.run(messages, client_secret="hush-hush", max_retries=5)
+    assert (result.code, result.states) == (1, [])
+    assert result.errors == [
         (
             "ServiceNow issued no token: check client_id and client_secret (invalid_client: "
             "client_id or client_secret is wrong)"
         )
     ]
-    assert instance.counted()["calls"] == 1
+    assert instance.take_counters()["calls"] == 1
     assert "hush-hush" not in instance.caplog.text
     assert b"hush-hush" not in instance.ledger.read_bytes()
 
 
-def test_a_wrong_password_is_one_sentence_and_one_call(instance: Instance, singer: Singer) -> None:
+def test_a_wrong_password_costs_one_call(instance: Instance, singer: Singer) -> None:
     messages = [*singer.vendors(singer.vendor("1")), singer.state(1)]
     basic = {"auth_method": "basic", "username": "integration"}
-    ended = instance.run(messages, **basic, password="hush-hush", max_retries=5)
-    assert (ended.code, ended.states) == (1, [])
-    assert ended.sentences == [
+    result = instance.run(messages, **basic, password="hush-hush", max_retries=5)
+    assert (result.code, result.states) == (1, [])
+    assert result.errors == [
         (
-            "ServiceNow does not accept the credentials for reading the mapped tables: check "
-            "client_id and client_secret (or username and password), and that the integration user "
-            "is active"
+            "ServiceNow rejected the credentials while reading the mapped tables: check client_id "
+            "and client_secret (or username and password), and that the integration user is active"
         )
     ]
-    assert instance.counted()["calls"] == 1
+    assert instance.take_counters()["calls"] == 1
     assert "hush-hush" not in instance.caplog.text
     assert instance.run(messages, **basic, password="sandbox").code == 0
     assert instance.by_source("proc_vendor").keys() == {"1"}
-    assert instance.counted()["token_calls"] == 0
+    assert instance.take_counters()["token_calls"] == 0
 
 
-def test_an_instance_that_does_not_speak_tls(instance: Instance, singer: Singer) -> None:
+def test_an_instance_without_tls(instance: Instance, singer: Singer) -> None:
     address = instance.sandbox.servicenow_url.replace("http://", "https://")
     messages = singer.vendors(singer.vendor("1"))
-    ended = instance.run(messages, instance_url=address, max_retries=5)
-    assert (ended.code, ended.sentences) == (
+    result = instance.run(messages, instance_url=address, max_retries=5)
+    assert (result.code, result.errors) == (
         1,
         [
             (
@@ -133,7 +132,7 @@ def test_an_instance_that_does_not_speak_tls(instance: Instance, singer: Singer)
     )
 
 
-def test_nothing_kept_or_said_holds_a_secret(instance: Instance, singer: Singer) -> None:
+def test_secrets_are_not_logged_or_stored(instance: Instance, singer: Singer) -> None:
     assert instance.run(singer.vendors(singer.vendor("1"))).code == 0
     assert "sandbox-secret" not in instance.caplog.text
     for path in instance.folder.iterdir():

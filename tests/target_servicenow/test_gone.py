@@ -1,4 +1,4 @@
-"""Rows whose record is no longer in Sage 300: set to what the mapping says, and nothing else."""
+"""Rows whose entry or line is gone from Sage 300: set to the mapping's when_gone, and only that."""
 
 from __future__ import annotations
 
@@ -16,41 +16,41 @@ AMOUNTS = {"DistributedAmount": 10.5, "TaxTotal": 1, "Quantity": 2}
 
 def invoice(entry: int, *lines: int, **properties: t.Any) -> dict[str, t.Any]:
     details = [{"LineNumber": number, **AMOUNTS} for number in lines]
-    named = {"EntryNumber": entry, "DocumentNumber": f"IN-{entry}"}
-    return {**named, **properties, "InvoiceDetails": details}
+    defaults = {"EntryNumber": entry, "DocumentNumber": f"IN-{entry}"}
+    return {**defaults, **properties, "InvoiceDetails": details}
 
 
-def unstamped(rows: dict[str, dict[str, str]], *keys: str) -> dict[str, dict[str, str]]:
-    """Rows less the times at which they were changed, and less some of them."""
+def without(rows: dict[str, dict[str, str]], *keys: str) -> dict[str, dict[str, str]]:
+    """The rows without some of them."""
     return {key: row for key, row in rows.items() if key not in keys}
 
 
 @pytest.fixture
-def loaded(whole: Instance, sage: Singer) -> Instance:
+def loaded(instance: Instance, singer: Singer) -> Instance:
     """Two batches: the first with three invoices of two lines each."""
-    first = sage.batch(1, invoice(1, 1, 2), invoice(2, 1, 2), invoice(3, 1, 2))
-    other = sage.batch(11, invoice(2, 1))
-    assert whole.run(sage.batches(first, other)).code == 0
-    assert len(whole.rows(INVOICES)) == 4
-    assert len(whole.rows(LINES)) == 7
-    whole.counted()
-    return whole
+    first = singer.batch(1, invoice(1, 1, 2), invoice(2, 1, 2), invoice(3, 1, 2))
+    other = singer.batch(11, invoice(2, 1))
+    assert instance.run(singer.batches(first, other)).code == 0
+    assert len(instance.rows(INVOICES)) == 4
+    assert len(instance.rows(LINES)) == 7
+    instance.take_counters()
+    return instance
 
 
-def test_an_entry_taken_out_of_an_open_batch(loaded: Instance, sage: Singer) -> None:
+def test_an_entry_removed_from_an_open_batch(loaded: Instance, singer: Singer) -> None:
     before = {table: loaded.by_key(table) for table in (INVOICES, LINES)}
-    smaller = sage.batches(sage.batch(1, invoice(1, 1, 2), invoice(3, 1, 2)))
-    ended = loaded.run([*smaller, sage.state({"n": 1})])
-    assert (ended.code, ended.states) == (0, [{"n": 1}])
+    smaller = singer.batches(singer.batch(1, invoice(1, 1, 2), invoice(3, 1, 2)))
+    result = loaded.run([*smaller, singer.state({"n": 1})])
+    assert (result.code, result.states) == (0, [{"n": 1}])
     after = {table: loaded.by_key(table) for table in (INVOICES, LINES)}
     assert after[INVOICES]["1:2"]["state"] == "cancelled"
     for line in ("1:2:1", "1:2:2"):
         row = after[LINES][line]
         assert (row["amount"], row["tax_amount"], row["quantity"]) == ("0", "0", "0")
         assert row["invoice"] == after[INVOICES]["1:2"]["sys_id"]
-    assert unstamped(after[INVOICES], "1:2") == unstamped(before[INVOICES], "1:2")
+    assert without(after[INVOICES], "1:2") == without(before[INVOICES], "1:2")
     lines = ("1:2:1", "1:2:2")
-    assert unstamped(after[LINES], *lines) == unstamped(before[LINES], *lines)
+    assert without(after[LINES], *lines) == without(before[LINES], *lines)
     changed = {n for n, v in after[INVOICES]["1:2"].items() if v != before[INVOICES]["1:2"][n]}
     assert changed <= {"state", "sys_mod_count", "sys_updated_on"}
     assert loaded.written() == (0, 3)
@@ -65,9 +65,9 @@ def test_an_entry_taken_out_of_an_open_batch(loaded: Instance, sage: Singer) -> 
     assert loaded.counts(INVOICES) == {"unchanged": 3}
 
 
-def test_a_line_taken_out_of_an_entry(loaded: Instance, sage: Singer) -> None:
-    fewer = sage.batch(1, invoice(1, 2), invoice(2, 1, 2), invoice(3, 1, 2))
-    assert loaded.run(sage.batches(fewer)).code == 0
+def test_a_line_removed_from_an_entry(loaded: Instance, singer: Singer) -> None:
+    fewer = singer.batch(1, invoice(1, 2), invoice(2, 1, 2), invoice(3, 1, 2))
+    assert loaded.run(singer.batches(fewer)).code == 0
     amounts = {key: row["amount"] for key, row in loaded.by_key(LINES).items()}
     assert {key for key, amount in amounts.items() if amount == "0"} == {"1:1:1"}
     assert {row["state"] for row in loaded.rows(INVOICES)} == {"open"}
@@ -75,27 +75,27 @@ def test_a_line_taken_out_of_an_entry(loaded: Instance, sage: Singer) -> None:
 
 
 @pytest.mark.parametrize("kept", [True, False])
-def test_a_batch_deleted_later(loaded: Instance, sage: Singer, *, kept: bool) -> None:
-    """Sage 300 may keep the invoices of a deleted batch, or give an empty list."""
+def test_a_batch_deleted_later(loaded: Instance, singer: Singer, *, kept: bool) -> None:
+    """Sage 300 may keep the invoices of a deleted batch, or return an empty list."""
     entries = [invoice(n, 1, 2) for n in (1, 2, 3)] if kept else []
-    deleted = sage.batch(1, *entries, BatchStatus="Deleted")
-    assert loaded.run(sage.batches(deleted)).code == 0
+    deleted = singer.batch(1, *entries, BatchStatus="Deleted")
+    assert loaded.run(singer.batches(deleted)).code == 0
     states = {key: row["state"] for key, row in loaded.by_key(INVOICES).items()}
     assert states == dict.fromkeys(("1:1", "1:2", "1:3"), "cancelled") | {"11:2": "open"}
     amounts = {key: row["amount"] for key, row in loaded.by_key(LINES).items()}
-    # Lines that are still there keep their amounts; their invoice says that it is cancelled.
+    # Lines that still exist keep their amounts: their invoice is cancelled.
     assert {a for key, a in amounts.items() if key.startswith("1:")} == {"10.5" if kept else "0"}
     assert amounts["11:2:1"] == "10.5"
-    loaded.counted()
-    assert loaded.run(sage.batches(deleted)).code == 0
+    loaded.take_counters()
+    assert loaded.run(singer.batches(deleted)).code == 0
     assert loaded.written() == (0, 0)
 
 
-def test_an_entry_that_comes_back_is_open_again(loaded: Instance, sage: Singer) -> None:
+def test_an_entry_that_comes_back_is_open_again(loaded: Instance, singer: Singer) -> None:
     every = [invoice(n, 1, 2) for n in (1, 2, 3)]
-    assert loaded.run(sage.batches(sage.batch(1, *every[:2]))).code == 0
+    assert loaded.run(singer.batches(singer.batch(1, *every[:2]))).code == 0
     assert loaded.by_key(INVOICES)["1:3"]["state"] == "cancelled"
-    assert loaded.run(sage.batches(sage.batch(1, *every))).code == 0
+    assert loaded.run(singer.batches(singer.batch(1, *every))).code == 0
     assert {row["state"] for row in loaded.rows(INVOICES)} == {"open"}
     assert {row["amount"] for row in loaded.rows(LINES)} == {"10.5"}
 
@@ -108,80 +108,81 @@ def test_an_entry_that_comes_back_is_open_again(loaded: Instance, sage: Singer) 
         {"Invoices": [invoice(1), 7]},
         {"Invoices": [{**invoice(1, 1), "EntryNumber": None}]},
     ],
-    ids=["null", "no list", "an entry that is none", "an entry without its number"],
+    ids=["null", "not a list", "not an object", "no entry number"],
 )
-def test_a_batch_that_is_not_understood_cancels_nothing(
-    loaded: Instance, sage: Singer, changes: dict[str, t.Any]
+def test_an_invalid_batch_cancels_nothing(
+    loaded: Instance, singer: Singer, changes: dict[str, t.Any]
 ) -> None:
     before = {table: loaded.rows(table) for table in (INVOICES, LINES)}
-    assert loaded.run(sage.batches(sage.batch(1, **changes))).code == 0
+    assert loaded.run(singer.batches(singer.batch(1, **changes))).code == 0
     assert {table: loaded.rows(table) for table in (INVOICES, LINES)} == before
     assert loaded.written() == (0, 0)
 
 
-def test_a_batch_without_its_invoices_cancels_nothing(loaded: Instance, sage: Singer) -> None:
-    """A list that is not sent is not an empty list."""
+def test_a_batch_without_its_invoices_cancels_nothing(loaded: Instance, singer: Singer) -> None:
+    """An absent list is not an empty list."""
     before = {table: loaded.rows(table) for table in (INVOICES, LINES)}
-    batch = sage.batch(1)
+    batch = singer.batch(1)
     del batch["record"]["Invoices"]
-    assert loaded.run(sage.batches(batch)).code == 0
+    assert loaded.run(singer.batches(batch)).code == 0
     assert {table: loaded.rows(table) for table in (INVOICES, LINES)} == before
 
     without_lines = invoice(1)
     del without_lines["InvoiceDetails"]
-    batch = sage.batch(1, without_lines, invoice(2, 1, 2), invoice(3, 1, 2))
-    assert loaded.run(sage.batches(batch)).code == 0
+    batch = singer.batch(1, without_lines, invoice(2, 1, 2), invoice(3, 1, 2))
+    assert loaded.run(singer.batches(batch)).code == 0
     assert {table: loaded.rows(table) for table in (INVOICES, LINES)} == before
     assert loaded.written() == (0, 0)
 
 
-def test_the_last_version_of_a_batch_says_what_is_gone(loaded: Instance, sage: Singer) -> None:
+def test_the_last_version_of_a_batch_decides(loaded: Instance, singer: Singer) -> None:
     versions = [
-        sage.batch(1, invoice(1, 1, 2)),
-        sage.batch(1, *(invoice(n, 1, 2) for n in (1, 2, 3))),
+        singer.batch(1, invoice(1, 1, 2)),
+        singer.batch(1, *(invoice(n, 1, 2) for n in (1, 2, 3))),
     ]
-    assert loaded.run(sage.batches(*versions)).code == 0
+    assert loaded.run(singer.batches(*versions)).code == 0
     assert loaded.written() == (0, 0)
     assert {row["state"] for row in loaded.rows(INVOICES)} == {"open"}
 
 
-def test_what_is_gone_is_found_without_reading_the_whole_table(
-    whole: Instance, sage: Singer
+def test_removed_entries_are_found_without_reading_the_whole_table(
+    instance: Instance, singer: Singer
 ) -> None:
-    batches = [sage.batch(n, invoice(1, 1), invoice(2, 1)) for n in range(1, 141)]
-    assert whole.run(sage.batches(*batches)).code == 0
-    whole.counted()
-    batches[70] = sage.batch(71, invoice(1, 1))
-    assert whole.run(sage.batches(*batches)).code == 0
-    counted = whole.counted()["batch_items"]
-    # Checks beforehand: 5 tables and 3 questions to the dictionary. Then, for either table, 140
-    # beginnings in 3 questions, and the keys: 279 in 2 questions, those that are gone in 1.
-    assert counted["GET"] == 5 + 3 + 2 * (3 + 2 + 1)
-    assert counted["PATCH"] == 2
-    cancelled = {k for k, row in whole.by_key(INVOICES).items() if row["state"] == "cancelled"}
+    batches = [singer.batch(n, invoice(1, 1), invoice(2, 1)) for n in range(1, 141)]
+    assert instance.run(singer.batches(*batches)).code == 0
+    instance.take_counters()
+    batches[70] = singer.batch(71, invoice(1, 1))
+    assert instance.run(singer.batches(*batches)).code == 0
+    counters = instance.take_counters()["batch_items"]
+    # The preflight: each table, and 3 requests for the dictionary. Then, for each of two tables,
+    # 3 requests for 140 prefixes, 2 for the 279 keys, 1 for those that are gone.
+    preflight = len(instance.tables) + 3
+    assert counters["GET"] == preflight + 2 * (3 + 2 + 1)
+    assert counters["PATCH"] == 2
+    cancelled = {k for k, row in instance.by_key(INVOICES).items() if row["state"] == "cancelled"}
     assert cancelled == {"71:2"}
-    one = sage.batches(sage.batch(71, invoice(1, 1)))
-    assert whole.run(one).code == 0
-    assert whole.counted()["batch_items"]["GET"] == 5 + 3 + 2 * (1 + 1 + 1)
+    one = singer.batches(singer.batch(71, invoice(1, 1)))
+    assert instance.run(one).code == 0
+    assert instance.take_counters()["batch_items"]["GET"] == preflight + 2 * (1 + 1 + 1)
 
 
-def test_a_held_entry_that_vanished_leaves_the_rejects(whole: Instance, sage: Singer) -> None:
+def test_a_held_entry_that_is_gone_is_no_longer_held(instance: Instance, singer: Singer) -> None:
     held = [invoice(1, 1), invoice(2, 1, VendorNumber="5"), invoice(3, 1, VendorNumber="5")]
-    assert whole.run(sage.batches(sage.batch(1, *held))).code == 0
-    reasons = whole.query('SELECT "table", identifier FROM rejects ORDER BY identifier')
-    assert [name.split(":", 3)[-1] for _, name in reasons] == ["1:2", "1:3", "1:2:1", "1:3:1"]
-    assert whole.run(sage.batches(sage.batch(1, held[0], held[2]))).code == 0
-    reasons = whole.query("SELECT identifier FROM rejects ORDER BY identifier")
-    assert [name.split(":", 3)[-1] for (name,) in reasons] == ["1:3", "1:3:1"]
-    assert whole.by_key(INVOICES).keys() == {"1:1"}
-    assert whole.run(sage.vendors(sage.vendor("5"))).code == 0
-    assert whole.by_key(INVOICES).keys() == {"1:1", "1:3"}
-    assert whole.by_key(LINES).keys() == {"1:1:1", "1:3:1"}
-    assert whole.rejects() == {}
+    assert instance.run(singer.batches(singer.batch(1, *held))).code == 0
+    held_rows = instance.query('SELECT "table", identifier FROM rejects ORDER BY identifier')
+    assert [name.split(":", 3)[-1] for _, name in held_rows] == ["1:2", "1:3", "1:2:1", "1:3:1"]
+    assert instance.run(singer.batches(singer.batch(1, held[0], held[2]))).code == 0
+    held_rows = instance.query("SELECT identifier FROM rejects ORDER BY identifier")
+    assert [name.split(":", 3)[-1] for (name,) in held_rows] == ["1:3", "1:3:1"]
+    assert instance.by_key(INVOICES).keys() == {"1:1"}
+    assert instance.run(singer.vendors(singer.vendor("5"))).code == 0
+    assert instance.by_key(INVOICES).keys() == {"1:1", "1:3"}
+    assert instance.by_key(LINES).keys() == {"1:1:1", "1:3:1"}
+    assert instance.rejects() == {}
 
 
-def test_an_invoice_never_made_is_not_made_to_be_cancelled(whole: Instance, sage: Singer) -> None:
-    deleted = sage.batch(1, invoice(1, 1), BatchStatus="Deleted")
-    assert whole.run(sage.batches(deleted, sage.batch(2))).code == 0
-    assert whole.rows(INVOICES) == whole.rows(LINES) == []
-    assert whole.counts(INVOICES) == {}
+def test_an_invoice_is_not_created_to_be_cancelled(instance: Instance, singer: Singer) -> None:
+    deleted = singer.batch(1, invoice(1, 1), BatchStatus="Deleted")
+    assert instance.run(singer.batches(deleted, singer.batch(2))).code == 0
+    assert instance.rows(INVOICES) == instance.rows(LINES) == []
+    assert instance.counts(INVOICES) == {}

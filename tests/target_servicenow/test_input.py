@@ -1,4 +1,4 @@
-"""Input that is no Singer tap's ends the run with one sentence that names the line."""
+"""Input that is not from a Singer tap ends the run with one sentence that names the line."""
 
 from __future__ import annotations
 
@@ -26,34 +26,34 @@ ADVICE = "check that what is piped in is a Singer tap's output"
         ("[" * 100_000, "Line 2 of the input is not JSON"),
         ("[]", "Line 2 of the input is not a JSON object"),
         ('"hush-hush"', "Line 2 of the input is not a JSON object"),
-        ("{}", "Line 2 of the input lacks type"),
-        ('{"type": "STATE"}', "Line 2 of the input lacks value"),
-        ('{"type": "RECORD", "x": "hush-hush"}', "Line 2 of the input lacks stream and record"),
-        ('{"type": "SCHEMA", "stream": "s"}', "Line 2 of the input lacks schema"),
+        ("{}", "Line 2 of the input has no type"),
+        ('{"type": "STATE"}', "Line 2 of the input has no value"),
+        ('{"type": "RECORD", "x": "hush-hush"}', "Line 2 of the input has no stream and no record"),
+        ('{"type": "SCHEMA", "stream": "s"}', "Line 2 of the input has no schema"),
         (
             '{"type": "SCHEMA", "stream": "s", "schema": {}}',
             "Line 2 of the input has a schema that is not an object with properties",
         ),
-        ('{"type": "ROW"}', "Line 2 of the input is of type 'ROW', which is not one of Singer's"),
-        ('{"type": 7}', "Line 2 of the input is of type '7', which is not one of Singer's"),
+        ('{"type": "ROW"}', "Line 2 of the input has type 'ROW', which Singer does not define"),
+        ('{"type": 7}', "Line 2 of the input has type '7', which Singer does not define"),
         (
             '{"type": "RECORD", "stream": "s", "record": {}}',
             "Line 2 of the input is a RECORD of stream s before any SCHEMA of it",
         ),
     ],
 )
-def test_a_line_that_is_no_message(
+def test_a_line_that_is_not_a_message(
     instance: Instance, singer: Singer, line: str, sentence: str
 ) -> None:
     first = singer.schema("APVendors")
-    ended = instance.run([first, f"{line}\n", singer.state({"n": 2})])
-    assert (ended.code, ended.states) == (1, [])
-    assert ended.sentences == [f"{sentence}: {ADVICE}"]
+    result = instance.run([first, f"{line}\n", singer.state({"n": 2})])
+    assert (result.code, result.states) == (1, [])
+    assert result.errors == [f"{sentence}: {ADVICE}"]
     assert "hush-hush" not in instance.caplog.text
-    assert instance.query("SELECT status, message FROM runs") == [("stopped", ended.sentences[0])]
+    assert instance.query("SELECT status, message FROM runs") == [("stopped", result.errors[0])]
 
 
-def test_what_no_json_has_but_other_taps_write(instance: Instance, singer: Singer) -> None:
+def test_nan_and_half_surrogate_pairs_of_other_taps(instance: Instance, singer: Singer) -> None:
     line = json.dumps(singer.vendor("1", Score=float("nan"), City="Delft"))
     assert "NaN" in line
     assert instance.run([*singer.vendors(), f"{line}\n"]).code == 0
@@ -63,10 +63,10 @@ def test_what_no_json_has_but_other_taps_write(instance: Instance, singer: Singe
     assert half == {"City": "\ud83d", "Amount": Decimal("0.10")}
 
 
-def test_input_that_is_no_text(instance: Instance) -> None:
+def test_input_that_is_not_text(instance: Instance) -> None:
     lines = io.TextIOWrapper(io.BytesIO(b'{"type": "\xff"}\n'), encoding="utf-8")
-    ended = instance.run(lines)
-    assert (ended.code, ended.sentences) == (
+    result = instance.run(lines)
+    assert (result.code, result.errors) == (
         1,
         [f"Line 1 of the input is not UTF-8 text: {ADVICE}"],
     )
@@ -74,18 +74,35 @@ def test_input_that_is_no_text(instance: Instance) -> None:
 
 def test_a_record_without_its_key(instance: Instance, singer: Singer) -> None:
     record = singer.record("APVendors", {"VendorNumber": "1", "VendorName": "hush-hush"})
-    ended = instance.run([*singer.vendors(record), singer.state({"n": 1})])
-    assert (ended.code, ended.states) == (1, [])
-    assert ended.sentences == [
+    result = instance.run([*singer.vendors(record), singer.state({"n": 1})])
+    assert (result.code, result.states) == (1, [])
+    assert result.errors == [
         (
             "Line 2 of the input is a record of stream APVendors without its key property "
-            f"CompanyID (look at stream_maps, too, if there are any): {ADVICE}"
+            f"CompanyID (check stream_maps too, if it is set): {ADVICE}"
         )
     ]
     assert "hush-hush" not in instance.caplog.text
 
 
-def test_stream_maps_are_heard(instance: Instance, singer: Singer) -> None:
+def test_batch_messages_are_not_supported(instance: Instance, singer: Singer) -> None:
+    message = {
+        "type": "BATCH",
+        "stream": "APVendors",
+        "encoding": {"format": "jsonl", "compression": "gzip"},
+        "manifest": ["file:///no-such-file"],
+    }
+    result = instance.run([*singer.vendors(), message, singer.state(1)])
+    assert (result.code, result.states) == (1, [])
+    assert result.errors == [
+        (
+            "Line 2 of the input is a BATCH message of stream APVendors, which this target does "
+            f"not support (turn off batch_config in the tap): {ADVICE}"
+        )
+    ]
+
+
+def test_stream_maps(instance: Instance, singer: Singer) -> None:
     maps = {"APVendors": {"City": "City.upper()", "__filter__": "VendorNumber != '2'"}}
     vendors = [singer.vendor(n, City="Delft") for n in ("1", "2")]
     assert instance.run(singer.vendors(*vendors), stream_maps=maps).code == 0

@@ -1,4 +1,4 @@
-"""``target-servicenow ledger``: what was done, why, and what waits."""
+"""``target-servicenow ledger``: runs, history of a record, held and rejected rows, export."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def ledger(instance: Instance, *words: str) -> Result:
 
 
 def printed(instance: Instance, *words: str) -> list[str]:
-    """The lines that a command prints, after it ended without an error."""
-    ended = ledger(instance, *words)
-    assert (ended.exit_code, ended.stderr) == (0, "")
-    return ended.stdout.splitlines()
+    """The lines that a command prints; it must succeed."""
+    result = ledger(instance, *words)
+    assert (result.exit_code, result.stderr) == (0, "")
+    return result.stdout.splitlines()
 
 
 def data(instance: Instance, *words: str) -> t.Any:
@@ -36,7 +36,7 @@ def data(instance: Instance, *words: str) -> t.Any:
 
 
 @pytest.fixture
-def used(instance: Instance, singer: Singer) -> Instance:
+def used_ledger(instance: Instance, singer: Singer) -> Instance:
     """A ledger of three runs: one that wrote, a plan, one that stopped."""
     first = [
         *singer.vendors(singer.vendor("1", City="Delft"), singer.vendor("2", StartDate="soon")),
@@ -49,8 +49,8 @@ def used(instance: Instance, singer: Singer) -> Instance:
     return instance
 
 
-def test_runs(used: Instance) -> None:
-    lines = [line.split() for line in printed(used, "runs")]
+def test_runs(used_ledger: Instance) -> None:
+    lines = [line.split() for line in printed(used_ledger, "runs")]
     assert lines[0] == [
         *("run", "started", "status", "mode", "table"),
         *("created", "adopted", "updated", "unchanged", "held", "rejected"),
@@ -63,13 +63,16 @@ def test_runs(used: Instance) -> None:
     assert " ".join(lines[2]) == (
         "Line 4 of the input is not JSON: check that what is piped in is a Singer tap's output"
     )
-    # What waits is retried in every run, also in a plan.
+    # Held rows are retried in every run, also in a plan.
     assert lines[4] == lines[6] == ["sn_apo_invoice", *"....1."]
-    assert [line.split()[0] for line in printed(used, "runs", "--limit", "1")[1:]] == ["3", "Line"]
+    assert [line.split()[0] for line in printed(used_ledger, "runs", "--limit", "1")[1:]] == [
+        "3",
+        "Line",
+    ]
 
 
-def test_runs_as_json(used: Instance) -> None:
-    runs = data(used, "runs")
+def test_runs_as_json(used_ledger: Instance) -> None:
+    runs = data(used_ledger, "runs")
     assert [(run["run"], run["mode"], run["status"]) for run in runs] == [
         (3, "apply", "stopped"),
         (2, "plan", "finished"),
@@ -83,17 +86,17 @@ def test_runs_as_json(used: Instance) -> None:
     assert runs[2]["mapping"] == "default"
     assert runs[2]["calls"] > 0
     assert runs[2]["started"] <= runs[2]["finished"]
-    assert len(data(used, "runs", "--limit", "2")) == 2
+    assert len(data(used_ledger, "runs", "--limit", "2")) == 2
 
 
-def test_explain(used: Instance, singer: Singer) -> None:
-    assert used.run(singer.vendors(singer.vendor("1", City="Hoorn"))).code == 0
-    [row] = used.rows("proc_vendor")
-    lines = printed(used, "explain", "1")
-    # The invoice 1:1 ends in the same part.
-    head = lines.index(f"sage300:SAMINC:Vendor:1 in proc_vendor (sys_id {row['sys_id']})")
+def test_explain(used_ledger: Instance, singer: Singer) -> None:
+    assert used_ledger.run(singer.vendors(singer.vendor("1", City="Hoorn"))).code == 0
+    [row] = used_ledger.rows("proc_vendor")
+    lines = printed(used_ledger, "explain", "1")
+    # The invoice 1:1 has the same last part.
+    start = lines.index(f"sage300:SAMINC:Vendor:1 in proc_vendor (sys_id {row['sys_id']})")
     assert lines[0] == "sage300:SAMINC:Invoice:1:1 in sn_apo_invoice (sys_id none)"
-    lines = lines[head:]
+    lines = lines[start:]
     events = [line.strip() for line in lines if line.startswith("  run")]
     assert [event.split(", ")[0] for event in events] == ["run 1", "run 2 (plan)", "run 4"]
     assert [event.rpartition(": ")[2] for event in events] == ["created", "updated", "updated"]
@@ -103,12 +106,12 @@ def test_explain(used: Instance, singer: Singer) -> None:
     assert "  last seen in run 4" in lines
 
 
-def test_explain_by_the_whole_identifier(used: Instance) -> None:
-    lines = printed(used, "explain", "sage300:SAMINC:Vendor:2")
+def test_explain_by_full_identifier(used_ledger: Instance) -> None:
+    lines = printed(used_ledger, "explain", "sage300:SAMINC:Vendor:2")
     assert lines[0] == "sage300:SAMINC:Vendor:2 in proc_vendor (sys_id none)"
     assert lines[1].endswith(": rejected (record)")
-    assert lines[2] == "    column start_date: 'soon' is not a date"
-    [story] = data(used, "explain", "sage300:SAMINC:Vendor:2")
+    assert lines[2] == "    column start_date: 'soon' is not a valid date"
+    [story] = data(used_ledger, "explain", "sage300:SAMINC:Vendor:2")
     assert (story["table"], story["last_seen"]) == ("proc_vendor", 1)
     assert [(entry["mode"], entry["outcome"]) for entry in story["history"]] == [
         ("apply", "rejected"),
@@ -124,24 +127,24 @@ def test_explain_shows_what_servicenow_altered(instance: Instance, singer: Singe
 
 
 @pytest.mark.parametrize("key", ["9", "%", "_", "endor:1", "", "sage300"])
-def test_a_record_the_ledger_does_not_hold(used: Instance, key: str) -> None:
-    ended = ledger(used, "explain", key)
-    assert (ended.exit_code, ended.stdout) == (1, "")
-    assert ended.stderr == (
-        f"Error: The ledger holds no record {key}: give the whole source identifier, such as "
+def test_explain_an_unknown_record(used_ledger: Instance, key: str) -> None:
+    result = ledger(used_ledger, "explain", key)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == (
+        f"Error: The ledger holds no record {key}: give the full source identifier, such as "
         "sage300:SAMINC:Vendor:1200, or its last part\n"
     )
 
 
-def test_rejects(used: Instance) -> None:
-    lines = printed(used, "rejects")
+def test_rejects(used_ledger: Instance) -> None:
+    lines = printed(used_ledger, "rejects")
     assert [line.split()[:5] for line in lines] == [
         ["table", "identifier", "outcome", "run", "cause"],
         ["proc_vendor", "sage300:SAMINC:Vendor:2", "rejected", "1", "record"],
         ["sn_apo_invoice", "sage300:SAMINC:Invoice:1:1", "held", "1", "reference"],
     ]
-    assert lines[1].endswith("column start_date: 'soon' is not a date")
-    found = data(used, "rejects")
+    assert lines[1].endswith("column start_date: 'soon' is not a valid date")
+    found = data(used_ledger, "rejects")
     assert [(row["stream"], row["outcome"], row["cause"]) for row in found] == [
         ("APVendors", "rejected", "record"),
         ("APInvoiceBatches", "held", "reference"),
@@ -157,8 +160,8 @@ def test_an_empty_ledger(instance: Instance) -> None:
     assert [run["outcomes"] for run in data(instance, "runs")] == [{}]
 
 
-def test_export_and_back_through_the_pipe(used: Instance, singer: Singer) -> None:
-    lines = printed(used, "export")
+def test_exported_records_can_be_loaded(used_ledger: Instance, singer: Singer) -> None:
+    lines = printed(used_ledger, "export")
     messages = [json.loads(line) for line in lines]
     assert [(m["type"], m["stream"]) for m in messages] == [
         ("SCHEMA", "APInvoiceBatches"),
@@ -170,45 +173,45 @@ def test_export_and_back_through_the_pipe(used: Instance, singer: Singer) -> Non
     assert '"TaxTotal":12.9' in lines[1]
     assert messages[3]["record"]["_from_ledger"] is True
     messages[3]["record"]["StartDate"] = "2026-01-31"
-    ended = used.run([*messages, *singer.vendors(singer.vendor("5"))])
-    assert ended.code == 0
-    assert used.by_source("proc_vendor")["2"]["start_date"] == "2026-01-31"
-    [invoice] = used.rows("sn_apo_invoice")
+    result = used_ledger.run([*messages, *singer.vendors(singer.vendor("5"))])
+    assert result.code == 0
+    assert used_ledger.by_source("proc_vendor")["2"]["start_date"] == "2026-01-31"
+    [invoice] = used_ledger.rows("sn_apo_invoice")
     assert invoice["tax_amount"] == "12.9"
-    assert used.rejects() == {}
-    assert printed(used, "export") == []
+    assert used_ledger.rejects() == {}
+    assert printed(used_ledger, "export") == []
 
 
-def test_a_part_of_a_batch_sent_back_cancels_nothing(whole: Instance, sage: Singer) -> None:
-    """What waits of a batch are some of its entries; the others are not gone."""
+def test_an_exported_part_of_a_batch_cancels_nothing(instance: Instance, singer: Singer) -> None:
+    """An export holds only the rejected entries of a batch; the others are not gone."""
     lines = [{"LineNumber": n, "GLAccount": "6000", "DistributedAmount": 5} for n in (1, 2)]
     entries = [
         {"VendorNumber": "1", "InvoiceDetails": lines},
         {"VendorNumber": "5", "InvoiceDetails": lines},
         {"VendorNumber": "6", "InvoiceDetails": lines},
     ]
-    vendor, account = sage.vendors(sage.vendor("1")), sage.accounts(sage.account("6000"))
-    assert whole.run([*vendor, *account, *sage.batches(sage.batch(1, *entries))]).code == 0
-    assert whole.by_key("sn_apo_invoice").keys() == {"1:1"}
-    before = whole.by_key("sn_apo_invoice_line")
+    vendor, account = singer.vendors(singer.vendor("1")), singer.accounts(singer.account("6000"))
+    assert instance.run([*vendor, *account, *singer.batches(singer.batch(1, *entries))]).code == 0
+    assert instance.by_key("sn_apo_invoice").keys() == {"1:1"}
+    before = instance.by_key("sn_apo_invoice_line")
     assert before.keys() == {"1:1:1", "1:1:2"}
-    exported = printed(whole, "export")
+    exported = printed(instance, "export")
     assert len(exported) == 1 + 2 + 4
 
     blank = {"on_missing_reference": "blank"}
-    assert whole.run([f"{line}\n" for line in exported], **blank).code == 0
-    invoices = whole.by_key("sn_apo_invoice")
+    assert instance.run([f"{line}\n" for line in exported], **blank).code == 0
+    invoices = instance.by_key("sn_apo_invoice")
     assert {key: row["state"] for key, row in invoices.items()} == dict.fromkeys(
         ("1:1", "1:2", "1:3"), "open"
     )
-    rows = whole.by_key("sn_apo_invoice_line")
+    rows = instance.by_key("sn_apo_invoice_line")
     assert rows.keys() == {f"1:{entry}:{line}" for entry in (1, 2, 3) for line in (1, 2)}
     assert {row["amount"] for row in rows.values()} == {"5"}
     assert {key: rows[key] for key in before} == before
-    assert whole.rejects() == {}
+    assert instance.rejects() == {}
 
 
-def test_what_is_rejected_again_can_be_exported_again(instance: Instance, singer: Singer) -> None:
+def test_a_record_rejected_again_is_exported_again(instance: Instance, singer: Singer) -> None:
     bad = singer.vendors(singer.vendor("2", StartDate="soon"))
     assert instance.run(bad).code == 0
     first = printed(instance, "export")
@@ -216,14 +219,14 @@ def test_what_is_rejected_again_can_be_exported_again(instance: Instance, singer
     assert printed(instance, "export") == first
 
 
-def test_a_stream_without_a_key_comes_back_as_the_same_row(
+def test_an_exported_record_without_a_key_is_the_same_row(
     instance: Instance, singer: Singer
 ) -> None:
     columns = {"n": "string", "d": "glide_date", "correlation_id": "string"}
-    with suppress(ValueError):  # the instance keeps its tables from test to test
+    with suppress(ValueError):  # the instance keeps its tables between tests
         instance.sandbox.servicenow.define_table("u_loose", columns)
     properties = {"n": {}, "d": {"type": "string", "format": "date"}}
-    schema = singer.any_schema("u_loose", properties, [])
+    schema = singer.stream_schema("u_loose", properties, [])
     record = singer.record("u_loose", {"n": "1", "d": "soon"})
     assert instance.run([schema, record], unmapped_streams="passthrough").code == 0
     exported = [f"{line}\n" for line in printed(instance, "export")]
@@ -231,69 +234,71 @@ def test_a_stream_without_a_key_comes_back_as_the_same_row(
     assert len(instance.rejects()) == 1
 
 
-def test_reading_while_a_run_writes(used: Instance) -> None:
-    writer = sqlite3.connect(used.ledger, isolation_level=None)
+def test_commands_during_a_run(used_ledger: Instance) -> None:
+    writer = sqlite3.connect(used_ledger.ledger, isolation_level=None)
     writer.execute("BEGIN IMMEDIATE")
     writer.execute(
         "INSERT INTO runs (started, status, mode, mapping) VALUES ('2026', 'running', 'apply', 'm')"
     )
     writer.execute("DELETE FROM rejects")
     try:
-        assert [run["run"] for run in data(used, "runs")] == [3, 2, 1]
-        assert len(data(used, "rejects")) == 2
-        assert printed(used, "explain", "2") != []
-        assert len(printed(used, "export")) == 4
+        assert [run["run"] for run in data(used_ledger, "runs")] == [3, 2, 1]
+        assert len(data(used_ledger, "rejects")) == 2
+        assert printed(used_ledger, "explain", "2") != []
+        assert len(printed(used_ledger, "export")) == 4
         writer.execute("COMMIT")
-        assert [run["run"] for run in data(used, "runs")] == [4, 3, 2, 1]
-        assert data(used, "rejects") == []
+        assert [run["run"] for run in data(used_ledger, "runs")] == [4, 3, 2, 1]
+        assert data(used_ledger, "rejects") == []
     finally:
         writer.close()
 
 
-def test_reading_changes_nothing(used: Instance) -> None:
+def test_commands_change_nothing(used_ledger: Instance) -> None:
     tables = ("runs", "counts", "outcomes", "records", "rejects", "schemas")
-    before = {table: used.query(f"SELECT * FROM {table}") for table in tables}
+    before = {table: used_ledger.query(f"SELECT * FROM {table}") for table in tables}
     for words in (["runs"], ["explain", "1"], ["rejects"], ["export"]):
-        printed(used, *words)
-    assert {table: used.query(f"SELECT * FROM {table}") for table in tables} == before
+        printed(used_ledger, *words)
+    assert {table: used_ledger.query(f"SELECT * FROM {table}") for table in tables} == before
 
 
-@pytest.mark.parametrize("content", [None, b"", b"notes, and no ledger at all " * 40])
+@pytest.mark.parametrize("content", [None, b"", b"notes instead of a ledger " * 40])
 @pytest.mark.parametrize("words", [["runs"], ["explain", "1"], ["rejects"], ["export"]], ids=str)
-def test_no_ledger(instance: Instance, content: bytes | None, words: list[str]) -> None:
+def test_a_file_that_is_not_a_ledger(
+    instance: Instance, content: bytes | None, words: list[str]
+) -> None:
     if content is not None:
         instance.ledger.write_bytes(content)
-    ended = ledger(instance, *words)
-    assert (ended.exit_code, ended.stdout) == (1, "")
-    assert "Traceback" not in ended.stderr
-    assert ended.stderr.startswith(f"Error: {instance.ledger} is not a ledger (")
-    assert ended.stderr.endswith("): give the file named by the setting ledger_path as --ledger\n")
-    assert ended.stderr.count("\n") == 1
+    result = ledger(instance, *words)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "Traceback" not in result.stderr
+    assert result.stderr.startswith(f"Error: {instance.ledger} is not a ledger (")
+    assert result.stderr.endswith("): give the file named by the setting ledger_path as --ledger\n")
+    assert result.stderr.count("\n") == 1
     assert instance.ledger.exists() == (content is not None)
 
 
-def test_help_shows_an_example_of_each_command(instance: Instance) -> None:
+def test_help_shows_an_example(instance: Instance) -> None:
     for name in ("runs", "explain", "rejects", "export"):
         shown = CliRunner().invoke(
             TargetServiceNow.get_singer_command(), ["ledger", name, "--help"]
         )
         assert shown.exit_code == 0
         assert f"Example: target-servicenow ledger {name}" in shown.stdout
-    assert instance.counted()["calls"] == 0
+    assert instance.take_counters()["calls"] == 0
 
 
-def test_old_entries_are_deleted_when_a_run_starts(used: Instance) -> None:
-    with sqlite3.connect(used.ledger) as writer:
+def test_old_entries_are_deleted_when_a_run_starts(used_ledger: Instance) -> None:
+    with sqlite3.connect(used_ledger.ledger) as writer:
         writer.execute("UPDATE outcomes SET at = '2020-01-01T00:00:00Z' WHERE run = 1")
     writer.close()
-    before = len(used.query("SELECT * FROM outcomes"))
-    old = len(used.query("SELECT * FROM outcomes WHERE run = 1"))
-    assert used.run([], ledger_keep_days=30).code == 0
+    before = len(used_ledger.query("SELECT * FROM outcomes"))
+    old = len(used_ledger.query("SELECT * FROM outcomes WHERE run = 1"))
+    assert used_ledger.run([], ledger_keep_days=30).code == 0
     assert f"{old} entries older than 30 days were deleted from the ledger (ledger_keep_days)" in (
-        used.said("INFO")
+        used_ledger.logged("INFO")
     )
-    runs = {run for (run,) in used.query("SELECT run FROM outcomes")}
+    runs = {run for (run,) in used_ledger.query("SELECT run FROM outcomes")}
     assert 1 not in runs
-    assert len(used.query("SELECT * FROM outcomes WHERE run < 4")) == before - old
-    assert used.rejects().keys() == {"2", "1"}  # what waits still waits
-    assert len(used.query("SELECT * FROM runs")) == 4
+    assert len(used_ledger.query("SELECT * FROM outcomes WHERE run < 4")) == before - old
+    assert used_ledger.rejects().keys() == {"2", "1"}  # still held or rejected
+    assert len(used_ledger.query("SELECT * FROM runs")) == 4

@@ -1,8 +1,9 @@
-"""A ledger of format 1: it opens, nothing is lost, and its rows get their causes.
+"""Migrating a ledger of format 1: nothing is lost, and its rows get their causes.
 
-The code of that time wrote `data/ledger-format-1.ledger`, in runs against the sandbox: rows
-created, adopted, updated, held and rejected, a plan, records checked against their schema, a run
-that stopped, one that ended before it recorded what it had written, and one killed while sending.
+`data/ledger-format-1.ledger` was written by the code of that format, in runs against the sandbox:
+rows created, adopted, updated, held and rejected, a plan, records validated against their schema, a
+run that stopped, one that ended before it recorded what it had written, and one killed while
+sending.
 """
 
 from __future__ import annotations
@@ -38,14 +39,14 @@ REJECT = '"table", identifier, run, outcome, reason, stream, payload'
 
 
 @pytest.fixture
-def before(tmp_path: Path) -> Path:
+def old_ledger(tmp_path: Path) -> Path:
     return Path(shutil.copy(FORMAT_1, tmp_path / "ledger.sqlite"))
 
 
 @pytest.fixture
-def writer(before: Path) -> Iterator[LedgerWriter]:
-    """The ledger as a run finds it."""
-    started = LedgerWriter(before)
+def writer(old_ledger: Path) -> Iterator[LedgerWriter]:
+    """The ledger, opened and migrated by a run."""
+    started = LedgerWriter(old_ledger)
     started.start(mode="apply", mapping="default")
     yield started
     started.close()
@@ -56,10 +57,10 @@ def query(path: Path, sql: str) -> list[tuple[t.Any, ...]]:
         return db.execute(sql).fetchall()
 
 
-def said(path: Path, *words: str) -> str:
-    ended = CliRunner().invoke(ledger, ["--ledger", str(path), *words])
-    assert (ended.exit_code, ended.stderr) == (0, "")
-    return ended.stdout
+def run_command(path: Path, *words: str) -> str:
+    result = CliRunner().invoke(ledger, ["--ledger", str(path), *words])
+    assert (result.exit_code, result.stderr) == (0, "")
+    return result.stdout
 
 
 def format_of(path: Path) -> int:
@@ -68,35 +69,33 @@ def format_of(path: Path) -> int:
 
 
 @pytest.mark.parametrize("table", ["counts", "records", "schemas", "sending"])
-def test_tables_that_did_not_change_keep_every_row(
-    before: Path, writer: LedgerWriter, table: str
+def test_unchanged_tables_keep_every_row(
+    old_ledger: Path, writer: LedgerWriter, table: str
 ) -> None:
-    rows = query(before, f"SELECT * FROM {table}")
+    rows = query(old_ledger, f"SELECT * FROM {table}")
     assert rows == query(FORMAT_1, f"SELECT * FROM {table}") != []
     assert writer.run == 8
 
 
-def test_outcomes_and_rejects_keep_every_row(before: Path, writer: LedgerWriter) -> None:
-    found = query(before, f"SELECT {OUTCOME.format('altered')} FROM outcomes")
+def test_outcomes_and_rejects_keep_every_row(old_ledger: Path, writer: LedgerWriter) -> None:
+    found = query(old_ledger, f"SELECT {OUTCOME.format('altered')} FROM outcomes")
     assert found == query(FORMAT_1, f"SELECT {OUTCOME.format('swallowed')} FROM outcomes") != []
-    found = query(before, f"SELECT {REJECT} FROM rejects")
+    found = query(old_ledger, f"SELECT {REJECT} FROM rejects")
     assert found == query(FORMAT_1, f"SELECT {REJECT} FROM rejects") != []
     assert writer.run == 8
 
 
-def test_the_run_that_was_killed_is_closed_and_the_others_stay(
-    before: Path, writer: LedgerWriter
-) -> None:
+def test_the_killed_run_is_closed(old_ledger: Path, writer: LedgerWriter) -> None:
     *earlier, killed = query(FORMAT_1, "SELECT * FROM runs ORDER BY run")
     assert killed[3] == "running"
-    *found, seventh, _ = query(before, "SELECT * FROM runs ORDER BY run")
+    *found, seventh, _ = query(old_ledger, "SELECT * FROM runs ORDER BY run")
     assert found == earlier
-    assert (seventh[3], seventh[7]) == ("stopped", "it was interrupted")
+    assert (seventh[3], seventh[7]) == ("stopped", "interrupted")
     assert writer.run == 8
 
 
-def test_the_migrated_tables_are_those_of_the_schema(
-    before: Path, writer: LedgerWriter, tmp_path: Path
+def test_migrated_tables_match_the_schema(
+    old_ledger: Path, writer: LedgerWriter, tmp_path: Path
 ) -> None:
     fresh = tmp_path / "fresh.sqlite"
     file.open_to_write(fresh).close()
@@ -109,14 +108,14 @@ def test_the_migrated_tables_are_those_of_the_schema(
             for name, sql in tables
         }
 
-    assert layout(before) == layout(fresh)
-    assert format_of(before) == format_of(fresh) == FORMAT
+    assert layout(old_ledger) == layout(fresh)
+    assert format_of(old_ledger) == format_of(fresh) == FORMAT
     assert writer.run == 8
 
 
-def test_waiting_rows_keep_their_cause_and_their_payload(writer: LedgerWriter) -> None:
-    waiting = {reject.identifier.split(":", 2)[-1]: reject for reject in writer.pending()}
-    assert {name: (reject.outcome, reject.cause) for name, reject in waiting.items()} == {
+def test_held_and_rejected_rows_keep_cause_and_payload(writer: LedgerWriter) -> None:
+    rejects = {reject.identifier.split(":", 2)[-1]: reject for reject in writer.pending()}
+    assert {name: (reject.outcome, reject.cause) for name, reject in rejects.items()} == {
         "GLAccount:7000": ("rejected", "record"),
         "(no key) a033552fb3afbf479ca7fb816d40504e": ("rejected", "record"),
         "Vendor:2": ("rejected", "schema"),
@@ -129,23 +128,23 @@ def test_waiting_rows_keep_their_cause_and_their_payload(writer: LedgerWriter) -
         "Invoice:1:1": ("rejected", "refused"),
         "Invoice:2:1": ("held", "reference"),
     }
-    [invoice] = waiting["Invoice:2:1"].payload["Invoices"]
+    [invoice] = rejects["Invoice:2:1"].payload["Invoices"]
     amounts = {name: value for name, value in invoice.items() if isinstance(value, Decimal)}
     assert {name: str(value) for name, value in amounts.items()} == {
         "TaxTotal": "12.90",
         "DocumentTotalIncludingTax": "1234567890123456789.001",
         "ExchangeRate": "0.10000000000000000001",
     }
-    assert waiting["Vendor:5"].payload["Comment"] == "half \ud83d of a pair, wh\u00f6le \U0001f600"
+    assert rejects["Vendor:5"].payload["Comment"] == "half \ud83d of a pair, wh\u00f6le \U0001f600"
 
 
-def test_rows_that_were_on_their_way_are_known(writer: LedgerWriter) -> None:
-    sent = writer.unfinished("proc_vendor")
-    assert {name.rpartition(":")[2]: note.outcome for name, note in sent.items()} == {
+def test_rows_being_sent_are_known(writer: LedgerWriter) -> None:
+    sending = writer.unfinished("proc_vendor")
+    assert {name.rpartition(":")[2]: note.outcome for name, note in sending.items()} == {
         "1": "updated",
         **dict.fromkeys(("200", "201", "202"), "created"),
     }
-    note = sent[f"{COMPANY}:Vendor:1"]
+    note = sending[f"{COMPANY}:Vendor:1"]
     assert (note.run, note.changes) == (7, {"city": {"old": "Gouda", "new": "Hoorn"}})
 
 
@@ -193,12 +192,12 @@ REASONS = [
     ("the answer was lost; the row was found afterwards", "lost_answer"),
     ("written in run 5, whose end was not recorded", "lost_answer"),
     ("", ""),
-    ("what no version wrote", ""),
+    ("an unknown reason", ""),
 ]
 
 
-def test_the_cause_of_every_reason_that_was_written(before: Path) -> None:
-    with closing(sqlite3.connect(before, isolation_level=None)) as db:
+def test_every_old_reason_gets_its_cause(old_ledger: Path) -> None:
+    with closing(sqlite3.connect(old_ledger, isolation_level=None)) as db:
         for number, (reason, _) in enumerate(REASONS):
             values = (f"reason {number}", reason)
             db.execute("INSERT INTO rejects VALUES ('t', ?, 1, 'held', ?, 's', '{}')", values)
@@ -207,7 +206,7 @@ def test_the_cause_of_every_reason_that_was_written(before: Path) -> None:
                 " SELECT NULL, run, '', 't', ?, '', '', '{}', '{}', 0, 0, ? FROM runs LIMIT 1",
                 values,
             )
-        file.upgrade(db, before)
+        file.upgrade(db, old_ledger)
         for table in ("rejects", "outcomes"):
             causes = db.execute(
                 f"SELECT reason, cause FROM {table} WHERE identifier LIKE 'reason %'"
@@ -220,75 +219,76 @@ def test_the_schema_lists_every_cause() -> None:
     assert [cause for cause in Cause if cause not in schema] == []
 
 
-def test_a_run_says_that_it_upgraded_the_ledger(
-    before: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_the_upgrade_is_logged_once(old_ledger: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     for _ in range(2):
-        run = LedgerWriter(before)
+        run = LedgerWriter(old_ledger)
         run.start(mode="plan", mapping="default")
         run.close()
-    assert caplog.messages == [f"The ledger {before} was upgraded from format 1 to {FORMAT}"]
+    assert caplog.messages == [f"The ledger {old_ledger} was upgraded from format 1 to {FORMAT}"]
 
 
-def test_only_the_run_that_has_the_ledger_upgrades_it(before: Path) -> None:
-    with closing(file.lock(before)), closing(LedgerWriter(before)) as second:
+def test_only_the_run_that_holds_the_lock_upgrades(old_ledger: Path) -> None:
+    with closing(file.lock(old_ledger)), closing(LedgerWriter(old_ledger)) as second:
         with pytest.raises(LedgerError, match=r"^Another run is using the ledger "):
             second.start(mode="apply", mapping="default")
-        assert format_of(before) == 1
+        assert format_of(old_ledger) == 1
 
 
-def test_a_ledger_that_cannot_be_upgraded_stays_as_it_was(before: Path) -> None:
-    with closing(sqlite3.connect(before)) as db:
+def test_a_failed_upgrade_leaves_the_ledger_alone(old_ledger: Path) -> None:
+    with closing(sqlite3.connect(old_ledger)) as db:
         db.execute("ALTER TABLE rejects DROP COLUMN reason")  # which the last step reads
         contents = list(db.iterdump())
     sentence = (
-        f"The ledger {before} (ledger_path) cannot be upgraded to format {FORMAT} and stays as it "
-        "was (no such column: reason): check that its disk has room and that the file is intact, "
-        "then run again"
+        f"The ledger {old_ledger} (ledger_path) cannot be upgraded to format {FORMAT} and stays as "
+        "it was (no such column: reason): check that its disk has room and that the file is "
+        "intact, then run again"
     )
-    with closing(LedgerWriter(before)) as run, pytest.raises(LedgerError) as caught:
+    with closing(LedgerWriter(old_ledger)) as run, pytest.raises(LedgerError) as caught:
         run.start(mode="apply", mapping="default")
     assert str(caught.value) == sentence
-    with closing(sqlite3.connect(before)) as db:
+    with closing(sqlite3.connect(old_ledger)) as db:
         assert list(db.iterdump()) == contents
-    assert format_of(before) == 1
-    ended = CliRunner().invoke(ledger, ["--ledger", str(before), "runs"])
-    assert (ended.exit_code, ended.stdout, ended.stderr) == (1, "", f"Error: {sentence}\n")
+    assert format_of(old_ledger) == 1
+    result = CliRunner().invoke(ledger, ["--ledger", str(old_ledger), "runs"])
+    assert (result.exit_code, result.stdout, result.stderr) == (1, "", f"Error: {sentence}\n")
 
 
-@pytest.mark.parametrize("upgraded", [False, True], ids=["as it was", "upgraded"])
-def test_the_commands_read_it(before: Path, upgraded: bool) -> None:  # noqa: FBT001
-    with closing(LedgerWriter(before)) as run:
+@pytest.mark.parametrize("upgraded", [False, True], ids=["format 1", "upgraded"])
+def test_commands_read_it(old_ledger: Path, upgraded: bool) -> None:  # noqa: FBT001
+    with closing(LedgerWriter(old_ledger)) as run:
         if upgraded:
             run.start(mode="apply", mapping="default")
             run.finish(status="finished", calls=0)
-    contents = before.read_bytes()
+    contents = old_ledger.read_bytes()
     assert upgraded or contents == FORMAT_1.read_bytes()
 
-    explained = said(before, "explain", f"{COMPANY}:Vendor:2").splitlines()
+    explained = run_command(old_ledger, "explain", f"{COMPANY}:Vendor:2").splitlines()
     assert explained[0].startswith(f"{COMPANY}:Vendor:2 in proc_vendor (sys_id ")
     assert explained[-3].endswith(": rejected (schema)")
     assert explained[-2:] == [
         "    it does not fit its schema: data.City must be string or null",
         "  last seen in run 4",
     ]
-    assert "    u_absent: sent 'two', stored ''" in said(before, "explain", "11").splitlines()
+    assert (
+        "    u_absent: sent 'two', stored ''"
+        in run_command(old_ledger, "explain", "11").splitlines()
+    )
 
-    heading, *lines = said(before, "rejects").splitlines()
+    heading, *lines = run_command(old_ledger, "rejects").splitlines()
     assert heading.split() == ["table", "identifier", "outcome", "run", "cause", "reason"]
     [line] = [line for line in lines if "Vendor:10 " in line]
     assert line.split()[1:7] == [f"{COMPANY}:Vendor:10", "held", "4", "adoption", "2", "records"]
-    waiting = json.loads(said(before, "rejects", "--json"))
-    assert {row["cause"] for row in waiting if row["table"] == "proc_vendor"} == {
+    rejects = json.loads(run_command(old_ledger, "rejects", "--json"))
+    assert {row["cause"] for row in rejects if row["table"] == "proc_vendor"} == {
         *("adoption", "duplicate", "length", "record", "schema"),
     }
 
-    runs = json.loads(said(before, "runs", "--json"))[-1]
+    runs = json.loads(run_command(old_ledger, "runs", "--json"))[-1]
     assert runs["outcomes"]["sn_apo_invoice"]["created"] == 2
-    exported = said(before, "export").splitlines()
+    exported = run_command(old_ledger, "export").splitlines()
     assert len(exported) == 3 + 11
     assert sum('"TaxTotal":12.90' in line for line in exported) == 1
 
-    assert before.read_bytes() == contents
-    assert format_of(before) == (FORMAT if upgraded else 1)
+    assert old_ledger.read_bytes() == contents
+    assert format_of(old_ledger) == (FORMAT if upgraded else 1)

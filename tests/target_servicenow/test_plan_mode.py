@@ -1,4 +1,4 @@
-"""Mode plan: says what a run would do, does nothing, and is right about it."""
+"""Mode plan: reports exactly what a run would do, and does nothing."""
 
 from __future__ import annotations
 
@@ -12,84 +12,77 @@ from target_servicenow.upsert import references
 if t.TYPE_CHECKING:
     from conftest import Instance, Singer
 
-TABLES = (
-    "cmn_cost_center",
-    "itfm_gl_accounts",
-    "proc_vendor",
-    "sn_apo_invoice",
-    "sn_apo_invoice_line",
-)
+METHODS = ("POST", "PATCH", "PUT", "DELETE")
 
 
 def line(number: int, account: str) -> dict[str, t.Any]:
     return {"LineNumber": number, "GLAccount": account, "DistributedAmount": 5}
 
 
-def company(sage: Singer, **vendor: t.Any) -> list[dict[str, t.Any]]:
-    """One of everything, and some that wait or are at fault."""
+def company(singer: Singer, **vendor: t.Any) -> list[dict[str, t.Any]]:
+    """Records of every stream, some of which are held or rejected."""
     lines = [line(1, "6000"), line(2, "9999")]
     return [
-        *sage.batches(
-            sage.batch(
+        *singer.batches(
+            singer.batch(
                 1,
                 {"VendorNumber": "1", "InvoiceDetails": lines},
                 {"VendorNumber": "none", "InvoiceDetails": []},
             )
         ),
-        *sage.accounts(
-            *(sage.account(str(n), AccountSegmentCode2=str(n % 3)) for n in range(6000, 6020))
+        *singer.accounts(
+            *(singer.account(str(n), AccountSegmentCode2=str(n % 3)) for n in range(6000, 6020))
         ),
-        *sage.vendors(
-            *(sage.vendor(n, GLAccount="6000", **vendor) for n in range(30)),
-            sage.vendor("bad", StartDate="soon"),
-            sage.vendor("long", City="x" * 61),
-            sage.vendor("typed", VendorName="Typed In"),
-            sage.vendor("twice", VendorName="Twice"),
+        *singer.vendors(
+            *(singer.vendor(n, GLAccount="6000", **vendor) for n in range(30)),
+            singer.vendor("bad", StartDate="soon"),
+            singer.vendor("long", City="x" * 61),
+            singer.vendor("typed", VendorName="Typed In"),
+            singer.vendor("twice", VendorName="Twice"),
         ),
-        sage.state({"n": 1}),
+        singer.state({"n": 1}),
     ]
 
 
 def writes(instance: Instance) -> dict[str, int]:
-    """Requests that write, of either kind, since the counters were reset."""
-    counted = instance.counted()
-    items = {m: counted["batch_items"].get(m, 0) for m in ("POST", "PATCH", "PUT", "DELETE")}
-    return {m: items[m] + counted["by_method"].get(m, 0) * (m != "POST") for m in items}
+    """Requests that write, inside Batch calls or outside, since the counters were last taken."""
+    counters = instance.take_counters()
+    items = {m: counters["batch_items"].get(m, 0) for m in METHODS}
+    return {m: items[m] + counters["by_method"].get(m, 0) * (m != "POST") for m in items}
 
 
-NOTHING = dict.fromkeys(("POST", "PATCH", "PUT", "DELETE"), 0)
-
-
-def fates(instance: Instance) -> dict[str, dict[str, int]]:
-    return {table: instance.counts(table) for table in TABLES}
+def counts(instance: Instance) -> dict[str, dict[str, int]]:
+    """The last run's rows by table and outcome, without tables that had none."""
+    found = {table: instance.counts(table) for table in instance.tables}
+    return {table: outcomes for table, outcomes in found.items() if outcomes}
 
 
 def plan_then_apply(instance: Instance, messages: list[dict[str, t.Any]]) -> dict[str, t.Any]:
-    """Plan, look that nothing was done, apply, and compare; what was counted."""
-    before = {table: instance.rows(table) for table in TABLES}
-    kept = "SELECT * FROM records", "SELECT * FROM rejects"
-    known = [instance.query(sql) for sql in kept] if instance.ledger.exists() else [[], []]
-    instance.counted()
+    """Plan, check that nothing was done, apply, and compare; the rows by table and outcome."""
+    before = {table: instance.rows(table) for table in instance.tables}
+    queries = "SELECT * FROM records", "SELECT * FROM rejects"
+    recorded = [instance.query(sql) for sql in queries] if instance.ledger.exists() else [[], []]
+    instance.take_counters()
     planned = instance.run(messages, mode="plan")
-    assert (planned.code, planned.states, planned.sentences) == (0, [], [])
-    assert writes(instance) == NOTHING
-    assert {table: instance.rows(table) for table in TABLES} == before
-    assert [instance.query(sql) for sql in kept] == known
-    expected = fates(instance)
+    assert (planned.code, planned.states, planned.errors) == (0, [], [])
+    assert writes(instance) == dict.fromkeys(METHODS, 0)
+    assert {table: instance.rows(table) for table in instance.tables} == before
+    assert [instance.query(sql) for sql in queries] == recorded
+    expected = counts(instance)
     assert instance.run(messages).code == 0
-    assert fates(instance) == expected
+    assert counts(instance) == expected
     return expected
 
 
 @pytest.mark.parametrize("cache", [references.CACHE_SIZE, 2])
-def test_a_plan_is_right_about_the_first_load_and_what_follows(
-    whole: Instance, sage: Singer, monkeypatch: pytest.MonkeyPatch, cache: int
+def test_a_plan_predicts_the_first_load_and_later_ones(
+    instance: Instance, singer: Singer, monkeypatch: pytest.MonkeyPatch, cache: int
 ) -> None:
     monkeypatch.setattr(references, "CACHE_SIZE", cache)
-    whole.type_in("proc_vendor", name="typed in")
+    instance.insert_row("proc_vendor", name="typed in")
     for city in ("Delft", "Gouda"):
-        whole.type_in("proc_vendor", name="TWICE", city=city)
-    first = plan_then_apply(whole, company(sage))
+        instance.insert_row("proc_vendor", name="TWICE", city=city)
+    first = plan_then_apply(instance, company(singer))
     assert first == {
         "cmn_cost_center": {"created": 3},
         "itfm_gl_accounts": {"created": 20},
@@ -97,22 +90,19 @@ def test_a_plan_is_right_about_the_first_load_and_what_follows(
         "sn_apo_invoice": {"created": 1, "held": 1},
         "sn_apo_invoice_line": {"created": 1, "held": 1},
     }
-    second = plan_then_apply(whole, company(sage, City="Delft"))
+    second = plan_then_apply(instance, company(singer, City="Delft"))
     assert second["proc_vendor"] == {"updated": 30, "unchanged": 1, "held": 1, "rejected": 2}
     assert second["sn_apo_invoice"] == {"unchanged": 1, "held": 1}
-    gone = plan_then_apply(whole, sage.batches(sage.batch(1)))
+    gone = plan_then_apply(instance, singer.batches(singer.batch(1)))
     assert gone["sn_apo_invoice"] == {"updated": 1}
     assert gone["sn_apo_invoice_line"] == {"updated": 1}
-    assert plan_then_apply(whole, []) == {
-        **{table: {} for table in TABLES},
-        "proc_vendor": {"held": 1, "rejected": 2},
-    }
-    modes = whole.query("SELECT mode, status FROM runs ORDER BY run")
+    assert plan_then_apply(instance, []) == {"proc_vendor": {"held": 1, "rejected": 2}}
+    modes = instance.query("SELECT mode, status FROM runs ORDER BY run")
     assert modes == [("plan", "finished"), ("apply", "finished")] * 4
 
 
 def test_a_plan_shows_old_and_new_values(instance: Instance, singer: Singer) -> None:
-    sys_id = instance.type_in("proc_vendor", name="vendor 2", city="Gouda")
+    sys_id = instance.insert_row("proc_vendor", name="vendor 2", city="Gouda")
     assert instance.run(singer.vendors(singer.vendor("1", City="Delft", Email="a@b"))).code == 0
     messages = singer.vendors(
         singer.vendor("1", City="Hoorn", Email="a@b"),
@@ -121,8 +111,8 @@ def test_a_plan_shows_old_and_new_values(instance: Instance, singer: Singer) -> 
         singer.vendor("4", StartDate="soon"),
     )
     assert instance.run(messages, mode="plan").code == 0
-    told = [said for said in instance.said("INFO") if "would be" in said]
-    assert told == [
+    planned = [line for line in instance.logged("INFO") if "would be" in line]
+    assert planned == [
         "proc_vendor sage300:SAMINC:Vendor:1 would be updated: city 'Delft' -> 'Hoorn'",
         (
             "proc_vendor sage300:SAMINC:Vendor:2 would be adopted: name 'vendor 2' -> 'Vendor 2', "
@@ -131,21 +121,21 @@ def test_a_plan_shows_old_and_new_values(instance: Instance, singer: Singer) -> 
         ),
         "proc_vendor sage300:SAMINC:Vendor:3 would be created",
     ]
-    kept = instance.query(
+    updated = instance.query(
         "SELECT outcome, sys_id, changes FROM outcomes WHERE run = 2 AND outcome = 'updated'"
     )
-    [(outcome, _, changes)] = kept
+    [(outcome, _, changes)] = updated
     assert outcome == "updated"
     assert json.loads(changes) == {"city": {"old": "Delft", "new": "Hoorn"}}
     adopted = instance.query("SELECT sys_id FROM outcomes WHERE run = 2 AND outcome = 'adopted'")
     assert adopted == [(sys_id,)]
     assert any(
-        said.startswith("Plan 2: ") and said.endswith(f"; the ledger is {instance.ledger}")
-        for said in instance.said("INFO")
+        line.startswith("Plan 2: ") and line.endswith(f"; the ledger is {instance.ledger}")
+        for line in instance.logged("INFO")
     )
 
 
-def test_a_plan_leaves_what_waits_as_it_is(instance: Instance, singer: Singer) -> None:
+def test_a_plan_leaves_held_rows_held(instance: Instance, singer: Singer) -> None:
     held = singer.batches(singer.batch(1, {"VendorNumber": "5"}))
     assert instance.run(held).code == 0
     waiting = instance.rejects()
@@ -158,12 +148,12 @@ def test_a_plan_leaves_what_waits_as_it_is(instance: Instance, singer: Singer) -
     assert len(instance.rows("sn_apo_invoice")) == 1
 
 
-def test_a_plan_gives_out_no_state_at_checkpoints_either(
-    instance: Instance, singer: Singer
-) -> None:
+def test_a_plan_emits_no_state_at_checkpoints(instance: Instance, singer: Singer) -> None:
     messages = [m for n in range(3) for m in (singer.vendor(n), singer.state({"n": n}))]
-    ended = instance.run([singer.schema("APVendors"), *messages], mode="plan", checkpoint_seconds=0)
-    assert (ended.code, ended.states) == (0, [])
+    result = instance.run(
+        [singer.schema("APVendors"), *messages], mode="plan", checkpoint_seconds=0
+    )
+    assert (result.code, result.states) == (0, [])
     assert instance.counts("proc_vendor") == {"created": 3}
     assert instance.rows("proc_vendor") == []
 
@@ -184,6 +174,6 @@ def test_a_plan_of_a_complete_read(instance: Instance, singer: Singer) -> None:
 
 
 @pytest.mark.parametrize("limit", [1, 2])
-def test_a_plan_heeds_max_rejects(instance: Instance, singer: Singer, limit: int) -> None:
+def test_a_plan_respects_max_rejects(instance: Instance, singer: Singer, limit: int) -> None:
     bad = [singer.vendor(n, StartDate="soon") for n in range(2)]
     assert instance.run(singer.vendors(*bad), mode="plan", max_rejects=limit).code == (limit < 2)

@@ -1,4 +1,4 @@
-"""Rows that point at others: resolved, waiting, left empty or refused."""
+"""References to other rows: resolved, held, left empty or rejected."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import pytest
 if t.TYPE_CHECKING:
     from conftest import Instance, Singer
 
-REASON = "vendor points at sage300:SAMINC:Vendor:5, which proc_vendor does not hold"
+REASON = "vendor points at sage300:SAMINC:Vendor:5, which is not in proc_vendor"
 
 
-def test_an_invoice_before_its_vendor_is_settled_in_the_same_run(
+def test_an_invoice_ahead_of_its_vendor_is_written_in_the_same_run(
     instance: Instance, singer: Singer
 ) -> None:
-    ended = instance.run(
+    result = instance.run(
         [
             *singer.batches(singer.batch(1, {"VendorNumber": "5"})),
             singer.state(1),
@@ -24,7 +24,7 @@ def test_an_invoice_before_its_vendor_is_settled_in_the_same_run(
         ],
         checkpoint_seconds=0,
     )
-    assert (ended.code, ended.states[-1]) == (0, 2)
+    assert (result.code, result.states[-1]) == (0, 2)
     [vendor] = instance.rows("proc_vendor")
     [invoice] = instance.rows("sn_apo_invoice")
     assert invoice["vendor"] == vendor["sys_id"]
@@ -33,7 +33,7 @@ def test_an_invoice_before_its_vendor_is_settled_in_the_same_run(
     assert instance.rejects() == {}
 
 
-def test_an_invoice_in_the_same_batch_of_records_waits_for_its_vendor(
+def test_an_invoice_at_the_same_checkpoint_waits_for_its_vendor(
     instance: Instance, singer: Singer
 ) -> None:
     messages = [
@@ -44,14 +44,14 @@ def test_an_invoice_in_the_same_batch_of_records_waits_for_its_vendor(
     assert instance.outcomes() == [("1", "created"), ("5", "created")]
 
 
-def test_a_held_invoice_is_settled_in_a_later_run(instance: Instance, singer: Singer) -> None:
+def test_a_held_invoice_is_written_in_a_later_run(instance: Instance, singer: Singer) -> None:
     invoices = [{"VendorNumber": "5", "TaxTotal": 12.9}, {"VendorNumber": "6"}]
-    ended = instance.run([*singer.batches(singer.batch(1, *invoices)), singer.state(1)])
-    assert (ended.code, ended.states) == (0, [1])
+    result = instance.run([*singer.batches(singer.batch(1, *invoices)), singer.state(1)])
+    assert (result.code, result.states) == (0, [1])
     assert instance.rows("sn_apo_invoice") == []
     assert instance.rejects()["1"] == ("held", REASON)
     assert instance.counts("sn_apo_invoice") == {"held": 2}
-    instance.counted()
+    instance.take_counters()
 
     assert instance.run(singer.vendors(singer.vendor("5"))).code == 0
     [vendor] = instance.rows("proc_vendor")
@@ -65,9 +65,7 @@ def test_a_held_invoice_is_settled_in_a_later_run(instance: Instance, singer: Si
     assert instance.rejects().keys() == {"2"}
 
 
-def test_a_newer_version_takes_the_place_of_what_was_held(
-    instance: Instance, singer: Singer
-) -> None:
+def test_a_newer_version_replaces_a_held_one(instance: Instance, singer: Singer) -> None:
     held = singer.batch(1, {"VendorNumber": "5", "PONumber": "old"})
     assert instance.run(singer.batches(held)).code == 0
     newer = singer.batch(1, {"VendorNumber": "6", "PONumber": "new"})
@@ -91,7 +89,7 @@ def test_blank_leaves_the_reference_empty(instance: Instance, singer: Singer) ->
     assert instance.rows("sn_apo_invoice")[0]["vendor"] == vendor["sys_id"]
 
 
-def test_reject_refuses_the_row(instance: Instance, singer: Singer) -> None:
+def test_reject_rejects_the_row(instance: Instance, singer: Singer) -> None:
     messages = singer.batches(singer.batch(1, {"VendorNumber": "5"}, {"VendorNumber": ""}))
     assert instance.run(messages, on_missing_reference="reject").code == 0
     assert instance.by_source("sn_apo_invoice").keys() == {"2"}
@@ -107,11 +105,11 @@ def test_an_empty_reference_clears_the_column(instance: Instance, singer: Singer
 
 
 @pytest.mark.parametrize("policy", ["hold", "reject"])
-def test_a_reference_that_two_rows_could_be_is_none(
+def test_an_ambiguous_reference_is_not_resolved(
     instance: Instance, singer: Singer, policy: str
 ) -> None:
     for city in ("Delft", "Gouda"):
-        instance.type_in("proc_vendor", name=city, correlation_id="sage300:SAMINC:Vendor:5")
+        instance.insert_row("proc_vendor", name=city, correlation_id="sage300:SAMINC:Vendor:5")
     messages = singer.batches(singer.batch(1, {"VendorNumber": "5"}))
     assert instance.run(messages, on_missing_reference=policy).code == 0
     assert instance.rows("sn_apo_invoice") == []

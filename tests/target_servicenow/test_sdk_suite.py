@@ -1,4 +1,4 @@
-"""The SDK's own suite for targets, and what it does not ask: which rows arrived."""
+"""The SDK's own suite for targets, and what it does not check: which rows arrived."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def column_type(definition: dict[str, t.Any]) -> str:
     return TYPES[known.pop()] if known else "string"
 
 
-def clean(name: str) -> str:
+def servicenow_name(name: str) -> str:
     """A stream's or property's name in ServiceNow."""
     return "".join(c if c.isalnum() else "_" for c in name.lower())
 
@@ -46,24 +46,26 @@ def clean(name: str) -> str:
 @pytest.fixture(scope="session")
 def tables(sandbox: Sandbox) -> None:
     """Every table that the suite's inputs need."""
-    wanted: dict[str, dict[str, str]] = {}
+    needed: dict[str, dict[str, str]] = {}
     for path in STREAMS.iterdir():
         if not path.name.endswith(".singer"):
             continue
         for message in messages(path.name.removesuffix(".singer")):
             if message["type"] == "SCHEMA":
-                columns = wanted.setdefault(clean(message["stream"]), {"correlation_id": "string"})
+                columns = needed.setdefault(
+                    servicenow_name(message["stream"]), {"correlation_id": "string"}
+                )
                 for name, definition in message["schema"].get("properties", {}).items():
-                    columns[clean(name)] = column_type(definition)
-    for name, columns in wanted.items():
+                    columns[servicenow_name(name)] = column_type(definition)
+    for name, columns in needed.items():
         sandbox.servicenow.define_table(name, columns)
 
 
 class EveryState(TargetMultipleStateMessages):
-    """With checkpoints at every STATE, each leaves, in order; the SDK's own test knows none."""
+    """With a checkpoint at every STATE, each is emitted, in order."""
 
     def test(self) -> None:
-        """Compare what left with what came."""
+        """Compare the emitted states with the input's."""
         self.runner.sync_all()
         sent = [m["value"] for m in messages(self.name) if m["type"] == "STATE"]
         assert self.runner.state_messages == [*sent, sent[-1]]
@@ -71,7 +73,7 @@ class EveryState(TargetMultipleStateMessages):
 
 _Standard = get_target_test_class(
     TargetServiceNow,
-    # What is not known before a test runs is put in by the fixture below.
+    # The fixture below replaces what is known only when a test runs.
     config={
         "instance_url": "http://127.0.0.1:1",
         "client_id": "sandbox-client",
@@ -86,13 +88,13 @@ _Standard = get_target_test_class(
 
 @pytest.mark.usefixtures("tables")
 class TestStandard(_Standard):  # type: ignore[misc, valid-type]
-    """Every test of the suite."""
+    """All tests of the suite."""
 
     @pytest.fixture
     def resource(self, instance: Instance, monkeypatch: pytest.MonkeyPatch) -> Iterator[Instance]:
-        """An empty instance; the ledgers of targets that the suite leaves open are closed."""
+        """An empty instance; ledgers that the suite leaves open are closed afterwards."""
         opened: list[LedgerWriter] = []
-        whole = TargetServiceNow.__init__
+        original = TargetServiceNow.__init__
 
         def init(target: TargetServiceNow, **options: t.Any) -> None:
             config = {
@@ -100,7 +102,7 @@ class TestStandard(_Standard):  # type: ignore[misc, valid-type]
                 "instance_url": instance.config["instance_url"],
                 "ledger_path": instance.config["ledger_path"],
             }
-            whole(target, config=config, **options)
+            original(target, config=config, **options)
             opened.append(target._ledger)
 
         monkeypatch.setattr(TargetServiceNow, "__init__", init)
@@ -109,51 +111,51 @@ class TestStandard(_Standard):  # type: ignore[misc, valid-type]
             ledger.close()
 
 
-def test_the_whole_suite_is_run() -> None:
+def test_the_whole_suite_runs() -> None:
     names = {template.name for template in (*target_tests.tests, EveryState)}
     assert len(names) == 17
     assert {f"test_target_{name}" for name in names} <= set(dir(TestStandard))
 
 
 @pytest.fixture
-def arrived(instance: Instance, tables: None) -> t.Any:  # noqa: ARG001
-    """Run one of the suite's inputs; the rows of a table, by identifier."""
+def load(instance: Instance, tables: None) -> t.Any:  # noqa: ARG001
+    """Loads one of the suite's inputs; returns the rows by table and key."""
 
     def run(name: str, **settings: t.Any) -> dict[str, dict[str, str]]:
         instance.run(messages(name), unmapped_streams="passthrough", **settings)
         streams = {m["stream"] for m in messages(name) if m["type"] == "SCHEMA"}
         return {
-            f"{clean(stream)}/{source}": row
+            f"{servicenow_name(stream)}/{source}": row
             for stream in sorted(streams)
-            for source, row in instance.by_source(clean(stream)).items()
+            for source, row in instance.by_source(servicenow_name(stream)).items()
         }
 
     return run
 
 
-def test_each_row_arrives_once_with_the_last_values(arrived: t.Any) -> None:
-    rows = arrived("duplicate_records")
+def test_each_row_arrives_once_with_the_last_values(load: t.Any) -> None:
+    rows = load("duplicate_records")
     assert {key: row["metric"] for key, row in rows.items()} == {
         "test_duplicate_records/1": "100",
         "test_duplicate_records/2": "20",
     }
 
 
-def test_lists_and_objects_arrive_as_json(arrived: t.Any) -> None:
-    rows = arrived("array_data")
+def test_lists_and_objects_arrive_as_json(load: t.Any) -> None:
+    rows = load("array_data")
     assert {key[-1]: json.loads(row["fruits"]) for key, row in rows.items()} == {
         "1": ["apple", "orange", "pear"],
         "2": ["banana", "apple"],
         "3": ["pear"],
         "4": ["orange", "banana", "apple", "pear"],
     }
-    [special] = arrived("special_chars_in_attributes").values()
+    [special] = load("special_chars_in_attributes").values()
     assert special["_id"] == "a2e98886"
     assert json.loads(special["d"])["agent:os:version"] == "10.13.1"
 
 
-def test_texts_arrive_character_for_character(arrived: t.Any) -> None:
-    rows = arrived("encoded_string_data")
+def test_texts_arrive_unchanged(load: t.Any) -> None:
+    rows = load("encoded_string_data")
     for message in messages("encoded_string_data"):
         if message["type"] == "RECORD":
             row = rows[f"{message['stream']}/{message['record']['id']}"]
@@ -165,11 +167,11 @@ def test_texts_arrive_character_for_character(arrived: t.Any) -> None:
                 assert json.loads(row[name]) == sent[name]
 
 
-def test_records_without_keys_are_told_apart_by_what_they_hold(
-    arrived: t.Any, instance: Instance
+def test_records_without_keys_are_identified_by_their_content(
+    load: t.Any, instance: Instance
 ) -> None:
     for _ in range(2):
-        rows = arrived("no_primary_keys")
+        rows = load("no_primary_keys")
         assert sorted((row["id"], row["metric"]) for row in rows.values()) == [
             ("1", "11"),
             ("2", "22"),
@@ -178,8 +180,8 @@ def test_records_without_keys_are_told_apart_by_what_they_hold(
     assert instance.counts("test_no_pk") == {"unchanged": 3}
 
 
-def test_columns_come_as_the_schema_changes(arrived: t.Any) -> None:
-    rows = arrived("schema_updates")
+def test_columns_follow_schema_changes(load: t.Any) -> None:
+    rows = load("schema_updates")
     assert [rows[f"test_schema_updates/{n}"]["a3"] for n in range(1, 7)] == [
         "false",
         "true",
@@ -196,9 +198,9 @@ def test_columns_come_as_the_schema_changes(arrived: t.Any) -> None:
     )
 
 
-def test_properties_not_sent_leave_their_columns_alone(arrived: t.Any, instance: Instance) -> None:
+def test_absent_properties_leave_their_columns_alone(load: t.Any, instance: Instance) -> None:
     key = "record_missing_fields/1"
-    assert arrived("record_missing_fields")[key]["optional"] == "now you see me"
+    assert load("record_missing_fields")[key]["optional"] == "now you see me"
     without = [
         {**m, "record": {"id": 1}} if m["type"] == "RECORD" else m
         for m in messages("record_missing_fields")
@@ -207,9 +209,9 @@ def test_properties_not_sent_leave_their_columns_alone(arrived: t.Any, instance:
     assert instance.by_source("record_missing_fields")["1"]["optional"] == "now you see me"
 
 
-def test_a_second_load_changes_what_differs(arrived: t.Any, instance: Instance) -> None:
-    arrived("user_location_data")
-    rows = arrived("user_location_upsert_data")
+def test_a_second_load_updates_what_differs(load: t.Any, instance: Instance) -> None:
+    load("user_location_data")
+    rows = load("user_location_upsert_data")
     users = {key.split("/")[1]: row for key, row in rows.items() if key.startswith("test_users/")}
     assert {number: row["name"] for number, row in users.items()} == {
         "1": "Johny",

@@ -1,4 +1,4 @@
-"""Where the Batch API is refused: the same rows by single calls, lost answers included."""
+"""If the Batch API is refused, single calls write the same rows, even when answers are lost."""
 
 from __future__ import annotations
 
@@ -10,105 +10,105 @@ if t.TYPE_CHECKING:
     from conftest import Instance, Singer
 
 CLOSED = {"fault": "error", "side": "servicenow", "path": "/batch", "status": 403}
-TABLES = ("itfm_gl_accounts", "proc_vendor", "sn_apo_invoice", "sn_apo_invoice_line")
 
 
-def follow(instance: Instance, *rules: dict[str, t.Any]) -> None:
-    """Follow a fault plan from its beginning."""
+def follow_faults(instance: Instance, *rules: dict[str, t.Any]) -> None:
+    """Start a fault plan."""
     instance.control("POST", "faults", {"rules": list(rules)})
 
 
-def struck(instance: Instance) -> list[int]:
+def strikes(instance: Instance) -> list[int]:
     """How often each rule of the fault plan struck."""
     return [rule["struck"] for rule in instance.control("GET", "faults")["rules"]]
 
 
-def company(sage: Singer, city: str = "Delft") -> list[dict[str, t.Any]]:
+def company(singer: Singer, city: str = "Delft") -> list[dict[str, t.Any]]:
     lines = [{"LineNumber": n, "GLAccount": "6000", "DistributedAmount": 5} for n in (1, 2)]
     return [
-        *sage.accounts(sage.account("6000"), sage.account("7000")),
-        *sage.vendors(*(sage.vendor(n, City=city, GLAccount="6000") for n in range(12))),
-        *sage.batches(sage.batch(1, {"VendorNumber": "3", "InvoiceDetails": lines})),
-        sage.state({"n": 1}),
+        *singer.accounts(singer.account("6000"), singer.account("7000")),
+        *singer.vendors(*(singer.vendor(n, City=city, GLAccount="6000") for n in range(12))),
+        *singer.batches(singer.batch(1, {"VendorNumber": "3", "InvoiceDetails": lines})),
+        singer.state({"n": 1}),
     ]
 
 
-def content(instance: Instance) -> dict[str, t.Any]:
-    """The rows less what ServiceNow stamps on them."""
+def contents(instance: Instance) -> dict[str, t.Any]:
+    """All rows, without the columns that ServiceNow sets itself."""
     return {
         table: {
             key: {name: value for name, value in row.items() if not name.startswith("sys_")}
             for key, row in instance.by_key(table).items()
         }
-        for table in TABLES
+        for table in instance.tables
     }
 
 
 @pytest.mark.parametrize("status", [403, 404])
 @pytest.mark.parametrize("workers", [1, 3])
-def test_the_same_rows(whole: Instance, sage: Singer, status: int, workers: int) -> None:
-    assert whole.run(company(sage)).code == 0
-    expected = content(whole)
-    whole.sandbox.reset()
-    whole.ledger.unlink()
+def test_the_same_rows(instance: Instance, singer: Singer, status: int, workers: int) -> None:
+    assert instance.run(company(singer)).code == 0
+    expected = contents(instance)
+    instance.sandbox.reset()
+    instance.ledger.unlink()
 
-    follow(whole, {**CLOSED, "status": status})
-    ended = whole.run(company(sage), workers=workers)
-    assert (ended.code, ended.states) == (0, [{"n": 1}])
-    assert content(whole) == expected
-    counted = whole.counted()
-    assert counted["batch_items"] == {"GET": 0, "POST": 0, "PATCH": 0}
-    assert counted["by_method"]["POST"] == 1 + struck(whole)[0] + 2 + 12 + 1 + 2  # token first
-    assert struck(whole)[0] <= workers
+    follow_faults(instance, {**CLOSED, "status": status})
+    result = instance.run(company(singer), workers=workers)
+    assert (result.code, result.states) == (0, [{"n": 1}])
+    assert contents(instance) == expected
+    counters = instance.take_counters()
+    assert counters["batch_items"] == {"GET": 0, "POST": 0, "PATCH": 0}
+    created = sum(len(rows) for rows in expected.values())
+    assert counters["by_method"]["POST"] == 1 + strikes(instance)[0] + created  # with the token
+    assert strikes(instance)[0] <= workers
     warned = [
-        said for said in whole.said("WARNING") if said.endswith("one request for each row instead")
+        line
+        for line in instance.logged("WARNING")
+        if line.endswith("; sending one request for each row instead")
     ]
-    assert len(warned) == struck(whole)[0]
+    assert len(warned) == strikes(instance)[0]
 
-    assert whole.run(company(sage, "Gouda")).code == 0
-    assert whole.counted()["by_method"]["PATCH"] == 12
-    assert {row["city"] for row in whole.rows("proc_vendor")} == {"Gouda"}
-    assert whole.run(company(sage, "Gouda")).code == 0
-    counted = whole.counted()["by_method"]
-    assert ("PATCH" in counted, counted["POST"]) == (False, 2)  # the token, and the Batch API
+    assert instance.run(company(singer, "Gouda")).code == 0
+    assert instance.take_counters()["by_method"]["PATCH"] == 12
+    assert {row["city"] for row in instance.rows("proc_vendor")} == {"Gouda"}
+    assert instance.run(company(singer, "Gouda")).code == 0
+    counters = instance.take_counters()["by_method"]
+    assert ("PATCH" in counters, counters["POST"]) == (False, 2)  # the token and the Batch call
 
 
-def test_what_is_gone_and_the_checks_beforehand(whole: Instance, sage: Singer) -> None:
-    follow(whole, CLOSED)
-    assert whole.run(company(sage)).code == 0
-    assert whole.check()[0] == 0
-    assert whole.run(sage.batches(sage.batch(1))).code == 0
-    assert whole.by_key("sn_apo_invoice")["1:1"]["state"] == "cancelled"
-    whole.behave(access=[{"table": "proc_vendor", "operation": "read", "column": "*"}])
-    code, printed = whole.check()
+def test_removed_entries_and_the_preflight(instance: Instance, singer: Singer) -> None:
+    follow_faults(instance, CLOSED)
+    assert instance.run(company(singer)).code == 0
+    assert instance.check()[0] == 0
+    assert instance.run(singer.batches(singer.batch(1))).code == 0
+    assert instance.by_key("sn_apo_invoice")["1:1"]["state"] == "cancelled"
+    instance.behave(access=[{"table": "proc_vendor", "operation": "read", "column": "*"}])
+    code, printed = instance.check()
     assert code == 1
     assert (
-        "error    The integration user may not read proc_vendor (12 rows exist and none is shown): "
-        "give it a role that reads the table"
+        "error    The integration user cannot read proc_vendor (visible rows: 0 of 12): give it a "
+        "role that can read the table"
     ) in printed
 
 
 @pytest.mark.parametrize("fault", ["drop", "cut", "unparsable", "html", "error"])
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
-def test_an_answer_that_is_lost(
-    instance: Instance, singer: Singer, fault: str, method: str
-) -> None:
-    """The write was done; it is found, and not done again."""
+def test_a_lost_answer(instance: Instance, singer: Singer, fault: str, method: str) -> None:
+    """The write was committed; it is found and not repeated."""
     if method == "PATCH":
         assert instance.run(singer.vendors(*(singer.vendor(n) for n in range(4)))).code == 0
     lost = {"fault": fault, "method": method, "path": "table/proc_vendor", "nth": 3}
     if fault in {"html", "error"}:
         lost["commit"] = True
-    follow(instance, CLOSED, lost)
+    follow_faults(instance, CLOSED, lost)
     vendors = [singer.vendor(n, City="Delft") for n in range(4)]
     assert instance.run([*singer.vendors(*vendors), singer.state(1)], workers=1).states == [1]
-    assert struck(instance) == [1, 1]
+    assert strikes(instance) == [1, 1]
     rows = instance.by_source("proc_vendor")
     assert {name: row["city"] for name, row in rows.items()} == {str(n): "Delft" for n in range(4)}
     outcome = "created" if method == "POST" else "updated"
     assert instance.counts("proc_vendor") == {outcome: 4}
-    mods = {row["sys_mod_count"] for row in rows.values()}
-    assert mods == ({"0"} if method == "POST" else {"1"})
+    modifications = {row["sys_mod_count"] for row in rows.values()}
+    assert modifications == ({"0"} if method == "POST" else {"1"})
     lost_answers = instance.query(
         "SELECT identifier FROM outcomes WHERE reason = 'the answer was lost; the row was found "
         "afterwards'"
@@ -116,29 +116,29 @@ def test_an_answer_that_is_lost(
     assert lost_answers == [("sage300:SAMINC:Vendor:2",)]
 
 
-def test_a_right_that_is_missing_stops_the_run(instance: Instance, singer: Singer) -> None:
-    follow(instance, CLOSED)
+def test_create_not_allowed_stops_the_run(instance: Instance, singer: Singer) -> None:
+    follow_faults(instance, CLOSED)
     instance.behave(access=[{"table": "proc_vendor", "operation": "create", "column": "*"}])
-    ended = instance.run([*singer.vendors(*(singer.vendor(n) for n in range(9))), singer.state(1)])
-    assert (ended.code, ended.states) == (1, [])
-    assert ended.sentences == [
+    result = instance.run([*singer.vendors(*(singer.vendor(n) for n in range(9))), singer.state(1)])
+    assert (result.code, result.states) == (1, [])
+    assert result.errors == [
         (
-            "ServiceNow refuses writing proc_vendor (Operation Failed: ACL Exception Insert Failed "
-            "due to security constraints): give the integration user the role or access rule it "
-            "needs"
+            "ServiceNow denied access while writing proc_vendor (Operation Failed: ACL Exception "
+            "Insert Failed due to security constraints): give the integration user the role or "
+            "access rule it needs"
         )
     ]
     assert instance.rows("proc_vendor") == []
 
 
 @pytest.mark.parametrize("closed", [False, True], ids=["batch", "single"])
-def test_a_row_too_large_is_its_own_fault(
+def test_a_row_that_is_too_large_is_rejected(
     instance: Instance, singer: Singer, *, closed: bool
 ) -> None:
     instance.behave(access=[{"table": "sys_dictionary", "operation": "read", "column": "*"}])
-    follow(instance, *([CLOSED] if closed else []))
+    follow_faults(instance, *([CLOSED] if closed else []))
     vendors = [singer.vendor(n, City="x" * (11_000_000 if n == 2 else 5)) for n in range(4)]
-    ended = instance.run([*singer.vendors(*vendors), singer.state(1)])
-    assert (ended.code, ended.states) == (0, [1])
+    result = instance.run([*singer.vendors(*vendors), singer.state(1)])
+    assert (result.code, result.states) == (0, [1])
     assert instance.by_source("proc_vendor").keys() == {"0", "1", "3"}
     assert instance.rejects() == {"2": ("rejected", "the row is too large for the instance")}

@@ -52,7 +52,7 @@ class Item:
     Attributes:
         body: JSON, encoded.
         counted: Ask for the answer's headers too, for the number of rows that match.
-        what: What this item requests, in the user's words, where the whole call's would not tell.
+        what: What this item does, such as ``reading proc_vendor``; empty: as the whole call.
     """
 
     id: str
@@ -128,7 +128,7 @@ def call(session: Session, items: Sequence[Item], *, what: str, repeatable: bool
             "POST", PATH, what=what, body=json.dumps(body).encode(), repeatable=repeatable
         )
     except RefusedError as refusal:
-        logger.warning("%s: sending one request for each row instead", refusal)
+        logger.warning("%s; sending one request for each row instead", refusal)
         session.batch_refused = True
         return _one_by_one(session, items, what=what, repeatable=repeatable)
     if reply.verdict.action is Action.SPLIT:
@@ -136,8 +136,8 @@ def call(session: Session, items: Sequence[Item], *, what: str, repeatable: bool
     if reply.verdict.action is not Action.OK:
         text = error_text(reply.body) or f"HTTP {reply.status}"
         raise StopRunError(
-            f"ServiceNow refused the whole Batch call for {what} ({text}): check instance_url, and "
-            "that the Batch API is active there"
+            f"ServiceNow refused the whole Batch call while {what} ({text}): check instance_url, "
+            "and that the Batch API is active there"
         )
     answer = reply.body if isinstance(reply.body, dict) else {}
     words = {item.id: item.what or what for item in items}

@@ -57,7 +57,8 @@ class _Case:
 
 
 _PERMISSION = (
-    "ServiceNow refuses {what} ({text}): give the integration user the role or access rule it needs"
+    "ServiceNow denied access while {what} ({text}): give the integration user the role or access "
+    "rule it needs"
 )
 
 _CASES = (
@@ -80,7 +81,8 @@ _CASES = (
           "ServiceNow has no such row: {text}"),
     _Case(404, "", Action.STOP,
           "ServiceNow has no such address (while {what}; {text}): check instance_url"),
-    _Case(405, "", Action.STOP, "ServiceNow does not allow {what} ({text})"),
+    _Case(405, "", Action.STOP,
+          "ServiceNow does not allow this HTTP method (while {what}; {text}): check instance_url"),
     _Case(413, "", Action.SPLIT, "A request was too large for ServiceNow while {what}"),
     _Case(414, "", Action.SPLIT, "An address was too long for ServiceNow while {what}"),
     _Case(429, "", Action.WAIT, "ServiceNow limited the rate of requests while {what} ({text})"),
@@ -110,19 +112,19 @@ def judge(status: int, body: t.Any, *, what: str) -> Verdict:
     Args:
         status: The HTTP status of a whole call, or of one item inside a Batch call.
         body: The parsed JSON, or None when the body is not JSON (a login page, a proxy's page).
-        what: What was requested, in the user's words, for the sentence.
+        what: What was being done, such as ``reading proc_vendor``, for the sentence.
     """
     text = error_text(body) or f"HTTP {status}"
     if status in _SUCCESS:
         # A 200 whose JSON does not parse has been seen after a cancelled transaction, and a
         # sleeping instance answers 200 with a page.
         if body is None:
-            return Verdict(Action.UNKNOWN, f"ServiceNow's answer while {what} cannot be read")
+            return Verdict(Action.UNKNOWN, f"ServiceNow sent an unreadable answer while {what}")
         return Verdict(Action.OK)
     if status in _REDIRECTS:
         return Verdict(
             Action.STOP,
-            f"ServiceNow redirects {what} instead of answering: check instance_url, and that the "
+            f"ServiceNow answered with a redirect while {what}: check instance_url, and that the "
             "instance is awake",
         )
     for case in _CASES:

@@ -139,7 +139,7 @@ class Session:
         Args:
             method: GET, POST or PATCH.
             path: The path from the instance's root with its query, percent-encoded.
-            what: What is requested, in the user's words.
+            what: What is being done, such as ``reading proc_vendor``, for sentences.
             body: JSON, encoded.
             repeatable: Whether sending it twice does no harm. If not, the first attempt whose
                 effect is unknown raises instead of being repeated.

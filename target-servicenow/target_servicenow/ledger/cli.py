@@ -95,7 +95,7 @@ def explain(path: Path, key: str, *, as_json: bool) -> None:
     found = reader.find(key)
     if not found:
         raise click.ClickException(
-            f"The ledger holds no record {key}: give the whole source identifier, such as "
+            f"The ledger holds no record {key}: give the full source identifier, such as "
             "sage300:SAMINC:Vendor:1200, or its last part"
         )
     stories = [{**record, "history": reader.history(record["identifier"])} for record in found]

@@ -45,7 +45,7 @@ CREATE TABLE outcomes (
   sys_id     TEXT NOT NULL,
   outcome    TEXT NOT NULL,
   changes    TEXT NOT NULL,  -- {"column": {"old": ..., "new": ...}}
-  altered    TEXT NOT NULL,  -- columns stored by ServiceNow (old) differently from what was sent (new)
+  altered    TEXT NOT NULL,  -- columns stored (old) differently from what was sent (new)
   status     INTEGER NOT NULL,
   attempts   INTEGER NOT NULL,
   reason     TEXT NOT NULL,

@@ -54,10 +54,11 @@ def load(name: str, overrides: Mapping[str, t.Any] | None = None) -> Profile:
     try:
         raw = yaml.safe_load(source.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError):
-        known = sorted(Path(p.name).stem for p in _PROFILES.iterdir() if p.name.endswith(".yml"))
+        profiles = (Path(p.name) for p in _PROFILES.iterdir())
+        known = ", ".join(sorted(path.stem for path in profiles if path.suffix == ".yml"))
         raise MappingError(
-            f"Setting mapping: {name!r} is neither a shipped profile ({', '.join(known)}) nor a "
-            "file that can be read"
+            f"The setting mapping names {name!r}, which is neither a shipped profile ({known}) nor "
+            "a file that can be read"
         ) from None
     except yaml.YAMLError as error:
         raise MappingError(f"Mapping {name}: not YAML: {' '.join(str(error).split())}") from None

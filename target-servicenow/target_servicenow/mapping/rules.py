@@ -113,7 +113,7 @@ class RuleSet:
                 condition = rule.when.text if rule.when else "always"
                 found.append(
                     f"Rule {number + 1} of {self.title} ({condition}) is shadowed: earlier rules "
-                    f"match all {self.fitting[number]} records that it matches"
+                    f"match every record that it matches ({self.fitting[number]})"
                 )
         return found
 

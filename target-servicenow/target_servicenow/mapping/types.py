@@ -42,7 +42,8 @@ def render(value: t.Any, column_type: ColumnType) -> str:
     try:
         return _RENDER[column_type](value)
     except (ValueError, TypeError, ArithmeticError):
-        raise RecordError(f"{value!r} is not a {column_type.value}") from None
+        shown = str(value) if isinstance(value, Decimal) else repr(value)
+        raise RecordError(f"{shown} is not a valid {column_type.value}") from None
 
 
 def same(left: str, right: str, column_type: ColumnType) -> bool:

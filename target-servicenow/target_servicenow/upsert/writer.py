@@ -247,10 +247,10 @@ class RowWriter:
             change = row.altered.get(self._table.source_column)
             if change is not None:
                 raise StopRunError(
-                    f"ServiceNow did not store {self._table.source_column} of {self._table.name} as "
-                    f"sent (sent {change.new!r}, stored {change.old!r}), so the row {row.sys_id} could "
-                    "not be found again: make the column writable for the integration user and "
-                    "100 characters long, or name another one as source_column in "
+                    f"ServiceNow did not store {self._table.name}.{self._table.source_column} as "
+                    f"sent (sent {change.new!r}, stored {change.old!r}), so the row {row.sys_id} "
+                    "could not be found again: make the column writable for the integration user "
+                    "and 100 characters long, or name another one as source_column in "
                     "mapping_overrides"
                 )
 
@@ -276,8 +276,8 @@ class RowWriter:
         if creates and self._table.name not in self._keeps_sys_ids:
             seconds = max(0.0, COMMIT_SECONDS - (time.monotonic() - sent_at))
             logger.info(
-                "A call that was writing %s was interrupted: waiting %.0f s for ServiceNow to finish "
-                "it, then looking up its rows (%d)",
+                "A call that was writing %s was interrupted: waiting %.0f s for ServiceNow to "
+                "finish it, then looking up its rows (%d)",
                 self._table.name,
                 seconds,
                 len(entries),

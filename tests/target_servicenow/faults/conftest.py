@@ -1,4 +1,4 @@
-"""A proxy in front of ServiceNow that does harm by plan, and loads through it that do not wait."""
+"""A proxy in front of ServiceNow that injects planned faults, and loads through it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from target_servicenow.api.oauth import BasicAuth
 from target_servicenow.api.session import Connection, Session
 from target_servicenow.ledger.writer import LedgerWriter
 from target_servicenow.loader import Loader
-from target_servicenow.mapping.parse import load
+from target_servicenow.mapping.parse import load as load_profile
 from target_servicenow.upsert.upserter import Policy, Upserter
 
 if t.TYPE_CHECKING:
@@ -35,23 +35,21 @@ class Call:
     """A Batch call on its way.
 
     Attributes:
-        forward: Have the instance do a call; its answer.
-        postponed: Calls that nobody answered and the instance has not done yet.
+        send: Sends a call's content to the instance and returns its answer.
     """
 
     content: dict[str, t.Any]
-    forward: Callable[[dict[str, t.Any]], dict[str, t.Any]]
-    postponed: list[dict[str, t.Any]]
+    send: Callable[[dict[str, t.Any]], dict[str, t.Any]]
 
     @property
     def items(self) -> list[dict[str, t.Any]]:
         """The requests inside."""
         return self.content["rest_requests"]
 
-    def done(self, items: list[dict[str, t.Any]] | None = None) -> dict[str, t.Any]:
-        """Have the instance do the call, or some of its items; its answer."""
-        wanted = self.items if items is None else items
-        return self.forward({**self.content, "rest_requests": wanted})
+    def forward(self, items: list[dict[str, t.Any]] | None = None) -> dict[str, t.Any]:
+        """Forward the call, or some of its items, to the instance; its answer."""
+        chosen = self.items if items is None else items
+        return self.send({**self.content, "rest_requests": chosen})
 
     @staticmethod
     def drop() -> t.NoReturn:
@@ -72,19 +70,19 @@ class Call:
 
 
 class DroppedError(Exception):
-    """The connection is to break without an answer."""
+    """The connection must break without an answer."""
 
 
-class Faults:
-    """Forwards everything; a fault planned for the n-th call of a kind takes that call over.
-
-    Kinds: ``write`` is a Batch call with a POST or PATCH in it, ``lookup`` any other.
+class FaultProxy:
+    """Forwards every call, except those that a planned fault takes over.
 
     Attributes:
+        plan: Faults by kind and number of the call. A Batch call with a POST or PATCH in it is a
+            ``write``, any other a ``lookup``.
+        seen: The calls of each kind so far.
         sizes: Items of each write call.
-        keeps_sys_ids: False: the instance chooses every sys_id itself.
-        closed: MappedTables of which nothing may be read.
-        asleep: True: every call is sent elsewhere, as by an instance that hibernates.
+        keeps_sys_ids: Whether the instance accepts the sys_ids of new rows.
+        hidden: Tables that show no rows.
     """
 
     def __init__(self, upstream: str) -> None:
@@ -93,9 +91,7 @@ class Faults:
         self.seen = {"write": 0, "lookup": 0}
         self.sizes: list[int] = []
         self.keeps_sys_ids = True
-        self.closed: set[str] = set()
-        self.asleep = False
-        self.postponed: list[dict[str, t.Any]] = []
+        self.hidden: set[str] = set()
         self._upstream = upstream
         self._lock = threading.Lock()
 
@@ -110,8 +106,6 @@ class Faults:
         return response(environ, start_response)
 
     def _answer(self, request: Request) -> Response:
-        if self.asleep:
-            return Response("", 302, headers={"Location": "https://signon.example/"})
         headers = {k: v for k, v in request.headers.items() if k not in {"Host", "Content-Length"}}
 
         def forward(body: bytes) -> requests.Response:
@@ -131,23 +125,23 @@ class Faults:
             self.seen[kind] += 1
             if writes:
                 self.sizes.append(len(content["rest_requests"]))
-            fault = self.plan.get((kind, self.seen[kind]), Call.done)
+            fault = self.plan.get((kind, self.seen[kind]), Call.forward)
 
-        def done(content: dict[str, t.Any]) -> dict[str, t.Any]:
-            items = [self._closed(item) for item in content["rest_requests"]]
+        def send(content: dict[str, t.Any]) -> dict[str, t.Any]:
+            items = [self._hidden(item) for item in content["rest_requests"]]
             if not self.keeps_sys_ids:
                 items = [without_sys_id(item) for item in items]
             body = json.dumps({**content, "rest_requests": items}).encode()
             answer: dict[str, t.Any] = forward(body).json()
             return answer
 
-        answer = fault(Call(content, done, self.postponed))
+        answer = fault(Call(content, send))
         return as_json(answer) if isinstance(answer, dict) else answer
 
-    def _closed(self, item: dict[str, t.Any]) -> dict[str, t.Any]:
-        """A request that finds nothing, where nothing may be read."""
+    def _hidden(self, item: dict[str, t.Any]) -> dict[str, t.Any]:
+        """The request itself, or one that finds nothing if the table is hidden."""
         path = item["url"].partition("?")[0]
-        if path.rpartition("/")[2] not in self.closed:
+        if path.rpartition("/")[2] not in self.hidden:
             return item
         return {**item, "url": f"{path}?sysparm_query=sys_id=none"}
 
@@ -159,7 +153,7 @@ def as_json(content: t.Any, status: int = 200, **headers: str) -> Response:
 
 
 def without_sys_id(item: dict[str, t.Any]) -> dict[str, t.Any]:
-    """An insert as an instance reads it that keeps the choice of sys_ids to itself."""
+    """An insert as seen by an instance that chooses sys_ids itself."""
     if item["method"] != "POST":
         return item
     values = json.loads(base64.b64decode(item["body"]))
@@ -167,18 +161,18 @@ def without_sys_id(item: dict[str, t.Any]) -> dict[str, t.Any]:
     return {**item, "body": base64.b64encode(json.dumps(values).encode()).decode()}
 
 
-class _Quiet(WSGIRequestHandler):
+class _QuietHandler(WSGIRequestHandler):
     protocol_version = "HTTP/1.0"
 
     def log(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
-def faults(instance: Instance) -> Iterator[Faults]:
-    """The proxy, without harm until planned."""
-    proxy = Faults(instance.sandbox.servicenow_url)
-    server = make_server("127.0.0.1", 0, proxy, threaded=True, request_handler=_Quiet)
+def proxy(instance: Instance) -> Iterator[FaultProxy]:
+    """The proxy, with no faults planned."""
+    proxy = FaultProxy(instance.sandbox.servicenow_url)
+    server = make_server("127.0.0.1", 0, proxy, threaded=True, request_handler=_QuietHandler)
     proxy.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -190,9 +184,9 @@ def faults(instance: Instance) -> Iterator[Faults]:
 
 @dataclass
 class Load:
-    """Records brought into ServiceNow through the proxy; every wait is noted, none is kept."""
+    """Loads records through the proxy; waits are recorded instead of slept."""
 
-    faults: Faults
+    proxy: FaultProxy
     instance: Instance
     waits: list[float] = field(default_factory=list)
     on_wait: Callable[[], None] = lambda: None
@@ -201,8 +195,8 @@ class Load:
         self, messages: Iterable[dict[str, t.Any]], *, workers: int = 1, retries: int = 3
     ) -> None:
         """Load the records, as one run."""
-        profile = load("default")
-        connection = Connection(self.faults.url, max_retries=retries, sleep=self._sleep)
+        profile = load_profile("default")
+        connection = Connection(self.proxy.url, max_retries=retries, sleep=self._sleep)
         account = BasicAuth("integration", "sandbox")
         sessions = [Session(connection, account) for _ in range(workers)]
         upserter = Upserter(sessions, profile, {}, Policy(), sleep=self._sleep)
@@ -225,6 +219,6 @@ class Load:
 
 
 @pytest.fixture
-def through(faults: Faults, instance: Instance) -> Load:
-    """Loads through the proxy."""
-    return Load(faults, instance)
+def load(proxy: FaultProxy, instance: Instance) -> Load:
+    """Loads records through the proxy."""
+    return Load(proxy, instance)

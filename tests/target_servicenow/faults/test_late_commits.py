@@ -1,4 +1,4 @@
-"""Calls that ServiceNow does after their answer was given up for lost."""
+"""Calls that ServiceNow commits only after the target has given up on the answer."""
 
 from __future__ import annotations
 
@@ -10,82 +10,82 @@ if t.TYPE_CHECKING:
 ROWS = 60
 
 
-def test_a_call_done_while_waiting_is_found(
-    faults: t.Any, through: t.Any, instance: Instance, singer: Singer
+def test_a_call_committed_during_the_wait_is_found(
+    proxy: t.Any, load: t.Any, instance: Instance, singer: Singer
 ) -> None:
-    """Where the instance chooses sys_ids, the wait outlasts the time a call may run."""
-    late: list[t.Any] = []
+    """If the instance chooses sys_ids, the wait is longer than a call may take."""
+    pending: list[t.Any] = []
 
     def postpone(call: t.Any) -> t.Any:
-        late.append(call)
+        pending.append(call)
         call.drop()
 
     def commit() -> None:
-        while late:
-            late.pop().done()
+        while pending:
+            pending.pop().forward()
 
-    faults.keeps_sys_ids = False
-    faults.plan = {("write", 2): postpone}
-    through.on_wait = commit
-    through([singer.vendor(n) for n in range(ROWS)])
+    proxy.keeps_sys_ids = False
+    proxy.plan = {("write", 2): postpone}
+    load.on_wait = commit
+    load([singer.vendor(n) for n in range(ROWS)])
     assert instance.by_source("proc_vendor").keys() == {str(n) for n in range(ROWS)}
     assert sorted(instance.outcomes()) == sorted((str(n), "created") for n in range(ROWS))
-    [wait] = through.waits
+    [wait] = load.waits
     assert 30 < wait <= 35
 
 
-def test_a_call_done_after_the_look_is_no_twin(
-    faults: t.Any, through: t.Any, instance: Instance, singer: Singer
+def test_a_call_committed_after_the_lookup_makes_no_duplicate(
+    proxy: t.Any, load: t.Any, instance: Instance, singer: Singer
 ) -> None:
-    """Where own sys_ids are kept, the instance itself refuses the second of two inserts."""
-    late: list[t.Any] = []
+    """If the instance accepts our sys_ids, it refuses the second of two inserts itself."""
+    pending: list[t.Any] = []
 
     def postpone(call: t.Any) -> t.Any:
-        late.append(call)
+        pending.append(call)
         call.drop()
 
     def commit_first(call: t.Any) -> t.Any:
-        late.pop().done()
-        return call.done()
+        pending.pop().forward()
+        return call.forward()
 
-    faults.plan = {("write", 2): postpone, ("write", 3): commit_first}
-    through([singer.vendor(n) for n in range(ROWS)])
-    assert late == through.waits == []
+    proxy.plan = {("write", 2): postpone, ("write", 3): commit_first}
+    load([singer.vendor(n) for n in range(ROWS)])
+    assert pending == load.waits == []
     assert instance.by_source("proc_vendor").keys() == {str(n) for n in range(ROWS)}
     assert sorted(instance.outcomes()) == sorted((str(n), "created") for n in range(ROWS))
 
 
-def test_a_row_deleted_meanwhile_is_made_anew(
-    faults: t.Any, through: t.Any, instance: Instance, singer: Singer
+def test_a_row_deleted_meanwhile_is_created_again(
+    proxy: t.Any, load: t.Any, instance: Instance, singer: Singer
 ) -> None:
-    through([singer.vendor("1", City="Delft")])
+    load([singer.vendor("1", City="Delft")])
 
     def delete_first(call: t.Any) -> t.Any:
         [item] = call.items
-        gone = {**item, "method": "DELETE", "url": item["url"].partition("?")[0]}
-        call.done([gone])
-        return call.done()
+        deletion = {**item, "method": "DELETE", "url": item["url"].partition("?")[0]}
+        call.forward([deletion])
+        return call.forward()
 
-    faults.plan = {("write", 2): delete_first}
-    through([singer.vendor("1", City="Gouda", Email="a@b")])
+    proxy.plan = {("write", 2): delete_first}
+    load([singer.vendor("1", City="Gouda", Email="a@b")])
     row = instance.by_source("proc_vendor")["1"]
     assert (row["name"], row["city"], row["email"]) == ("Vendor 1", "Gouda", "a@b")
     assert instance.outcomes() == [("1", "created")]
 
 
-def test_a_row_deleted_meanwhile_that_is_not_wanted_stays_gone(
-    faults: t.Any, through: t.Any, instance: Instance, singer: Singer
+def test_a_cancelled_row_deleted_meanwhile_is_not_created_again(
+    proxy: t.Any, load: t.Any, instance: Instance, singer: Singer
 ) -> None:
-    through([singer.batch(1, {}, {})])
+    load([singer.batch(1, {}, {})])
 
     def delete_first(call: t.Any) -> t.Any:
         item = call.items[0]
-        gone = {**item, "method": "DELETE", "url": item["url"].partition("?")[0]}
-        call.done([gone])
-        return call.done()
+        deletion = {**item, "method": "DELETE", "url": item["url"].partition("?")[0]}
+        call.forward([deletion])
+        return call.forward()
 
-    faults.plan = {("write", faults.seen["write"] + 1): delete_first}
-    through([singer.batch(1, {}, {}, BatchStatus="Deleted")])
+    proxy.plan = {("write", proxy.seen["write"] + 1): delete_first}
+    load([singer.batch(1, {}, {}, BatchStatus="Deleted")])
     rows = instance.by_source("sn_apo_invoice")
     assert {name: row["state"] for name, row in rows.items()} == {"2": "cancelled"}
     assert instance.outcomes() == [("2", "updated")]

@@ -1,4 +1,4 @@
-"""A signal in the middle of a call that writes."""
+"""A signal during a write."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if t.TYPE_CHECKING:
 EXECUTABLE = Path(sys.executable).parent / "target-servicenow"
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM that a process may catch")
+@pytest.mark.skipif(os.name == "nt", reason="Windows processes cannot catch SIGTERM")
 @pytest.mark.parametrize("workers", [1, 3])
-def test_no_state_leaves_for_what_a_signal_cut_short(
-    faults: t.Any, instance: Instance, singer: Singer, workers: int
+def test_no_state_is_emitted_for_an_interrupted_write(
+    proxy: t.Any, instance: Instance, singer: Singer, workers: int
 ) -> None:
     first = [*singer.vendors(singer.vendor("0")), singer.state({"n": 1})]
     rest = [*(singer.vendor(n) for n in range(1, 2000)), singer.state({"n": 2})]
-    settings = {"instance_url": faults.url, "workers": workers, "checkpoint_seconds": 0}
+    settings = {"instance_url": proxy.url, "workers": workers, "checkpoint_seconds": 0}
     config = instance.folder / "config.json"
     config.write_text(json.dumps({**instance.config, **settings}), encoding="utf-8")
     target = subprocess.Popen(
@@ -36,11 +36,11 @@ def test_no_state_leaves_for_what_a_signal_cut_short(
         encoding="utf-8",
     )
 
-    def end_in_the_middle(call: t.Any) -> t.Any:
+    def terminate(call: t.Any) -> t.Any:
         target.send_signal(signal.SIGTERM)
-        return call.done()
+        return call.forward()
 
-    faults.plan = {("write", 3): end_in_the_middle}
+    proxy.plan = {("write", 3): terminate}
     lines = "".join(f"{json.dumps(message)}\n" for message in (*first, *rest))
     printed, errors = target.communicate(lines, timeout=60)
     assert target.returncode == 128 + signal.SIGTERM
@@ -48,7 +48,7 @@ def test_no_state_leaves_for_what_a_signal_cut_short(
     assert "Traceback" not in errors
     assert len(instance.by_source("proc_vendor")) < 2000
 
-    again = instance.run([*first, *rest], instance_url=faults.url)
+    again = instance.run([*first, *rest], instance_url=proxy.url)
     assert (again.code, again.states) == (0, [{"n": 2}])
     assert instance.by_source("proc_vendor").keys() == {str(n) for n in range(2000)}
     assert [status for (status,) in instance.query("SELECT status FROM runs")] == [

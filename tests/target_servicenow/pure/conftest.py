@@ -1,4 +1,4 @@
-"""A mapping that nothing is wrong with."""
+"""A valid mapping."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 
 
 @pytest.fixture
-def sound() -> dict[str, t.Any]:
-    """Two tables, one of which points at the other."""
+def valid_mapping() -> dict[str, t.Any]:
+    """Two tables, one of which references the other."""
     return {
         "source": "erp",
         "tables": {

@@ -1,4 +1,4 @@
-"""Whether a stream sends every property its table is made from."""
+"""A stream must send every property its table is made from."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ BATCHES = {
 
 
 @pytest.fixture
-def invoice(sound: dict[str, t.Any]) -> Table:
-    return parse(sound, "mine").table("invoice")
+def invoice(valid_mapping: dict[str, t.Any]) -> Table:
+    return parse(valid_mapping, "mine").table("invoice")
 
 
 def _without(name: str) -> dict[str, t.Any]:
@@ -43,17 +43,17 @@ def _without(name: str) -> dict[str, t.Any]:
     return {"properties": outer}
 
 
-def test_a_stream_that_sends_all(invoice: Table) -> None:
+def test_a_complete_stream(invoice: Table) -> None:
     check_stream(invoice, BATCHES)  # raises nothing
 
 
-def test_a_stream_that_does_not_say_what_its_entries_hold(invoice: Table) -> None:
+def test_a_stream_without_a_schema_for_its_entries(invoice: Table) -> None:
     schema = {"properties": {"Invoices": {"type": "array"}}}
     check_stream(invoice, schema)  # raises nothing
 
 
 @pytest.mark.parametrize(
-    ("absent", "place", "named"),
+    ("absent", "column", "name"),
     [
         ("Entry", "identity", "Entry"),
         ("Company", "identity", "Company"),
@@ -62,18 +62,16 @@ def test_a_stream_that_does_not_say_what_its_entries_hold(invoice: Table) -> Non
         ("Status", "state", "parent.Status"),
     ],
 )
-def test_a_stream_that_lacks_a_property(
-    invoice: Table, absent: str, place: str, named: str
-) -> None:
+def test_a_missing_property(invoice: Table, absent: str, column: str, name: str) -> None:
     with pytest.raises(MappingError) as caught:
         check_stream(invoice, _without(absent))
     assert str(caught.value) == (
-        f"Column invoice.{place} is made from {named}, which stream Batches does not send: select "
-        "the property in the tap, or take the column out with mapping_overrides"
+        f"Column invoice.{column} is made from {name}, which stream Batches does not send: select "
+        "the property in the tap, or remove the column with mapping_overrides"
     )
 
 
-def test_a_stream_that_lacks_the_list(invoice: Table) -> None:
+def test_a_missing_list(invoice: Table) -> None:
     with pytest.raises(MappingError) as caught:
         check_stream(invoice, _without("Invoices"))
     assert str(caught.value) == (

@@ -1,4 +1,4 @@
-"""Settings as a user gave them, and the sentence for each that is wrong."""
+"""Reading settings, and the sentence for each invalid one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STORE = (
     "The setting {} is missing; to keep it in the operating system's credential store instead, "
     "install target-servicenow[keyring]"
 )
-GIVEN = {"instance_url": "dev1", "client_id": "c", "client_secret": "hush"}
+REQUIRED = {"instance_url": "dev1", "client_id": "c", "client_secret": "hush"}
 DEFAULTS = {
     name: definition["default"]
     for name, definition in SCHEMA["properties"].items()
@@ -32,14 +32,9 @@ DEFAULTS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _no_credential_store(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "keyring", None)
-
-
 @pytest.fixture
-def given(tmp_path: Path) -> dict[str, t.Any]:
-    return {**GIVEN, "ledger_path": str(tmp_path / "ledger.sqlite")}
+def settings(tmp_path: Path) -> dict[str, t.Any]:
+    return {**REQUIRED, "ledger_path": str(tmp_path / "ledger.sqlite")}
 
 
 @pytest.mark.parametrize(
@@ -83,8 +78,8 @@ def given(tmp_path: Path) -> dict[str, t.Any]:
         (
             {"mapping": "no-such.yml"},
             (
-                "Setting mapping: 'no-such.yml' is neither a shipped profile (default) nor a file "
-                "that can be read"
+                "The setting mapping names 'no-such.yml', which is neither a shipped profile "
+                "(default) nor a file that can be read"
             ),
         ),
         ({"mapping_overrides": [1]}, "The setting mapping_overrides must be an object"),
@@ -143,27 +138,33 @@ def given(tmp_path: Path) -> dict[str, t.Any]:
             {"ca_bundle": "no-such.pem"},
             "The setting ca_bundle names no-such.pem, which is not a PEM file of certificates",
         ),
+        (
+            {"ca_bundle": __file__},
+            f"The setting ca_bundle names {__file__}, which is not a PEM file of certificates",
+        ),
     ],
 )
-def test_a_wrong_setting(given: dict[str, t.Any], changes: dict[str, t.Any], sentence: str) -> None:
-    with pytest.raises(Exception, match=r"^(The setting|Setting|Mapping) ") as caught:
-        TargetServiceNow(config={**given, **changes})
+def test_an_invalid_setting(
+    settings: dict[str, t.Any], changes: dict[str, t.Any], sentence: str
+) -> None:
+    with pytest.raises(Exception, match=r"^(The setting|Mapping) ") as caught:
+        TargetServiceNow(config={**settings, **changes})
     assert str(caught.value) == sentence
     assert "hush" not in sentence
 
 
-def test_a_null_is_a_setting_left_out(given: dict[str, t.Any]) -> None:
+def test_null_means_the_default(settings: dict[str, t.Any]) -> None:
     nulls = dict.fromkeys(DEFAULTS.keys() - {"ledger_path"})
-    config = read({**given, **nulls})
+    config = read({**settings, **nulls})
     assert {name: getattr(config, name) for name in nulls} == {
         name: DEFAULTS[name] for name in nulls
     }
 
 
-def test_a_setting_left_out(given: dict[str, t.Any]) -> None:
-    del given["instance_url"]
+def test_a_missing_setting(settings: dict[str, t.Any]) -> None:
+    del settings["instance_url"]
     with pytest.raises(SettingError) as caught:
-        TargetServiceNow(config=given)
+        TargetServiceNow(config=settings)
     assert str(caught.value) == (
         "The setting instance_url is missing: give it in the configuration file or as the "
         "environment variable TARGET_SERVICENOW_INSTANCE_URL"
@@ -171,9 +172,9 @@ def test_a_setting_left_out(given: dict[str, t.Any]) -> None:
 
 
 def test_an_unknown_setting_is_ignored_with_a_warning(
-    given: dict[str, t.Any], caplog: pytest.LogCaptureFixture
+    settings: dict[str, t.Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    target = TargetServiceNow(config={**given, "page_size": 1})
+    target = TargetServiceNow(config={**settings, "page_size": 1})
     target.finish("finished")
     assert [r.getMessage() for r in caplog.records if r.levelname == "WARNING"] == [
         "The setting page_size is not known to target-servicenow: ignored"
@@ -189,8 +190,8 @@ def test_an_unknown_setting_is_ignored_with_a_warning(
         ("http://127.0.0.1:8301", "http://127.0.0.1:8301"),
     ],
 )
-def test_the_address_of_an_instance(setting: str, url: str) -> None:
-    assert read({**GIVEN, "instance_url": setting}).instance_url == url
+def test_instance_url(setting: str, url: str) -> None:
+    assert read({**REQUIRED, "instance_url": setting}).instance_url == url
 
 
 @pytest.mark.parametrize(
@@ -202,17 +203,17 @@ def test_the_address_of_an_instance(setting: str, url: str) -> None:
         ({"verify_ssl": False, "ca_bundle": certifi.where()}, False),
     ],
 )
-def test_the_connection(changes: dict[str, t.Any], verify: str | bool) -> None:  # noqa: FBT001
-    made = read({**GIVEN, **changes}).connection
-    assert made.instance_url == "https://dev1.service-now.com"
-    assert (made.connect_timeout_seconds, made.read_timeout_seconds) == (10, 90)
-    assert (made.max_retries, made.verify) == (5, verify)
+def test_connection(changes: dict[str, t.Any], verify: str | bool) -> None:  # noqa: FBT001
+    connection = read({**REQUIRED, **changes}).connection
+    assert connection.instance_url == "https://dev1.service-now.com"
+    assert (connection.connect_timeout_seconds, connection.read_timeout_seconds) == (10, 90)
+    assert (connection.max_retries, connection.verify) == (5, verify)
 
 
-def test_credentials_by_method() -> None:
+def test_credentials_by_auth_method() -> None:
     basic = {"auth_method": "basic", "username": "u", "password": "p"}
-    assert credentials(read(GIVEN)) == ("c", "hush")
-    assert credentials(read({**GIVEN, **basic})) == ("u", "p")
+    assert credentials(read(REQUIRED)) == ("c", "hush")
+    assert credentials(read({**REQUIRED, **basic})) == ("u", "p")
 
 
 class Store:
@@ -233,25 +234,25 @@ class Store:
 def test_a_missing_secret_comes_from_the_credential_store(monkeypatch: pytest.MonkeyPatch) -> None:
     store = Store(("https://dev1.service-now.com", "c", "kept"))
     monkeypatch.setitem(sys.modules, "keyring", store)
-    assert credentials(read({**GIVEN, "client_secret": ""})) == ("c", "kept")
+    assert credentials(read({**REQUIRED, "client_secret": ""})) == ("c", "kept")
 
 
 @pytest.mark.parametrize(
     ("entry", "end"), [(("https://dev2.service-now.com", "c", "no"), ""), (None, " (KeyringError)")]
 )
-def test_a_secret_that_the_credential_store_does_not_hold(
+def test_a_secret_missing_from_the_credential_store(
     monkeypatch: pytest.MonkeyPatch, entry: tuple[str, str, str] | None, end: str
 ) -> None:
     monkeypatch.setitem(sys.modules, "keyring", Store(entry))
     with pytest.raises(SettingError) as caught:
-        credentials(read({**GIVEN, "client_secret": ""}))
+        credentials(read({**REQUIRED, "client_secret": ""}))
     assert str(caught.value) == (
         "The setting client_secret is missing, and the operating system's credential store holds "
         f"none for service https://dev1.service-now.com and user c{end}"
     )
 
 
-def test_later_files_come_over_earlier_ones(tmp_path: Path) -> None:
+def test_later_files_override_earlier_ones(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text('{"workers": 1, "mapping": "ü"}', encoding="utf-8")
     (tmp_path / "b.json").write_text('{"workers": 2}', encoding="utf-8")
     paths = [str(tmp_path / name) for name in ("a.json", "b.json")]
@@ -278,7 +279,7 @@ def test_later_files_come_over_earlier_ones(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_file_that_holds_no_settings(
+def test_a_file_that_is_not_a_json_object(
     tmp_path: Path, content: bytes | None, sentence: str
 ) -> None:
     path = tmp_path / "config.json"
@@ -305,14 +306,14 @@ def test_a_file_that_holds_no_settings(
         ),
     ],
 )
-def test_environment_variables(name: str, text: str, sentence: str) -> None:
+def test_invalid_environment_variables(name: str, text: str, sentence: str) -> None:
     variable = f"TARGET_SERVICENOW_{name}"
     with pytest.raises(SettingError) as caught:
         check_environment({variable: text})
     assert str(caught.value) == sentence.format(variable)
 
 
-def test_environment_variables_that_can_be_read() -> None:
+def test_valid_environment_variables() -> None:
     check_environment(
         {
             "TARGET_SERVICENOW_WORKERS": " 2 ",

@@ -1,4 +1,4 @@
-"""Expressions of a mapping: values, what they read, and what they refuse."""
+"""Expressions in a mapping: their values, the properties they read, and errors."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ RECORD = {
         ("  Name  ", "Acme "),
     ],
 )
-def test_a_value(text: str, value: object) -> None:
+def test_evaluation(text: str, value: object) -> None:
     result = Expression(text)(RECORD)
     assert result == value
     assert type(result) is type(value)
@@ -67,7 +67,7 @@ def test_a_value(text: str, value: object) -> None:
         ("Null.upper()", "'Null.upper()' cannot be evaluated: "),
     ],
 )
-def test_a_record_that_does_not_fit(text: str, sentence: str) -> None:
+def test_an_expression_that_fails_on_a_record(text: str, sentence: str) -> None:
     with pytest.raises(RecordError) as caught:
         Expression(text)(RECORD)
     assert str(caught.value).startswith(sentence)
@@ -87,20 +87,20 @@ def test_a_record_that_does_not_fit(text: str, sentence: str) -> None:
         ),
     ],
 )
-def test_what_is_no_expression(text: str, sentence: str) -> None:
+def test_an_invalid_expression(text: str, sentence: str) -> None:
     with pytest.raises(MappingError) as caught:
         Expression(text)
     known = "decimal, first, int, join, len, optional_field, str"
     assert str(caught.value).replace('"', "'") == sentence.replace("{KNOWN}", known)
 
 
-def test_the_properties_it_reads() -> None:
+def test_property_names() -> None:
     expression = Expression("join(' ', Name, parent.BatchStatus) if len(Status) else str(Amount)")
     assert expression.names == {"Name", "parent.BatchStatus", "Status", "Amount"}
 
 
 @pytest.mark.parametrize("name", ["class", "None", "my-name", "agent:os", "len", "1st", ""])
-def test_a_property_may_have_any_name(name: str) -> None:
+def test_a_property_with_an_unusual_name(name: str) -> None:
     assert Property(name)({name: 5}) == 5
     assert Property(name)({}) is MISSING
     assert Property(name).names == {name}

@@ -1,4 +1,4 @@
-"""Requests that find rows by their keys."""
+"""Requests that look rows up by key."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ def queries(keys: list[str]) -> list[str]:
     assert [item.id for item in items] == [f"find-{n}" for n in range(1, len(items) + 1)]
     assert all(item.method == "GET" and item.body is None for item in items)
     assert all(len(item.url.encode()) <= 7_700 for item in items)
-    asked = [parse_qs(urlsplit(item.url).query) for item in items]
-    assert all(one["sysparm_fields"] == ["sys_id,correlation_id,name"] for one in asked)
-    assert all(one["sysparm_exclude_reference_link"] == ["true"] for one in asked)
-    return [one["sysparm_query"][0] for one in asked]
+    queried = [parse_qs(urlsplit(item.url).query) for item in items]
+    assert all(one["sysparm_fields"] == ["sys_id,correlation_id,name"] for one in queried)
+    assert all(one["sysparm_exclude_reference_link"] == ["true"] for one in queried)
+    return [one["sysparm_query"][0] for one in queried]
 
 
 def keys_of(query: str) -> list[str]:
@@ -34,24 +34,24 @@ def keys_of(query: str) -> list[str]:
 )
 def test_at_most_200_keys_at_once(count: int, chunks: list[int]) -> None:
     keys = [f"k{n}" for n in range(count)]
-    asked = [keys_of(query) for query in queries(keys)]
-    assert [len(chunk) for chunk in asked] == chunks
-    assert [key for chunk in asked for key in chunk] == keys
+    queried = [keys_of(query) for query in queries(keys)]
+    assert [len(chunk) for chunk in queried] == chunks
+    assert [key for chunk in queried for key in chunk] == keys
 
 
-def test_an_address_stays_short_whatever_the_keys() -> None:
+def test_long_keys_are_split_to_fit_the_url() -> None:
     keys = [f"sage300:SAMINC:Vendor:{n:03}{'ü' * 60}" for n in range(60)]
-    asked = [keys_of(query) for query in queries(keys)]
-    assert len(asked) > 2
-    assert [key for chunk in asked for key in chunk] == keys
+    queried = [keys_of(query) for query in queries(keys)]
+    assert len(queried) > 2
+    assert [key for chunk in queried for key in chunk] == keys
 
 
-def test_a_key_too_long_for_any_address_is_asked_alone() -> None:
+def test_a_key_too_long_for_any_url_is_queried_alone() -> None:
     items = list(find_items("t", "c", ["a", "x" * 9000, "b"], []))
     assert len(items) == 3
 
 
-def test_keys_that_a_query_cannot_hold_are_asked_by_their_beginning() -> None:
+def test_keys_with_unsearchable_characters_are_queried_by_prefix() -> None:
     keys = ["Plain", "Smith, Sons", "Bolts^Nuts", "mail@host", "a,b", ",", "ab^c"]
     assert queries(keys) == [
         "correlation_idSTARTSWITHSmith^ORDERBYsys_id",
@@ -61,11 +61,11 @@ def test_keys_that_a_query_cannot_hold_are_asked_by_their_beginning() -> None:
     ]
 
 
-def test_signs_of_a_url_are_escaped() -> None:
+def test_url_characters_are_escaped() -> None:
     assert keys_of(queries(["a&b=c d+e%41#?"])[0]) == ["a&b=c d+e%41#?"]
 
 
-def test_a_found_row() -> None:
+def test_read_row() -> None:
     row = {
         "sys_id": "s1",
         "name": "Acme",

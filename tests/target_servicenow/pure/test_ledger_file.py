@@ -1,4 +1,4 @@
-"""The ledger's file: what is not a ledger stays as it is, and one sentence says so."""
+"""The ledger's file: opening, locking, and files that are not ledgers, which are left alone."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if t.TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_a_ledger_is_created_with_its_folder_and_opened_again(tmp_path: Path) -> None:
+def test_a_ledger_is_created_along_with_its_folder(tmp_path: Path) -> None:
     path = tmp_path / "new" / "ledger.sqlite"
     with closing(open_to_write(path)) as db, closing(open_to_write(path)):
         db.execute("INSERT INTO runs VALUES (1, '', NULL, 'running', 'apply', '', 0, '')")
@@ -38,7 +38,7 @@ def test_a_ledger_is_created_with_its_folder_and_opened_again(tmp_path: Path) ->
         assert db.execute("PRAGMA user_version").fetchone() == (FORMAT,)
 
 
-def test_one_run_at_a_time(tmp_path: Path) -> None:
+def test_the_lock_is_exclusive(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
     first = lock(path)
     with pytest.raises(LedgerError) as caught:
@@ -56,16 +56,16 @@ def test_a_lock_that_cannot_be_created(tmp_path: Path) -> None:
         lock(tmp_path / "ledger.sqlite")
 
 
-def test_a_folder_that_is_a_file(tmp_path: Path) -> None:
+def test_a_parent_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     path = tmp_path / "file" / "ledger.sqlite"
     with pytest.raises(TargetError) as caught:
         open_to_write(path)
     assert str(caught.value).startswith(f"The ledger {path} (ledger_path) cannot be used (")
-    assert str(caught.value).endswith("): name another file, in a folder that can be written")
+    assert str(caught.value).endswith("): name another file, in a writable folder")
 
 
-def test_a_file_that_is_no_database(tmp_path: Path) -> None:
+def test_a_text_file(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("not a database, but long enough to look at " * 10, encoding="utf-8")
     with pytest.raises(LedgerError, match="file is not a database"):
@@ -87,20 +87,20 @@ def test_the_database_of_another_program(tmp_path: Path) -> None:
     with pytest.raises(LedgerError) as caught:
         open_to_write(path)
     assert str(caught.value) == (
-        f"The ledger {path} (ledger_path) cannot be used (it is the database of another program): "
-        "name another file, in a folder that can be written"
+        f"The ledger {path} (ledger_path) cannot be used (it belongs to another program): name "
+        "another file, in a writable folder"
     )
     with pytest.raises(LedgerError) as caught:
         open_to_read(path)
     assert str(caught.value) == (
-        f"{path} is not a ledger (it is the database of another program): give the file named by "
-        "the setting ledger_path as --ledger"
+        f"{path} is not a ledger (it belongs to another program): give the file named by the "
+        "setting ledger_path as --ledger"
     )
     assert path.read_bytes() == before
 
 
 @pytest.mark.parametrize("opened", [open_to_write, open_to_read])
-def test_a_ledger_of_a_newer_version(
+def test_a_ledger_from_a_newer_version(
     tmp_path: Path, opened: t.Callable[[Path], sqlite3.Connection]
 ) -> None:
     path = tmp_path / "newer.sqlite"
@@ -132,5 +132,5 @@ def test_a_damaged_ledger(tmp_path: Path) -> None:
     with closing(LedgerWriter(path)) as run, pytest.raises(LedgerError) as caught:
         run.pending()
     assert str(caught.value) == sentence
-    ended = CliRunner().invoke(ledger, ["--ledger", str(path), "rejects"])
-    assert (ended.exit_code, ended.stdout, ended.stderr) == (1, "", f"Error: {sentence}\n")
+    result = CliRunner().invoke(ledger, ["--ledger", str(path), "rejects"])
+    assert (result.exit_code, result.stdout, result.stderr) == (1, "", f"Error: {sentence}\n")

@@ -1,4 +1,4 @@
-"""JSON in the ledger: exact amounts, and what strict JSON does not hold."""
+"""JSON in the ledger: exact amounts, and values that strict JSON does not allow."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_numbers_stay_exact(text: str) -> None:
     ],
     ids=["strict", "half of a surrogate pair", "infinity"],
 )
-def test_what_is_written_is_read_back(value: dict[str, t.Any]) -> None:
+def test_values_round_trip(value: dict[str, t.Any]) -> None:
     text = to_json(value)
     assert from_json(text) == value
     text.encode()  # as SQLite stores it
@@ -60,7 +60,7 @@ def test_nan_is_not_null() -> None:
 
 
 @pytest.mark.parametrize("new", ["Gouda", "half \ud83d"])
-def test_changes_are_written_from_dataclasses_and_mappings(new: str) -> None:
+def test_changes_from_dataclasses_and_mappings(new: str) -> None:
     expected = {"city": {"old": "null", "new": new}}
     assert from_json(to_json({"city": Change("null", new)})) == expected
     assert from_json(to_json(expected)) == expected

@@ -1,4 +1,4 @@
-"""A mapping made from anyone's stream."""
+"""A mapping derived from the schema of any stream."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_the_type_of_a_column(definition: object, kind: str) -> None:
     assert [(column.name, column.type.value) for column in table.columns] == [("p", kind)]
 
 
-def test_names_become_servicenows_and_any_property_arrives() -> None:
+def test_names_are_converted_to_servicenow_names() -> None:
     properties = ("Id", "agent:type", "class", "None", "len", "my-name", "größe")
     schema = {"properties": {name: {"type": "string"} for name in properties}}
     table = passthrough("test:Special!Chars", schema, ("agent:type", "class"))
@@ -50,7 +50,7 @@ def test_names_become_servicenows_and_any_property_arrives() -> None:
     }
 
 
-def test_without_key_properties_the_record_is_its_own_key() -> None:
+def test_without_key_properties_the_whole_record_is_the_key() -> None:
     table = passthrough("s", {"properties": {"a": {}, "b": {}}}, ())
     profile = Profile("sage300", (table,))
     names = [
@@ -62,7 +62,7 @@ def test_without_key_properties_the_record_is_its_own_key() -> None:
     assert names[0].startswith("singer:s:")
 
 
-def test_two_properties_of_one_column_are_refused() -> None:
+def test_two_properties_with_the_same_column_name() -> None:
     with pytest.raises(MappingError) as caught:
         passthrough("people", {"properties": {"Id": {}, "id": {}}}, ("id",))
     assert str(caught.value) == (

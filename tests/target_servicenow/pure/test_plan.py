@@ -1,4 +1,4 @@
-"""What to do about a row, and how many to send at once."""
+"""The decision about a row, and the size of a batch."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ def row(*, creatable: bool = True, **values: str) -> Row:
     return Row("vendor", NAME, {**VALUES, **values}, creatable=creatable)
 
 
-def found(sys_id: str = "s1", *, source: str = NAME, **values: str) -> StoredRow:
+def stored(sys_id: str = "s1", *, source: str = NAME, **values: str) -> StoredRow:
     return StoredRow(sys_id, {**STORED, "correlation_id": source, **values})
 
 
-def test_nothing_there_is_created_without_its_empty_columns() -> None:
+def test_a_missing_row_is_created_without_empty_columns() -> None:
     sent = {"name": "Acme", "limit": "12.90", "correlation_id": NAME}
     changes = {name: Change("", value) for name, value in sent.items()}
     assert decide(TABLE, row(), [], []) == Decision(
@@ -63,19 +63,19 @@ def test_nothing_there_is_created_without_its_empty_columns() -> None:
     )
 
 
-def test_nothing_there_and_not_to_be_made() -> None:
+def test_a_missing_row_that_is_not_creatable() -> None:
     assert decide(TABLE, row(creatable=False), [], []) == Decision(row(creatable=False), None)
 
 
-def test_what_is_equal_is_left_alone() -> None:
+def test_an_equal_row_is_unchanged() -> None:
     expected = Decision(row(), Outcome.UNCHANGED, sys_id="s1")
-    assert decide(TABLE, row(), [found()], []) == expected
+    assert decide(TABLE, row(), [stored()], []) == expected
 
 
 @pytest.mark.parametrize("creatable", [True, False])
-def test_only_what_differs_is_sent(*, creatable: bool) -> None:
+def test_only_differing_columns_are_sent(*, creatable: bool) -> None:
     wanted = row(city="Delft", name="", creatable=creatable)
-    assert decide(TABLE, wanted, [found()], []) == Decision(
+    assert decide(TABLE, wanted, [stored()], []) == Decision(
         wanted,
         Outcome.UPDATED,
         values={"city": "Delft", "name": ""},
@@ -84,8 +84,8 @@ def test_only_what_differs_is_sent(*, creatable: bool) -> None:
     )
 
 
-def test_a_row_typed_in_by_hand_is_claimed() -> None:
-    assert decide(TABLE, row(), [], [found(source="", city="Delft")]) == Decision(
+def test_a_manual_row_is_adopted() -> None:
+    assert decide(TABLE, row(), [], [stored(source="", city="Delft")]) == Decision(
         row(),
         Outcome.ADOPTED,
         values={"city": "", "correlation_id": NAME},
@@ -94,12 +94,12 @@ def test_a_row_typed_in_by_hand_is_claimed() -> None:
     )
 
 
-def test_its_own_row_comes_before_one_typed_in() -> None:
-    assert decide(TABLE, row(), [found()], [found("s2", source="")]).sys_id == "s1"
+def test_its_own_row_takes_precedence_over_a_manual_one() -> None:
+    assert decide(TABLE, row(), [stored()], [stored("s2", source="")]).sys_id == "s1"
 
 
-def test_two_rows_of_one_identifier_are_not_touched() -> None:
-    decision = decide(TABLE, row(city="Delft"), [found("s1"), found("s2")], [])
+def test_two_rows_with_the_same_identifier_are_rejected() -> None:
+    decision = decide(TABLE, row(city="Delft"), [stored("s1"), stored("s2")], [])
     assert (decision.outcome, decision.values, decision.sys_id) == (Outcome.REJECTED, {}, "")
     assert decision.reason == (
         f"2 rows of vendor carry correlation_id {NAME} (s1, s2): delete or clear all but one; "
@@ -107,8 +107,8 @@ def test_two_rows_of_one_identifier_are_not_touched() -> None:
     )
 
 
-def test_two_rows_to_claim_are_not_touched() -> None:
-    candidates = [found("s1", source=""), found("s2", source="")]
+def test_two_adoption_candidates_are_held() -> None:
+    candidates = [stored("s1", source=""), stored("s2", source="")]
     decision = decide(TABLE, row(), [], candidates)
     assert (decision.outcome, decision.values, decision.sys_id) == (Outcome.HELD, {}, "")
     assert decision.reason == (
@@ -117,7 +117,7 @@ def test_two_rows_to_claim_are_not_touched() -> None:
     )
 
 
-def test_a_column_servicenow_did_not_give_is_no_difference() -> None:
+def test_a_column_missing_from_the_answer_is_not_a_difference() -> None:
     assert difference(TABLE, {"name": "Acme"}, {"name": "Acme", "city": "Delft"}) == {}
 
 
@@ -144,12 +144,12 @@ def test_natural_keys(left: str, right: str, *, equal: bool) -> None:
     assert (natural_key(left) == natural_key(right)) is equal
 
 
-def test_the_pace_grows_while_calls_are_quick() -> None:
-    pace = BatchSize()
-    sizes = [pace.rows]
+def test_the_batch_size_doubles_while_calls_are_quick() -> None:
+    size = BatchSize()
+    sizes = [size.rows]
     for _ in range(5):
-        pace.took(pace.rows, 1.0)
-        sizes.append(pace.rows)
+        size.took(size.rows, 1.0)
+        sizes.append(size.rows)
     assert sizes == [50, 100, 200, 400, 500, 500]
 
 
@@ -157,18 +157,18 @@ def test_the_pace_grows_while_calls_are_quick() -> None:
     ("rows", "seconds", "after"),
     [(50, 7.4, 100), (50, 7.5, 50), (50, 29.0, 50), (49, 0.1, 50)],
 )
-def test_the_pace_grows_only_by_a_full_and_quick_call(
+def test_the_batch_size_grows_only_after_a_full_quick_call(
     rows: int, seconds: float, after: int
 ) -> None:
-    pace = BatchSize()
-    pace.took(rows, seconds)
-    assert pace.rows == after
+    size = BatchSize()
+    size.took(rows, seconds)
+    assert size.rows == after
 
 
-def test_the_pace_halves_down_to_one() -> None:
-    pace = BatchSize()
+def test_the_batch_size_halves_down_to_one() -> None:
+    size = BatchSize()
     sizes = []
     for _ in range(7):
-        pace.cut_short()
-        sizes.append(pace.rows)
+        size.cut_short()
+        sizes.append(size.rows)
     assert sizes == [25, 12, 6, 3, 1, 1, 1]

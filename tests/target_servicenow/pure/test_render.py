@@ -1,4 +1,4 @@
-"""From a record to rows, each whole or with its reason."""
+"""Rendering a record as rows, or as reasons why it cannot be."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ACCOUNT = {
     "identity": {"entity": "Account", "company": "Company", "key": ["Account"]},
     "columns": {"name": "Name"},
 }
-FULL = {
+RECORD = {
     "Company": "SAMINC",
     "Number": "1200",
     "Name": "Acme",
@@ -46,20 +46,20 @@ def rows(record: dict[str, t.Any], *, drop: str = "", **changes: t.Any) -> list[
     return list(render_record(profile, profile.table("vendor"), sent))
 
 
-def one(record: dict[str, t.Any], **options: t.Any) -> Row:
+def only_row(record: dict[str, t.Any], **options: t.Any) -> Row:
     [row] = rows(record, **options)
     assert isinstance(row, Row), row
     return row
 
 
-def test_a_whole_row() -> None:
-    assert one(FULL) == Row(
+def test_a_row() -> None:
+    assert only_row(RECORD) == Row(
         table="vendor",
         identifier="sage300:SAMINC:Vendor:1200",
         values={"name": "Acme", "active": "true", "kind": "alpha", "limit": "USD;12.90"},
         references={"account": "sage300:SAMINC:Account:6000"},
         creatable=True,
-        payload=FULL,
+        payload=RECORD,
     )
 
 
@@ -81,30 +81,35 @@ def test_a_whole_row() -> None:
         (0, "0"),
     ],
 )
-def test_the_key_in_the_identifier(key: object, part: str) -> None:
-    assert one({**FULL, "Number": key}).identifier == f"sage300:SAMINC:Vendor:{part}"
+def test_the_key_is_escaped_in_the_identifier(key: object, part: str) -> None:
+    assert only_row({**RECORD, "Number": key}).identifier == f"sage300:SAMINC:Vendor:{part}"
 
 
-def test_an_identifier_that_would_not_fit_becomes_a_digest() -> None:
+def test_an_identifier_that_is_too_long_becomes_a_digest() -> None:
     longest = "x" * (60 - len("sage300:SAMINC:Vendor:"))
-    assert one({**FULL, "Number": longest}, source_length=60).identifier.endswith(f":{longest}")
+    assert only_row({**RECORD, "Number": longest}, source_length=60).identifier.endswith(
+        f":{longest}"
+    )
     names = {
-        one({**FULL, "Number": f"{longest}{end}"}, source_length=60).identifier for end in "ab"
+        only_row({**RECORD, "Number": f"{longest}{end}"}, source_length=60).identifier
+        for end in "ab"
     }
     assert len(names) == 2
     assert {len(name) for name in names} == {len("sage300:SAMINC:Vendor:~") + 32}
     assert all(name.startswith("sage300:SAMINC:Vendor:~") for name in names)
-    short = one({**FULL, "Company": "C" * 50, "Number": longest}, source_length=60).identifier
+    short = only_row(
+        {**RECORD, "Company": "C" * 50, "Number": longest}, source_length=60
+    ).identifier
     assert len(short) == 60
 
 
 @pytest.mark.parametrize("value", [None, "", "   "])
 @pytest.mark.parametrize("name", ["Company", "Number"])
 def test_a_record_with_an_empty_key(name: str, value: str | None) -> None:
-    record = {**FULL, name: value}
+    record = {**RECORD, name: value}
     [row] = rows(record)
     assert isinstance(row, Unrendered)
-    assert row.reason == "a part of its key (Company, Number) is empty"
+    assert row.reason == "part of its key (Company, Number) is empty"
     assert row.payload == record
     [other] = rows({**record, "Name": "Other"})
     assert row.identifier.startswith("(no key) ")
@@ -115,11 +120,11 @@ def test_a_record_with_an_empty_key(name: str, value: str | None) -> None:
     ("name", "value", "reason"),
     [
         ("Kind", "Z", "column kind: 'Z' is not one of its choices (A, 1)"),
-        ("Limit", "many", "column limit: 'USD;many' is not a currency"),
+        ("Limit", "many", "column limit: 'USD;many' is not a valid currency"),
     ],
 )
-def test_a_record_that_does_not_fit(name: str, value: object, reason: str) -> None:
-    record = {**FULL, name: value}
+def test_a_record_with_an_invalid_value(name: str, value: object, reason: str) -> None:
+    record = {**RECORD, name: value}
     assert rows(record) == [
         Unrendered("vendor", "sage300:SAMINC:Vendor:1200", Cause.RECORD, reason, record)
     ]
@@ -142,7 +147,7 @@ def test_a_record_that_does_not_fit(name: str, value: object, reason: str) -> No
 def test_an_empty_property_clears_its_column(
     name: str, value: object, column: str, text: str
 ) -> None:
-    row = one({**FULL, name: value})
+    row = only_row({**RECORD, name: value})
     assert row.values[column] == text
     assert column not in row.references
 
@@ -151,14 +156,14 @@ def test_an_empty_property_clears_its_column(
     ("absent", "column"),
     [("Name", "name"), ("Status", "active"), ("Kind", "kind"), ("Account", "account")],
 )
-def test_a_property_not_sent_leaves_its_column_alone(absent: str, column: str) -> None:
-    row = one(FULL, drop=absent)
+def test_an_absent_property_leaves_its_column_alone(absent: str, column: str) -> None:
+    row = only_row(RECORD, drop=absent)
     assert column not in row.values
     assert column not in row.references
 
 
 @pytest.mark.parametrize(
-    ("record", "wanted"),
+    ("record", "kept"),
     [
         ({"Kind": "A"}, True),
         ({"Kind": "1"}, False),
@@ -166,9 +171,9 @@ def test_a_property_not_sent_leaves_its_column_alone(absent: str, column: str) -
         ({}, False),
     ],
 )
-def test_where_leaves_records_out(record: dict[str, t.Any], *, wanted: bool) -> None:
-    base = {name: value for name, value in FULL.items() if name != "Kind"}
-    assert bool(rows({**base, **record}, where="Kind == 'A'")) is wanted
+def test_where_filters_records(record: dict[str, t.Any], *, kept: bool) -> None:
+    base = {name: value for name, value in RECORD.items() if name != "Kind"}
+    assert bool(rows({**base, **record}, where="Kind == 'A'")) is kept
 
 
 BATCH = {
@@ -183,7 +188,7 @@ BATCH = {
 }
 
 
-def exploded(record: dict[str, t.Any], **table: t.Any) -> list[Row | Unrendered]:
+def render(record: dict[str, t.Any], **table: t.Any) -> list[Row | Unrendered]:
     profile = parse({"tables": {"t": {"stream": "Batches", **table}}}, "m")
     return list(render_record(profile, profile.table("t"), record))
 
@@ -195,57 +200,57 @@ INVOICES = {
 }
 
 
-def test_each_entry_is_a_row_with_its_own_payload() -> None:
-    made = exploded(BATCH, **INVOICES)
-    assert [row.identifier for row in made] == [
+def test_each_entry_becomes_a_row_with_its_own_payload() -> None:
+    rendered = render(BATCH, **INVOICES)
+    assert [row.identifier for row in rendered] == [
         "sage300:SAMINC:Invoice:28:1",
         "sage300:SAMINC:Invoice:28:2",
         "sage300:SAMINC:Invoice:28:3",
     ]
-    assert [row.values for row in made] == [
+    assert [row.values for row in rendered] == [
         {"name": "first", "state": "Open", "near": "Open"},
         {"name": "second", "state": "Open", "near": "Open"},
         {"state": "Open", "near": "own"},
     ]
-    for row, entry in zip(made, BATCH["Invoices"], strict=True):
+    for row, entry in zip(rendered, BATCH["Invoices"], strict=True):
         assert row.payload == {**BATCH, "Invoices": [entry]}
-        assert exploded(dict(row.payload), **INVOICES) == [row]
+        assert render(dict(row.payload), **INVOICES) == [row]
 
 
-def test_entries_of_entries() -> None:
+def test_nested_entries() -> None:
     lines = {
         "each": ["Invoices", "Lines"],
         "identity": {"entity": "Line", "company": "Company", "key": ["Batch", "Number", "Line"]},
         "columns": {"name": "parent.Number", "invoice": "Name"},
     }
-    made = exploded(BATCH, **lines)
-    assert [row.identifier.removeprefix("sage300:SAMINC:Line:28:") for row in made] == [
+    rendered = render(BATCH, **lines)
+    assert [row.identifier.removeprefix("sage300:SAMINC:Line:28:") for row in rendered] == [
         "1:1",
         "1:2",
         "3:1",
     ]
-    assert [row.values.get("invoice") for row in made] == ["first", "first", None]
-    assert [row.values["name"] for row in made] == ["1", "1", "3"]
+    assert [row.values.get("invoice") for row in rendered] == ["first", "first", None]
+    assert [row.values["name"] for row in rendered] == ["1", "1", "3"]
     first = BATCH["Invoices"][0]
-    assert made[1].payload == {**BATCH, "Invoices": [{**first, "Lines": [{"Line": 2}]}]}
+    assert rendered[1].payload == {**BATCH, "Invoices": [{**first, "Lines": [{"Line": 2}]}]}
 
 
 @pytest.mark.parametrize("entries", [None, []])
-def test_no_entries_no_rows(entries: object) -> None:
-    assert exploded({**BATCH, "Invoices": entries}, **INVOICES) == []
+def test_no_rows_without_entries(entries: object) -> None:
+    assert render({**BATCH, "Invoices": entries}, **INVOICES) == []
 
 
 @pytest.mark.parametrize("entries", ["text", {"Number": 1}, [1], [None]])
-def test_entries_that_are_none(entries: object) -> None:
+def test_entries_that_are_not_a_list_of_objects(entries: object) -> None:
     record = {**BATCH, "Invoices": entries}
-    [row] = exploded(record, **INVOICES)
+    [row] = render(record, **INVOICES)
     assert isinstance(row, Unrendered)
     assert (row.reason, row.payload) == ("Invoices is not a list of objects", record)
 
 
 @pytest.mark.parametrize(("status", "creatable"), [("Open", True), ("Deleted", False)])
 def test_create_when(status: str, *, creatable: bool) -> None:
-    made = exploded(
+    rendered = render(
         {**BATCH, "Status": status}, create_when="parent.Status != 'Deleted'", **INVOICES
     )
-    assert [row.creatable for row in made] == [creatable] * 3
+    assert [row.creatable for row in rendered] == [creatable] * 3

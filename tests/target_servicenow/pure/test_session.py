@@ -1,16 +1,23 @@
-"""What a session makes of statuses, headers and redirects: tables that need no server."""
+"""A session's reaction to statuses, headers, bodies, redirects and failures, without a server."""
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import typing as t
+from email.utils import format_datetime
 
 import pytest
 import requests
 
 from target_servicenow.api.errors import Action, RefusedError, StopRunError, UnknownOutcomeError
 from target_servicenow.api.oauth import BasicAuth
-from target_servicenow.api.session import Connection, Session, client_credentials
+from target_servicenow.api.session import (
+    MAX_WAIT_SECONDS,
+    Connection,
+    Session,
+    client_credentials,
+)
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +34,7 @@ Answer = dict[str, t.Any]
 
 
 class Waits(list[float]):
-    """The seconds that were slept."""
+    """The seconds of each wait."""
 
 
 @pytest.fixture
@@ -37,17 +44,17 @@ def waits() -> Waits:
 
 @pytest.fixture
 def connect(waits: Waits) -> Callable[..., Session]:
-    """A session with Basic auth, which sleeps without waiting."""
+    """Opens sessions with Basic auth whose waits are recorded instead of slept."""
 
-    def session(**changes: t.Any) -> Session:
+    def open_session(**changes: t.Any) -> Session:
         connection = Connection(URL, **{"max_retries": 2, "sleep": waits.append, **changes})
         return Session(connection, BasicAuth("user", "sécret"))
 
-    return session
+    return open_session
 
 
 @pytest.mark.parametrize(
-    ("status", "calls", "end"),
+    ("status", "calls", "expected"),
     [
         (200, 1, Action.OK),
         (201, 1, Action.OK),
@@ -75,31 +82,31 @@ def test_statuses(  # noqa: PLR0917
     waits: Waits,
     status: int,
     calls: int,
-    end: Action | type[Exception],
+    expected: Action | type[Exception],
 ) -> None:
     requests_mock.get(URL + PATH, status_code=status, json=ERROR, headers=JSON)
     session = connect()
-    if isinstance(end, Action):
-        assert session.call("GET", PATH, what="reading").verdict.action is end
+    if isinstance(expected, Action):
+        assert session.call("GET", PATH, what="reading x").verdict.action is expected
     else:
-        with pytest.raises(end) as caught:
-            session.call("GET", PATH, what="reading")
-        assert type(caught.value) is end
+        with pytest.raises(expected) as caught:
+            session.call("GET", PATH, what="reading x")
+        assert type(caught.value) is expected
     assert (requests_mock.call_count, session.calls, len(waits)) == (calls, calls, calls - 1)
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
-def test_a_write_of_unknown_effect_is_not_sent_again(
+def test_a_write_with_an_unknown_outcome_is_not_repeated(
     requests_mock: Mocker, connect: Callable[..., Session], status: int
 ) -> None:
     requests_mock.post(URL + PATH, status_code=status, json=ERROR, headers=JSON)
     with pytest.raises(UnknownOutcomeError):
-        connect().call("POST", PATH, what="writing", body=b"{}", repeatable=False)
+        connect().call("POST", PATH, what="writing x", body=b"{}", repeatable=False)
     assert requests_mock.call_count == 1
 
 
 @pytest.mark.parametrize(
-    ("fault", "calls", "end"),
+    ("error", "calls", "expected"),
     [
         (requests.exceptions.ConnectTimeout("late"), 3, StopRunError),
         (
@@ -115,16 +122,16 @@ def test_a_write_of_unknown_effect_is_not_sent_again(
         (requests.exceptions.ChunkedEncodingError("cut"), 1, UnknownOutcomeError),
     ],
 )
-def test_calls_without_an_answer(
+def test_connection_errors(
     requests_mock: Mocker,
     connect: Callable[..., Session],
-    fault: Exception,
+    error: Exception,
     calls: int,
-    end: type[Exception],
+    expected: type[Exception],
 ) -> None:
-    requests_mock.post(URL + PATH, exc=fault)
-    with pytest.raises(end):
-        connect().call("POST", PATH, what="writing", body=b"{}", repeatable=False)
+    requests_mock.post(URL + PATH, exc=error)
+    with pytest.raises(expected):
+        connect().call("POST", PATH, what="writing x", body=b"{}", repeatable=False)
     assert requests_mock.call_count == calls
 
 
@@ -148,49 +155,67 @@ def test_bodies(
 ) -> None:
     requests_mock.get(URL + PATH, **answer)
     if action is None:
-        with pytest.raises(StopRunError, match="cannot be read"):
-            connect().call("GET", PATH, what="reading")
+        with pytest.raises(StopRunError, match="unreadable answer"):
+            connect().call("GET", PATH, what="reading x")
         return
-    reply = connect().call("GET", PATH, what="reading")
+    reply = connect().call("GET", PATH, what="reading x")
     assert (reply.verdict.action, reply.body) == (action, body)
 
 
+BACKOFF = (0.5, 1)
+NOW = dt.datetime.now(dt.UTC)
+
+
 @pytest.mark.parametrize(
-    ("header", "least", "most"),
-    [(None, 0.5, 1.0), ("7", 7.0, 7.0), ("0", 0.0, 0.0), ("soon", 0.5, 1.0), ("99999", 3600, 3600)],
+    ("header", "expected"),
+    [
+        (None, BACKOFF),
+        ("", BACKOFF),
+        ("soon", BACKOFF),
+        ("-3", BACKOFF),
+        ("7", (7, 7)),
+        (" 0 ", (0, 0)),
+        ("999999", (MAX_WAIT_SECONDS, MAX_WAIT_SECONDS)),
+        ("9" * 400, (MAX_WAIT_SECONDS, MAX_WAIT_SECONDS)),
+        (format_datetime(NOW + dt.timedelta(minutes=30), usegmt=True), (1600, 1800)),
+        ("Fri, 20 Nov 2026 09:00:00 GMT", (0, 0)),
+        ("Fri, 31 Dec 9999 10:00:00 GMT", (MAX_WAIT_SECONDS, MAX_WAIT_SECONDS)),
+        ("Fri, 31 Dec 99999999 10:00:00 GMT", BACKOFF),
+    ],
+    ids=lambda value: value and str(value)[:30],
 )
-def test_retry_after(  # noqa: PLR0917
+def test_retry_after(
     requests_mock: Mocker,
     connect: Callable[..., Session],
     waits: Waits,
     header: str | None,
-    least: float,
-    most: float,
+    expected: tuple[float, float],
 ) -> None:
     headers = JSON if header is None else {**JSON, "Retry-After": header}
-    requests_mock.get(
+    requests_mock.post(
         URL + PATH,
         [
             {"status_code": 429, "json": ERROR, "headers": headers},
             {"json": {"result": []}, "headers": {**JSON, "X-Total-Count": "12"}},
         ],
     )
-    assert connect().call("GET", PATH, what="reading").total == 12
+    reply = connect().call("POST", PATH, what="writing x", body=b"{}", repeatable=False)
+    assert reply.total == 12
     [wait] = waits
-    assert least <= wait <= most
+    assert expected[0] <= wait <= expected[1]
 
 
 @pytest.mark.parametrize("total", ["", "many", "-1"])
-def test_a_count_that_is_no_number(
+def test_a_total_that_is_not_a_number(
     requests_mock: Mocker, connect: Callable[..., Session], total: str
 ) -> None:
     requests_mock.get(URL + PATH, json={"result": []}, headers={**JSON, "X-Total-Count": total})
-    assert connect().call("GET", PATH, what="reading").total is None
+    assert connect().call("GET", PATH, what="reading x").total is None
 
 
-def test_what_is_sent(requests_mock: Mocker, connect: Callable[..., Session]) -> None:
+def test_request(requests_mock: Mocker, connect: Callable[..., Session]) -> None:
     requests_mock.post(URL + PATH, json={"result": {}}, headers=JSON)
-    connect().call("POST", PATH, what="writing", body=json.dumps({"name": "é"}).encode())
+    connect().call("POST", PATH, what="writing x", body=json.dumps({"name": "é"}).encode())
     sent = requests_mock.last_request
     assert sent.json() == {"name": "é"}
     assert sent.headers["Accept"] == sent.headers["Content-Type"] == "application/json"
@@ -198,14 +223,14 @@ def test_what_is_sent(requests_mock: Mocker, connect: Callable[..., Session]) ->
     assert (sent.timeout, sent.verify) == ((10, 90), True)
 
 
-@pytest.mark.parametrize("where", ["https://elsewhere.example/", "/login.do", "http://[bad"])
+@pytest.mark.parametrize("location", ["https://elsewhere.example/", "/login.do", "http://[bad"])
 def test_no_redirect_is_followed(
-    requests_mock: Mocker, connect: Callable[..., Session], where: str
+    requests_mock: Mocker, connect: Callable[..., Session], location: str
 ) -> None:
-    requests_mock.get(URL + PATH, status_code=302, headers={"Location": where})
+    requests_mock.get(URL + PATH, status_code=302, headers={"Location": location})
     other = requests_mock.get("https://elsewhere.example/")
-    with pytest.raises(StopRunError, match="redirects reading"):
-        connect().call("GET", PATH, what="reading")
+    with pytest.raises(StopRunError, match="answered with a redirect while reading x"):
+        connect().call("GET", PATH, what="reading x")
     assert (requests_mock.call_count, other.call_count) == (1, 0)
 
 
@@ -238,22 +263,29 @@ def test_no_redirect_is_followed(
             ),
         ),
         (
+            {"status_code": 302, "headers": {"Location": "https://signon.example/"}},
+            (
+                "ServiceNow's token endpoint answered HTTP 302 without JSON: check instance_url, "
+                "and that the instance is awake"
+            ),
+        ),
+        (
             {"json": {"access_token": ""}},
             "ServiceNow issued no token: check client_id and client_secret (HTTP 200)",
         ),
     ],
 )
-def test_a_token_that_is_refused(requests_mock: Mocker, answer: Answer, sentence: str) -> None:
+def test_a_refused_token(requests_mock: Mocker, answer: Answer, sentence: str) -> None:
     requests_mock.post(URL + TOKEN, **{"headers": JSON, **answer})
     connection = Connection(URL, max_retries=0)
     authenticator = client_credentials(connection, client_id="c", client_secret="hush")
     with pytest.raises(StopRunError) as caught:
-        Session(connection, authenticator).call("GET", PATH, what="reading")
+        Session(connection, authenticator).call("GET", PATH, what="reading x")
     assert str(caught.value) == sentence
     assert requests_mock.call_count == 1
 
 
-def test_a_token_is_renewed_once_on_a_401(requests_mock: Mocker) -> None:
+def test_a_401_renews_the_token_once(requests_mock: Mocker) -> None:
     tokens = [
         {"json": {"access_token": f"t{n}", "expires_in": 1800}, "headers": JSON} for n in (1, 2)
     ]
@@ -261,8 +293,8 @@ def test_a_token_is_renewed_once_on_a_401(requests_mock: Mocker) -> None:
     requests_mock.get(URL + PATH, status_code=401, json=ERROR, headers=JSON)
     connection = Connection(URL, max_retries=5)
     session = Session(connection, client_credentials(connection, client_id="c", client_secret="s"))
-    with pytest.raises(StopRunError, match="does not accept the credentials"):
-        session.call("GET", PATH, what="reading")
+    with pytest.raises(StopRunError, match="rejected the credentials while reading x"):
+        session.call("GET", PATH, what="reading x")
     used = [r.headers["Authorization"] for r in requests_mock.request_history if r.path == PATH]
     assert used == ["Bearer t1", "Bearer t2"]
     assert requests_mock.request_history[0].text == (

@@ -1,4 +1,4 @@
-"""ServiceNow's string forms, and when two of them are one value."""
+"""ServiceNow's string forms of values, and their comparison."""
 
 from __future__ import annotations
 
@@ -48,38 +48,39 @@ from target_servicenow.mapping.types import ColumnType, render, same
         ("currency", "CAD;1E+3", "CAD;1000"),
     ],
 )
-def test_a_value_in_servicenows_form(kind: str, value: object, text: str) -> None:
+def test_render(kind: str, value: object, text: str) -> None:
     assert render(value, ColumnType(kind)) == text
 
 
 @pytest.mark.parametrize("kind", list(ColumnType))
 @pytest.mark.parametrize("value", [None, ""])
-def test_nothing_clears_a_column(kind: ColumnType, value: object) -> None:
+def test_an_empty_value_clears_the_column(kind: ColumnType, value: object) -> None:
     assert render(value, kind) == ""
 
 
 @pytest.mark.parametrize(
     ("kind", "value", "sentence"),
     [
-        ("integer", "12.5", "'12.5' is not a integer"),
-        ("integer", "abc", "'abc' is not a integer"),
-        ("integer", "Infinity", "'Infinity' is not a integer"),
-        ("integer", "NaN", "'NaN' is not a integer"),
-        ("integer", True, "True is not a integer"),
-        ("decimal", "1,5", "'1,5' is not a decimal"),
-        ("decimal", "NaN", "'NaN' is not a decimal"),
-        ("decimal", "-Infinity", "'-Infinity' is not a decimal"),
-        ("boolean", "maybe", "'maybe' is not a boolean"),
-        ("boolean", 2, "2 is not a boolean"),
-        ("date", "20.11.2026", "'20.11.2026' is not a date"),
-        ("date", "2026-02-30", "'2026-02-30' is not a date"),
-        ("date", "0001-01-01T00:00:00+05:00", "'0001-01-01T00:00:00+05:00' is not a date"),
-        ("datetime", "soon", "'soon' is not a datetime"),
-        ("currency", "USD", "'USD' is not a currency"),
-        ("currency", "USD;x", "'USD;x' is not a currency"),
+        ("integer", "12.5", "'12.5' is not a valid integer"),
+        ("integer", "abc", "'abc' is not a valid integer"),
+        ("integer", "Infinity", "'Infinity' is not a valid integer"),
+        ("integer", "NaN", "'NaN' is not a valid integer"),
+        ("integer", True, "True is not a valid integer"),
+        ("decimal", "1,5", "'1,5' is not a valid decimal"),
+        ("decimal", "NaN", "'NaN' is not a valid decimal"),
+        ("decimal", "-Infinity", "'-Infinity' is not a valid decimal"),
+        ("boolean", "maybe", "'maybe' is not a valid boolean"),
+        ("boolean", 2, "2 is not a valid boolean"),
+        ("date", "20.11.2026", "'20.11.2026' is not a valid date"),
+        ("date", "2026-02-30", "'2026-02-30' is not a valid date"),
+        ("date", "0001-01-01T00:00:00+05:00", "'0001-01-01T00:00:00+05:00' is not a valid date"),
+        ("datetime", "soon", "'soon' is not a valid datetime"),
+        ("decimal", Decimal("NaN"), "NaN is not a valid decimal"),
+        ("currency", "USD", "'USD' is not a valid currency"),
+        ("currency", "USD;x", "'USD;x' is not a valid currency"),
     ],
 )
-def test_a_value_of_another_type(kind: str, value: object, sentence: str) -> None:
+def test_an_invalid_value(kind: str, value: object, sentence: str) -> None:
     with pytest.raises(RecordError) as caught:
         render(value, ColumnType(kind))
     assert str(caught.value) == sentence
@@ -113,7 +114,5 @@ def test_a_value_of_another_type(kind: str, value: object, sentence: str) -> Non
         ("currency", "USD;10.00", "", False),
     ],
 )
-def test_whether_two_texts_are_one_value(
-    kind: str, left: str, right: str, *, expected: bool
-) -> None:
+def test_same(kind: str, left: str, right: str, *, expected: bool) -> None:
     assert same(left, right, ColumnType(kind)) is expected

@@ -1,4 +1,4 @@
-"""Reading a mapping: what it becomes, and one exact sentence for every slip."""
+"""Parsing a mapping: the profile it becomes, and the sentence for each mistake."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if t.TYPE_CHECKING:
 TYPES = "string, integer, decimal, boolean, date, datetime, currency"
 
 
-def test_a_sound_mapping(sound: dict[str, t.Any]) -> None:
-    profile = parse(sound, "mine")
+def test_a_valid_mapping(valid_mapping: dict[str, t.Any]) -> None:
+    profile = parse(valid_mapping, "mine")
     assert profile.source == "erp"
     assert [table.name for table in profile.tables] == ["vendor", "invoice"]
     vendor, invoice = profile.tables
@@ -30,23 +30,19 @@ def test_a_sound_mapping(sound: dict[str, t.Any]) -> None:
     assert profile.of_stream("Other") == ()
 
 
-def test_the_shipped_mapping_fills_the_three_tables_and_what_belongs_to_them() -> None:
+def test_the_default_mapping_requires_its_main_tables_and_orders_all_by_reference() -> None:
     tables = load("default").tables
-    assert {table.name for table in tables if not table.optional} == {
-        "itfm_gl_accounts",
-        "proc_vendor",
-        "sn_apo_invoice",
-    }
+    required = {table.name for table in tables if not table.optional}
+    assert required >= {"itfm_gl_accounts", "proc_vendor", "sn_apo_invoice"}
     before: set[str] = set()
     for table in tables:
         assert table.references() <= before
         before.add(table.name)
 
 
-def test_a_table_taken_out_takes_what_points_at_it_along(sound: dict[str, t.Any]) -> None:
-    raw = sound
-    raw["tables"]["vendor"] = None
-    [invoice] = parse(raw, "mine").tables
+def test_removing_a_table_removes_references_to_it(valid_mapping: dict[str, t.Any]) -> None:
+    valid_mapping["tables"]["vendor"] = None
+    [invoice] = parse(valid_mapping, "mine").tables
     assert invoice.fields == ("correlation_id", "number", "total", "state")
 
 
@@ -80,7 +76,7 @@ def test_a_table_taken_out_takes_what_points_at_it_along(sound: dict[str, t.Any]
         ),
         (
             {"tables": {"vendor": {"identity": {"key": [None]}}}},
-            "Mapping mine, table vendor, identity: a part of its key is empty",
+            "Mapping mine, table vendor, identity: part of its key is empty",
         ),
         (
             {"tables": {"vendor": {"identity": {"keys": []}}}},
@@ -140,7 +136,7 @@ def test_a_table_taken_out_takes_what_points_at_it_along(sound: dict[str, t.Any]
         (
             {"tables": {"vendor": {"columns": {"name": {"value": "Name", "choices": ["a"]}}}}},
             (
-                "Mapping mine, table vendor, column name: choices must give ServiceNow's word for "
+                "Mapping mine, table vendor, column name: choices must give ServiceNow's value for "
                 "each of the source's"
             ),
         ),
@@ -169,14 +165,14 @@ def test_a_table_taken_out_takes_what_points_at_it_along(sound: dict[str, t.Any]
         (
             {"tables": {"invoice": {"columns": {"vendor": {"reference": "v", "key": "V"}}}}},
             (
-                "Mapping mine, table invoice, column vendor: it points into v, which this mapping "
+                "Mapping mine, table invoice, column vendor: it references v, which this mapping "
                 "does not fill"
             ),
         ),
         (
             {"tables": {"invoice": {"columns": {"vendor": {"take": "fax"}}}}},
             (
-                "Mapping mine, table invoice, column vendor: it takes fax, which is no mapped "
+                "Mapping mine, table invoice, column vendor: it takes fax, which is not a mapped "
                 "column of vendor"
             ),
         ),
@@ -254,7 +250,7 @@ def test_a_table_taken_out_takes_what_points_at_it_along(sound: dict[str, t.Any]
                 }
             },
             (
-                "Mapping mine, table invoice, column city: it takes city, which is no mapped "
+                "Mapping mine, table invoice, column city: it takes city, which is not a mapped "
                 "column of vendor"
             ),
         ),
@@ -272,22 +268,22 @@ def test_a_table_taken_out_takes_what_points_at_it_along(sound: dict[str, t.Any]
                     "vendor": {"columns": {"last": {"reference": "invoice", "key": ["A", "B"]}}}
                 }
             },
-            "Mapping mine: its references form a circle: ",
+            "Mapping mine: its references form a cycle: ",
         ),
     ],
 )
-def test_a_slip(
-    tmp_path: Path, sound: dict[str, t.Any], overrides: dict[str, t.Any], sentence: str
+def test_a_mistake(
+    tmp_path: Path, valid_mapping: dict[str, t.Any], overrides: dict[str, t.Any], sentence: str
 ) -> None:
     path = tmp_path / "mine"
-    path.write_text(yaml.safe_dump(sound), encoding="utf-8")
+    path.write_text(yaml.safe_dump(valid_mapping), encoding="utf-8")
     with pytest.raises(MappingError) as caught:
         load(str(path), overrides)
-    said = str(caught.value).replace(str(path), "mine")
-    assert said.startswith(sentence)
-    assert "\n" not in said
+    message = str(caught.value).replace(str(path), "mine")
+    assert message.startswith(sentence)
+    assert "\n" not in message
     if not sentence.endswith((": ", "syntax", "never ")):
-        assert said == sentence
+        assert message == sentence
 
 
 @pytest.mark.parametrize(
@@ -300,31 +296,31 @@ def test_a_slip(
         (
             b"\xff\xfe\x00",
             (
-                "Setting mapping: 'mine' is neither a shipped profile (default) nor a file that "
-                "can be read"
+                "The setting mapping names 'mine', which is neither a shipped profile (default) "
+                "nor a file that can be read"
             ),
         ),
         (
             None,
             (
-                "Setting mapping: 'mine' is neither a shipped profile (default) nor a file that "
-                "can be read"
+                "The setting mapping names 'mine', which is neither a shipped profile (default) "
+                "nor a file that can be read"
             ),
         ),
     ],
 )
-def test_a_file_that_is_no_mapping(tmp_path: Path, content: bytes | None, sentence: str) -> None:
+def test_a_file_that_is_not_a_mapping(tmp_path: Path, content: bytes | None, sentence: str) -> None:
     path = tmp_path / "mine"
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(MappingError) as caught:
         load(str(path))
-    said = str(caught.value).replace(str(path), "mine")
-    assert said.startswith(sentence)
-    assert "\n" not in said
+    message = str(caught.value).replace(str(path), "mine")
+    assert message.startswith(sentence)
+    assert "\n" not in message
 
 
-def test_overrides_change_add_and_take_out() -> None:
+def test_overrides_change_add_and_remove() -> None:
     overrides = {
         "tables": {
             "proc_vendor": {

@@ -1,4 +1,4 @@
-"""Every fault the sandbox knows, on lookups, writes and tokens: each row is there once."""
+"""Every fault of the sandbox, on lookups, writes and tokens: each row exists once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if t.TYPE_CHECKING:
 
 ROWS = 12
 LOOKUP, WRITE = 3, 6
-"""Which Batch call it is: two checks beforehand, two lookups, the first row, the others."""
+"""Numbers of Batch calls: two of the preflight, two lookups, the first row, the others."""
 
 FAULTS: dict[str, dict[str, t.Any]] = {
     "delay": {"fault": "delay", "seconds": 0.1},
@@ -36,33 +36,33 @@ FAULTS: dict[str, dict[str, t.Any]] = {
 }
 
 
-def test_every_kind_of_fault_is_here() -> None:
+def test_every_kind_of_fault_is_tested() -> None:
     assert {fault["fault"] for fault in FAULTS.values()} == set(t.get_args(Fault))
 
 
-def strike(instance: Instance, **rule: t.Any) -> None:
+def plan_fault(instance: Instance, **rule: t.Any) -> None:
     instance.control("POST", "faults", {"rules": [{"side": "servicenow", **rule}]})
 
 
-def struck(instance: Instance) -> int:
+def strikes(instance: Instance) -> int:
     [rule] = instance.control("GET", "faults")["rules"]
     return int(rule["struck"])
 
 
-def load(instance: Instance, singer: Singer, **settings: t.Any) -> None:
-    """Load the vendors; every row is there once and recorded once."""
+def load_vendors(instance: Instance, singer: Singer, **settings: t.Any) -> None:
+    """Load the vendors; every row must exist once and be recorded once."""
     vendors = [singer.vendor(n, City="Delft") for n in range(ROWS)]
     messages = [*singer.vendors(*vendors), singer.state(1)]
     settings = {"workers": 1, "max_retries": 2, **settings}
-    ended = instance.run(messages, **settings)
-    assert (ended.code, ended.states, ended.sentences) == (0, [1], [])
+    result = instance.run(messages, **settings)
+    assert (result.code, result.states, result.errors) == (0, [1], [])
     rows = instance.by_source("proc_vendor")
     assert rows.keys() == {str(n) for n in range(ROWS)}
     assert {(row["city"], row["sys_mod_count"]) for row in rows.values()} == {("Delft", "0")}
     assert instance.counts("proc_vendor") == {"created": ROWS}
     assert sorted(instance.outcomes()) == sorted((str(n), "created") for n in range(ROWS))
     assert instance.query("SELECT status FROM runs") == [("finished",)]
-    assert struck(instance) == 1
+    assert strikes(instance) == 1
 
 
 @pytest.mark.parametrize("place", [LOOKUP, WRITE], ids=["lookup", "write"])
@@ -70,47 +70,47 @@ def load(instance: Instance, singer: Singer, **settings: t.Any) -> None:
 def test_a_fault_on_a_batch_call(
     instance: Instance, singer: Singer, fault: str, place: int
 ) -> None:
-    strike(instance, **FAULTS[fault], path="/batch", nth=place)
-    load(instance, singer)
+    plan_fault(instance, **FAULTS[fault], path="/batch", nth=place)
+    load_vendors(instance, singer)
 
 
 @pytest.mark.parametrize("fault", [name for name in FAULTS if name != "expire_token"])
 def test_a_fault_on_the_token(instance: Instance, singer: Singer, fault: str) -> None:
-    strike(instance, **FAULTS[fault], path="oauth_token", nth=1)
-    load(instance, singer)
+    plan_fault(instance, **FAULTS[fault], path="oauth_token", nth=1)
+    load_vendors(instance, singer)
 
 
-def test_a_lookup_later_than_the_read_time_out(instance: Instance, singer: Singer) -> None:
-    strike(instance, fault="delay", seconds=1.5, path="/batch", nth=LOOKUP)
-    load(instance, singer, read_timeout_seconds=1)
+def test_a_lookup_that_times_out(instance: Instance, singer: Singer) -> None:
+    plan_fault(instance, fault="delay", seconds=1.5, path="/batch", nth=LOOKUP)
+    load_vendors(instance, singer, read_timeout_seconds=1)
 
 
-def test_a_write_later_than_the_read_time_out(instance: Instance, singer: Singer) -> None:
-    strike(instance, fault="delay", seconds=1.5, path="/batch", nth=WRITE)
-    load(instance, singer, read_timeout_seconds=1)
-    # The call that was given up is done in the end, or has been: one of the two is refused.
+def test_a_write_that_times_out(instance: Instance, singer: Singer) -> None:
+    plan_fault(instance, fault="delay", seconds=1.5, path="/batch", nth=WRITE)
+    load_vendors(instance, singer, read_timeout_seconds=1)
+    # The timed-out call is still committed, now or before: one of the two is refused.
     deadline = time.monotonic() + 20
     refused = 0
     while refused < ROWS - 1 and time.monotonic() < deadline:
         time.sleep(0.05)
-        counted = instance.control("GET", "counters")["servicenow"]
-        refused = counted["batch_items_by_status"].get("403", 0)
+        counters = instance.control("GET", "counters")["servicenow"]
+        refused = counters["batch_items_by_status"].get("403", 0)
     assert refused == ROWS - 1
     assert len(instance.by_source("proc_vendor")) == ROWS
 
 
-def test_faults_by_chance(instance: Instance, singer: Singer) -> None:
+def test_random_faults(instance: Instance, singer: Singer) -> None:
     kinds = ("reset", "drop", "cut", "unparsable", "html")
     rules = [
         {"fault": kind, "side": "servicenow", "path": "/batch", "probability": 0.04}
         for kind in kinds
     ]
-    # The first row is let through: until then a lost answer is waited for.
+    # Let the first row through: until then, each lost answer costs a long wait.
     assert instance.run(singer.vendors(singer.vendor(0))).code == 0
     instance.control("POST", "faults", {"seed": 7, "rules": rules})
     messages = singer.vendors(*(singer.vendor(n) for n in range(1, 700)))
-    ended = instance.run([*messages, singer.state(1)], batch_size_rows=70, max_retries=4)
-    assert (ended.code, ended.states) == (0, [1])
+    result = instance.run([*messages, singer.state(1)], batch_size_rows=70, max_retries=4)
+    assert (result.code, result.states) == (0, [1])
     instance.control("DELETE", "faults")
     assert instance.by_source("proc_vendor").keys() == {str(n) for n in range(700)}
     assert instance.counts("proc_vendor") == {"created": 699}

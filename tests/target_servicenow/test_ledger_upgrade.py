@@ -1,6 +1,6 @@
-"""A run with a ledger of format 1: what waits there is retried, from the payloads it kept.
+"""A run with a ledger of format 1 retries held and rejected rows, from their payloads.
 
-The instance is empty, so rows that were once ambiguous or there twice can now be created.
+The instance is empty, so rows that were ambiguous or duplicates can now be created.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ FORMAT_1 = Path(__file__).with_name("data") / "ledger-format-1.ledger"
 
 @pytest.fixture
 def upgraded(instance: Instance) -> Instance:
-    """Runs of the instance find this ledger, whose last run was killed long ago."""
+    """An instance with this ledger, whose last run was killed long ago."""
     shutil.copy(FORMAT_1, instance.ledger)
-    instance.let_time_pass()
+    instance.age_sending()
     return instance
 
 
@@ -30,7 +30,7 @@ def causes(instance: Instance) -> dict[str, str]:
     return {identifier.split(":", 2)[-1]: cause for identifier, cause in rows}
 
 
-def test_what_waits_is_retried(upgraded: Instance, singer: Singer) -> None:
+def test_held_and_rejected_rows_are_retried(upgraded: Instance, singer: Singer) -> None:
     missing = singer.vendor("77")
     assert upgraded.run(singer.vendors(missing), on_long_text="truncate").code == 0
 
@@ -50,7 +50,7 @@ def test_what_waits_is_retried(upgraded: Instance, singer: Singer) -> None:
     }
 
 
-def test_a_record_that_did_not_match_its_schema_waits_for_its_next_version(
+def test_a_schema_mismatch_is_not_retried_until_its_next_version(
     upgraded: Instance,
 ) -> None:
     assert upgraded.run([], validate_records=True).code == 0
@@ -61,7 +61,9 @@ def test_a_record_that_did_not_match_its_schema_waits_for_its_next_version(
 def test_rows_that_a_killed_run_was_sending_are_looked_up(
     upgraded: Instance, singer: Singer
 ) -> None:
-    upgraded.type_in("proc_vendor", name="Vendor 200", correlation_id="sage300:SAMINC:Vendor:200")
+    upgraded.insert_row(
+        "proc_vendor", name="Vendor 200", correlation_id="sage300:SAMINC:Vendor:200"
+    )
     vendors = singer.vendors(singer.vendor("200"), singer.vendor("201"))
     assert upgraded.run(vendors).code == 0
     found = upgraded.query(
@@ -73,5 +75,5 @@ def test_rows_that_a_killed_run_was_sending_are_looked_up(
         ("200", 8, "updated", ""),
         ("201", 8, "created", ""),
     ]
-    noted = upgraded.query("SELECT identifier FROM sending ORDER BY identifier")
-    assert noted == [("sage300:SAMINC:Vendor:1",), ("sage300:SAMINC:Vendor:202",)]
+    sending = upgraded.query("SELECT identifier FROM sending ORDER BY identifier")
+    assert sending == [("sage300:SAMINC:Vendor:1",), ("sage300:SAMINC:Vendor:202",)]

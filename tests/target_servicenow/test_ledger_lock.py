@@ -1,4 +1,4 @@
-"""Two runs by one ledger: the second is refused, until the first has ended, however it ends."""
+"""Two runs with one ledger: the second is refused until the first ends, even if it is killed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if t.TYPE_CHECKING:
     from conftest import Instance, Singer
 
 
-def test_the_second_run_is_refused_while_the_first_one_lives(
+def test_a_second_run_is_refused_while_the_first_is_alive(
     instance: Instance, singer: Singer
 ) -> None:
     config = instance.folder / "config.json"
@@ -33,7 +33,7 @@ def test_the_second_run_is_refused_while_the_first_one_lives(
             assert first.stdout.readline() == "1\n"
             second = instance.run([*singer.vendors(singer.vendor("2")), singer.state(2)])
             assert (second.code, second.states) == (1, [])
-            assert second.sentences == [
+            assert second.errors == [
                 (
                     f"Another run is using the ledger {instance.ledger} (ledger_path): wait until "
                     "it ends, then run again"

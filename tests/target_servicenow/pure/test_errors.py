@@ -1,15 +1,12 @@
-"""What ServiceNow's answers mean, and how long to wait."""
+"""The meaning of ServiceNow's answers."""
 
 from __future__ import annotations
 
-import datetime as dt
 import typing as t
-from email.utils import format_datetime
 
 import pytest
 
 from target_servicenow.api.errors import Action, error_text, judge
-from target_servicenow.api.session import MAX_WAIT_SECONDS, retry_after
 
 FAILED = "Operation Failed"
 
@@ -50,20 +47,21 @@ def error(message: str, detail: str | None = None) -> dict[str, t.Any]:
         (503, None, Action.UNKNOWN),
     ],
 )
-def test_what_an_answer_means(status: int, body: t.Any, action: Action) -> None:
+def test_judge(status: int, body: t.Any, action: Action) -> None:
     verdict = judge(status, body, what="writing proc_vendor")
     assert verdict.action is action
     assert bool(verdict.sentence) is (action is not Action.OK)
     assert "{" not in verdict.sentence
 
 
-def test_a_sentence_says_what_and_why() -> None:
+def test_sentences() -> None:
     assert judge(403, error(FAILED, "ACL Exception"), what="writing proc_vendor").sentence == (
-        "ServiceNow refuses writing proc_vendor (Operation Failed: ACL Exception): give the "
-        "integration user the role or access rule it needs"
+        "ServiceNow denied access while writing proc_vendor (Operation Failed: ACL Exception): "
+        "give the integration user the role or access rule it needs"
     )
     assert (
-        judge(503, None, what="reading x").sentence == "ServiceNow failed at reading x (HTTP 503)"
+        judge(503, None, what="reading x").sentence
+        == "ServiceNow failed while reading x (HTTP 503)"
     )
 
 
@@ -79,30 +77,5 @@ def test_a_sentence_says_what_and_why() -> None:
         (None, ""),
     ],
 )
-def test_the_text_of_an_error(body: t.Any, text: str) -> None:
+def test_error_text(body: t.Any, text: str) -> None:
     assert error_text(body) == text
-
-
-@pytest.mark.parametrize(
-    ("header", "seconds"),
-    [
-        (None, None),
-        ("", None),
-        ("7", 7.0),
-        (" 0 ", 0.0),
-        ("999999", MAX_WAIT_SECONDS),
-        ("9" * 400, MAX_WAIT_SECONDS),
-        ("-3", None),
-        ("soon", None),
-        ("Fri, 20 Nov 2026 09:00:00 GMT", 0.0),
-        ("Fri, 31 Dec 9999 10:00:00 GMT", MAX_WAIT_SECONDS),
-        ("Fri, 31 Dec 99999999 10:00:00 GMT", None),
-    ],
-)
-def test_how_long_to_wait(header: str | None, seconds: float | None) -> None:
-    assert retry_after({} if header is None else {"Retry-After": header}) == seconds
-
-
-def test_how_long_to_wait_until_a_date() -> None:
-    soon = format_datetime(dt.datetime.now(dt.UTC) + dt.timedelta(seconds=60), usegmt=True)
-    assert 50 < (retry_after({"Retry-After": soon}) or 0) <= 60

@@ -1,4 +1,4 @@
-"""The instance's switches: each ends with the right rows, or with one sentence."""
+"""The instance's behaviours: each run ends with the right rows, or with one sentence."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ if t.TYPE_CHECKING:
 ATTEMPTS = "(attempts: 1); nothing is lost: run again when the instance answers"
 BASIC = {"auth_method": "basic", "username": "integration", "password": "sandbox"}
 CREDENTIALS = (
-    "ServiceNow does not accept the credentials for reading the mapped tables: check client_id and "
+    "ServiceNow rejected the credentials while reading the mapped tables: check client_id and "
     "client_secret (or username and password), and that the integration user is active"
 )
 
-SENTENCES: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], str]] = {
+STOPS: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], str]] = {
     "asleep": (
         {"hibernating": True},
         {},
-        f"ServiceNow's answer to the token cannot be read {ATTEMPTS}",
+        f"ServiceNow sent an unreadable answer while requesting a token {ATTEMPTS}",
     ),
-    "asleep, to Basic": (
+    "asleep, with Basic": (
         {"hibernating": True},
         BASIC,
-        f"ServiceNow's answer to reading the mapped tables cannot be read {ATTEMPTS}",
+        f"ServiceNow sent an unreadable answer while reading the mapped tables {ATTEMPTS}",
     ),
     "maintenance": (
         {"maintenance": True},
         {},
-        f"ServiceNow failed at the token (HTTP 503) {ATTEMPTS}",
+        f"ServiceNow failed while requesting a token (HTTP 503) {ATTEMPTS}",
     ),
-    "the grant is off": (
+    "grant disabled": (
         {"client_credentials_enabled": False},
         {},
         (
@@ -49,45 +49,47 @@ SENTENCES: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], str]] = {
             "not configured)"
         ),
     ),
-    "Basic is off": ({"basic_auth": False}, BASIC, CREDENTIALS),
-    "no right to create": (
+    "Basic disabled": ({"basic_auth": False}, BASIC, CREDENTIALS),
+    "create not allowed": (
         {"access": [{"table": "proc_vendor", "operation": "create", "column": "*"}]},
         {},
         (
-            "ServiceNow refuses writing proc_vendor (Operation Failed: ACL Exception Insert Failed "
-            "due to security constraints): give the integration user the role or access rule it "
-            "needs"
+            "ServiceNow denied access while writing proc_vendor (Operation Failed: ACL Exception "
+            "Insert Failed due to security constraints): give the integration user the role or "
+            "access rule it needs"
         ),
     ),
-    "no right to query the source column": (
+    "source column not queryable": (
         {"access": [{"table": "proc_vendor", "operation": "query", "column": "correlation_id"}]},
         {},
         (
-            "ServiceNow refuses looking up proc_vendor (Insufficient rights to query records: "
-            "Field(s) present in the query do not have permission to be read): give the "
+            "ServiceNow denied access while looking up proc_vendor (Insufficient rights to query "
+            "records: Field(s) present in the query do not have permission to be read): give the "
             "integration user the role or access rule it needs"
         ),
     ),
-    "no slot is ever free": (
+    "no calls allowed": (
         {"rate_rules": [{"resource": "batch", "per_hour": 0}]},
         {"max_retries": 0},
         (
-            "ServiceNow limits the rate of reading the mapped tables (Rate limit exceeded: Rate "
-            f"limit of 0 requests per hour for Batch API exceeded) {ATTEMPTS}"
+            "ServiceNow limited the rate of requests while reading the mapped tables (Rate limit "
+            f"exceeded: Rate limit of 0 requests per hour for Batch API exceeded) {ATTEMPTS}"
         ),
     ),
 }
 
 
-@pytest.mark.parametrize("case", SENTENCES)
-def test_one_sentence(instance: Instance, singer: Singer, case: str) -> None:
-    switches, settings, sentence = SENTENCES[case]
+@pytest.mark.parametrize("case", STOPS)
+def test_a_behaviour_that_stops_the_run(instance: Instance, singer: Singer, case: str) -> None:
+    switches, settings, sentence = STOPS[case]
     instance.behave(**switches)
-    ended = instance.run([*singer.vendors(singer.vendor("1")), singer.state(1)], **settings)
-    assert (ended.code, ended.states, ended.sentences) == (1, [], [sentence])
+    vendors = singer.vendors(*(singer.vendor(n) for n in range(60)))
+    result = instance.run([*vendors, singer.state(1)], **settings)
+    assert (result.code, result.states, result.errors) == (1, [], [sentence])
     assert instance.query("SELECT status, message FROM runs") == [("stopped", sentence)]
     assert instance.rows("proc_vendor") == []
-    stock = {
+    assert instance.written() == (case == "create not allowed", 0)
+    defaults = {
         "hibernating": False,
         "maintenance": False,
         "client_credentials_enabled": True,
@@ -96,64 +98,64 @@ def test_one_sentence(instance: Instance, singer: Singer, case: str) -> None:
         "access": [],
         "rate_rules": [],
     }
-    instance.behave(**stock)
-    instance.let_time_pass()
-    assert instance.run(singer.vendors(singer.vendor("1")), **settings).code == 0
-    assert instance.by_source("proc_vendor").keys() == {"1"}
+    instance.behave(**defaults)
+    instance.age_sending()
+    assert instance.run(vendors, **settings).code == 0
+    assert instance.by_source("proc_vendor").keys() == {str(n) for n in range(60)}
 
 
-def test_no_right_to_update(instance: Instance, singer: Singer) -> None:
+def test_update_not_allowed(instance: Instance, singer: Singer) -> None:
     assert instance.run(singer.vendors(singer.vendor("1"))).code == 0
     instance.behave(access=[{"table": "proc_vendor", "operation": "write", "column": "*"}])
-    ended = instance.run([*singer.vendors(singer.vendor("1", City="Delft")), singer.state(1)])
-    assert (ended.code, ended.states) == (1, [])
-    assert ended.sentences == [
+    result = instance.run([*singer.vendors(singer.vendor("1", City="Delft")), singer.state(1)])
+    assert (result.code, result.states) == (1, [])
+    assert result.errors == [
         (
-            "ServiceNow refuses writing proc_vendor (Operation Failed: ACL Exception Update Failed "
-            "due to security constraints): give the integration user the role or access rule it "
-            "needs"
+            "ServiceNow denied access while writing proc_vendor (Operation Failed: ACL Exception "
+            "Update Failed due to security constraints): give the integration user the role or "
+            "access rule it needs"
         )
     ]
 
 
-def test_an_hourly_limit_is_waited_for(instance: Instance, singer: Singer) -> None:
+def test_the_run_waits_out_an_hourly_limit(instance: Instance, singer: Singer) -> None:
     now = instance.sandbox.clock.now()
     instance.sandbox.clock.advance(3598.5 - (now.minute * 60 + now.second))
     instance.behave(rate_rules=[{"resource": "batch", "per_hour": 5}])
     vendors = singer.vendors(*(singer.vendor(n) for n in range(20)))
-    ended = instance.run([*vendors, singer.state(1)], max_retries=2, workers=1)
-    assert (ended.code, ended.states) == (0, [1])
+    result = instance.run([*vendors, singer.state(1)], max_retries=2, workers=1)
+    assert (result.code, result.states) == (0, [1])
     assert len(instance.by_source("proc_vendor")) == 20
     assert instance.counts("proc_vendor") == {"created": 20}
-    assert instance.counted()["by_status"]["429"] == 1
-    [said] = [line for line in instance.said("WARNING") if "trying again" in line]
-    assert said.startswith("ServiceNow limits the rate of ")
+    assert instance.take_counters()["by_status"]["429"] == 1
+    [message] = [line for line in instance.logged("WARNING") if "trying again" in line]
+    assert message.startswith("ServiceNow limited the rate of requests while ")
 
 
-def test_a_pool_without_a_free_slot(instance: Instance, singer: Singer) -> None:
+def test_a_full_request_pool(instance: Instance, singer: Singer) -> None:
     instance.behave(slots=1, queue=0, row_cost_ms=10)
     vendors = singer.vendors(*(singer.vendor(n) for n in range(130)))
-    ended = instance.run([*vendors, singer.state(1)], workers=3, max_retries=8)
-    assert (ended.code, ended.states) == (0, [1])
+    result = instance.run([*vendors, singer.state(1)], workers=3, max_retries=8)
+    assert (result.code, result.states) == (0, [1])
     assert instance.counts("proc_vendor") == {"created": 130}
     assert len(instance.by_source("proc_vendor")) == 130
-    assert instance.counted()["by_status"]["429"] >= 1
+    assert instance.take_counters()["by_status"]["429"] >= 1
 
 
-@pytest.mark.parametrize("cut_off", ["committed", "not_committed", "alternate"])
-def test_a_batch_that_takes_too_long(instance: Instance, singer: Singer, cut_off: str) -> None:
-    instance.behave(row_cost_ms=10, batch_limit_seconds=0.2, cut_off_item=cut_off)
+@pytest.mark.parametrize("cut_off_item", ["committed", "not_committed", "alternate"])
+def test_a_batch_that_takes_too_long(instance: Instance, singer: Singer, cut_off_item: str) -> None:
+    instance.behave(row_cost_ms=10, batch_limit_seconds=0.2, cut_off_item=cut_off_item)
     vendors = singer.vendors(*(singer.vendor(n) for n in range(80)))
-    ended = instance.run([*vendors, singer.state(1)], workers=1)
-    assert (ended.code, ended.states) == (0, [1])
+    result = instance.run([*vendors, singer.state(1)], workers=1)
+    assert (result.code, result.states) == (0, [1])
     rows = instance.by_source("proc_vendor")
     assert rows.keys() == {str(n) for n in range(80)}
     assert {row["sys_mod_count"] for row in rows.values()} == {"0"}
     assert instance.counts("proc_vendor") == {"created": 80}
-    assert instance.counted()["batch_items_by_status"]["500"] >= 1
+    assert instance.take_counters()["batch_items_by_status"]["500"] >= 1
 
 
-def test_tokens_that_live_two_seconds(instance: Instance, singer: Singer) -> None:
+def test_short_lived_tokens(instance: Instance, singer: Singer) -> None:
     instance.behave(token_seconds=2)
 
     def messages():
@@ -163,18 +165,18 @@ def test_tokens_that_live_two_seconds(instance: Instance, singer: Singer) -> Non
             instance.sandbox.clock.advance(3)
             yield singer.state(number)
 
-    ended = instance.run(messages(), checkpoint_seconds=0)
-    assert (ended.code, ended.states[-1]) == (0, 4)
+    result = instance.run(messages(), checkpoint_seconds=0)
+    assert (result.code, result.states[-1]) == (0, 4)
     assert len(instance.by_source("proc_vendor")) == 5
-    assert instance.counted()["token_calls"] >= 5
+    assert instance.take_counters()["token_calls"] >= 5
 
 
 def test_a_unique_index(instance: Instance, singer: Singer) -> None:
-    instance.type_in("proc_vendor", name="Typed in", vendor_number="1")
+    instance.insert_row("proc_vendor", name="Typed in", vendor_number="1")
     instance.behave(unique=[{"table": "proc_vendor", "columns": ["vendor_number"]}])
     vendors = singer.vendors(singer.vendor("1"), singer.vendor("2"))
-    ended = instance.run([*vendors, singer.state(1)])
-    assert (ended.code, ended.states) == (0, [1])
+    result = instance.run([*vendors, singer.state(1)])
+    assert (result.code, result.states) == (0, [1])
     assert sorted(row["name"] for row in instance.rows("proc_vendor")) == ["Typed in", "Vendor 2"]
     assert instance.rejects() == {
         "1": (
@@ -197,7 +199,7 @@ def test_a_unique_index(instance: Instance, singer: Singer) -> None:
     )
 
 
-def test_a_business_rule_that_refuses(instance: Instance, singer: Singer) -> None:
+def test_a_business_rule_that_refuses_a_row(instance: Instance, singer: Singer) -> None:
     rule = {
         "table": "proc_vendor",
         "action": "refuse",
@@ -206,8 +208,8 @@ def test_a_business_rule_that_refuses(instance: Instance, singer: Singer) -> Non
     }
     instance.behave(business_rules=[rule])
     vendors = [singer.vendor(n, City="Delft" if n == 1 else "Gouda") for n in range(4)]
-    ended = instance.run([*singer.vendors(*vendors), singer.state(1)])
-    assert (ended.code, ended.states) == (0, [1])
+    result = instance.run([*singer.vendors(*vendors), singer.state(1)])
+    assert (result.code, result.states) == (0, [1])
     assert instance.by_source("proc_vendor").keys() == {"0", "2", "3"}
     outcome, reason = instance.rejects()["1"]
     assert outcome == "rejected"
@@ -238,42 +240,42 @@ def test_a_data_policy(instance: Instance, singer: Singer) -> None:
     }
 
 
-def test_an_instance_that_keeps_sys_ids_to_itself(instance: Instance, singer: Singer) -> None:
+def test_an_instance_that_chooses_sys_ids(instance: Instance, singer: Singer) -> None:
     instance.behave(properties={"glide.rest.table_api.admin_only_sys_fields": True})
     messages = singer.vendors(*(singer.vendor(n) for n in range(120)))
     assert instance.run(messages, workers=2).code == 0
     assert len(instance.by_source("proc_vendor")) == 120
-    instance.counted()
+    instance.take_counters()
     assert instance.run(messages, workers=2).code == 0
     assert instance.written() == (0, 0)
 
 
-def test_rows_of_others_that_are_hidden(instance: Instance, singer: Singer) -> None:
-    """Pages are short where access rules hide rows; ours are found all the same."""
+def test_hidden_rows_of_others(instance: Instance, singer: Singer) -> None:
+    """Access rules that hide rows make pages short; our rows are found nevertheless."""
     for number in range(5):
-        instance.type_in("proc_vendor", name=f"secret {number}", company_code="SECRET")
+        instance.insert_row("proc_vendor", name=f"secret {number}", company_code="SECRET")
     hidden = {"table": "proc_vendor", "operation": "read", "column": "*"}
     instance.behave(access=[{**hidden, "when": "company_code=SECRET"}])
     messages = [*singer.vendors(*(singer.vendor(n) for n in range(60))), singer.state(1)]
-    # A table that shows nothing cannot be told from one that is closed.
-    assert instance.run(messages).sentences == [
+    # A table that shows no rows cannot be distinguished from one that may not be read.
+    assert instance.run(messages).errors == [
         (
-            "The integration user may not read proc_vendor (5 rows exist and none is shown): "
-            "give it a role that reads the table"
+            "The integration user cannot read proc_vendor (visible rows: 0 of 5): give it a role "
+            "that can read the table"
         )
     ]
-    instance.type_in("proc_vendor", name="anyone")
+    instance.insert_row("proc_vendor", name="anyone")
     for outcome in ("created", "unchanged"):
-        ended = instance.run(messages)
-        assert (ended.code, ended.states, ended.sentences) == (0, [1], [])
+        result = instance.run(messages)
+        assert (result.code, result.states, result.errors) == (0, [1], [])
         assert instance.counts("proc_vendor") == {outcome: 60}
     assert len(instance.rows("proc_vendor")) == 66
 
 
-def test_choices_that_need_not_be_listed(instance: Instance, singer: Singer) -> None:
+def test_unlisted_choices_are_accepted(instance: Instance, singer: Singer) -> None:
     instance.behave(properties={"glide.rest.choice.allow_non_existing_value": True})
     overrides = {"tables": {"sn_apo_invoice": {"columns": {"invoice_type": "'other'"}}}}
     messages = singer.batches(singer.batch(1, {}))
     assert instance.run(messages, mapping_overrides=overrides).code == 0
     assert instance.rows("sn_apo_invoice")[0]["invoice_type"] == "other"
-    assert instance.said("WARNING") == []
+    assert instance.logged("WARNING") == []
