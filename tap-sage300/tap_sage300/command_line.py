@@ -85,7 +85,7 @@ class CommandLineTap(SingerTap):
         Raises:
             SettingError: A variable cannot be read as its setting.
         """
-        # Before the SDK, which reads a list that is not JSON all the same, and anything as a boolean.
+        # Before the SDK, which splits a list that is not JSON and reads anything as a boolean.
         configuration.check_environment(os.environ)
         return super().read_environment()
 

@@ -84,7 +84,9 @@ class CommandLineTarget(SingerTarget):
         Raises:
             SettingError: A variable cannot be read as its setting.
         """
-        configuration.check_environment(os.environ)  # before the SDK, which words it otherwise
+        configuration.check_environment(
+            os.environ
+        )  # before the SDK, whose words are for developers
         return super().read_environment()
 
     @override

@@ -12,9 +12,9 @@ from contextlib import closing, redirect_stdout
 from dataclasses import dataclass, field
 
 import pytest
-import requests
 
 from sage300_servicenow_sandbox import Sandbox, SandboxOptions
+from sage300_servicenow_sandbox.control_client import ControlClient
 from target_servicenow.command_line import one_sentence
 from target_servicenow.mapping.parse import load
 from target_servicenow.sdk import ConfigInput
@@ -137,6 +137,7 @@ class Instance:
     config: dict[str, t.Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.control = ControlClient(self.sandbox.servicenow_url)
         self.ledger = self.folder / "ledger.sqlite"
         self.config = {
             "instance_url": self.sandbox.servicenow_url,
@@ -178,7 +179,7 @@ class Instance:
 
     def rows(self, table: str) -> list[dict[str, str]]:
         """Every row of a table, as stored."""
-        return self.control("GET", f"servicenow/{table}")["rows"]
+        return self.control.rows(table)
 
     def by_source(self, table: str) -> dict[str, dict[str, str]]:
         """The rows of a table by the last part of their source identifier, none of them twice."""
@@ -196,23 +197,16 @@ class Instance:
 
     def behave(self, **switches: t.Any) -> None:
         """Change how the instance behaves."""
-        self.control("PATCH", "servicenow/behaviours", switches)
+        self.control.servicenow_behaviours(**switches)
 
     def insert_row(self, table: str, **values: str) -> str:
         """Insert a row as if by hand; its sys_id."""
-        return self.control("POST", f"servicenow/{table}", values)["sys_id"]
-
-    def control(self, method: str, path: str, body: dict[str, t.Any] | None = None) -> t.Any:
-        """Call a control endpoint of the sandbox."""
-        address = f"{self.sandbox.servicenow_url}/_sandbox/{path}"
-        response = requests.request(method, address, json=body, timeout=30)
-        assert response.ok, response.text
-        return response.json()
+        return self.control.insert_row(table, **values)["sys_id"]
 
     def take_counters(self) -> dict[str, t.Any]:
         """The calls since this was last called."""
-        counters = self.control("GET", "counters")["servicenow"]
-        self.control("POST", "counters/reset")
+        counters = self.control.counters()["servicenow"]
+        self.control.reset_counters()
         return counters
 
     def written(self) -> tuple[int, int]:

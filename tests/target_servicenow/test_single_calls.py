@@ -14,12 +14,12 @@ CLOSED = {"fault": "error", "side": "servicenow", "path": "/batch", "status": 40
 
 def follow_faults(instance: Instance, *rules: dict[str, t.Any]) -> None:
     """Start a fault plan."""
-    instance.control("POST", "faults", {"rules": list(rules)})
+    instance.control.follow_faults({"rules": list(rules)})
 
 
 def strikes(instance: Instance) -> list[int]:
     """How often each rule of the fault plan struck."""
-    return [rule["struck"] for rule in instance.control("GET", "faults")["rules"]]
+    return [rule["struck"] for rule in instance.control.call("GET", "faults")["rules"]]
 
 
 def company(singer: Singer, city: str = "Delft") -> list[dict[str, t.Any]]:

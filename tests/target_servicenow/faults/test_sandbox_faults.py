@@ -41,11 +41,11 @@ def test_every_kind_of_fault_is_tested() -> None:
 
 
 def plan_fault(instance: Instance, **rule: t.Any) -> None:
-    instance.control("POST", "faults", {"rules": [{"side": "servicenow", **rule}]})
+    instance.control.follow_faults({"rules": [{"side": "servicenow", **rule}]})
 
 
 def strikes(instance: Instance) -> int:
-    [rule] = instance.control("GET", "faults")["rules"]
+    [rule] = instance.control.call("GET", "faults")["rules"]
     return int(rule["struck"])
 
 
@@ -93,7 +93,7 @@ def test_a_write_that_times_out(instance: Instance, singer: Singer) -> None:
     refused = 0
     while refused < ROWS - 1 and time.monotonic() < deadline:
         time.sleep(0.05)
-        counters = instance.control("GET", "counters")["servicenow"]
+        counters = instance.control.counters()["servicenow"]
         refused = counters["batch_items_by_status"].get("403", 0)
     assert refused == ROWS - 1
     assert len(instance.by_source("proc_vendor")) == ROWS
@@ -107,10 +107,10 @@ def test_random_faults(instance: Instance, singer: Singer) -> None:
     ]
     # Let the first row through: until then, each lost answer costs a long wait.
     assert instance.run(singer.vendors(singer.vendor(0))).code == 0
-    instance.control("POST", "faults", {"seed": 7, "rules": rules})
+    instance.control.follow_faults({"seed": 7, "rules": rules})
     messages = singer.vendors(*(singer.vendor(n) for n in range(1, 700)))
     result = instance.run([*messages, singer.state(1)], batch_size_rows=70, max_retries=4)
     assert (result.code, result.states) == (0, [1])
-    instance.control("DELETE", "faults")
+    instance.control.clear_faults()
     assert instance.by_source("proc_vendor").keys() == {str(n) for n in range(700)}
     assert instance.counts("proc_vendor") == {"created": 699}
