@@ -1,4 +1,4 @@
-"""Both sides read and held against each other, mapped here by hand and not by the mapping."""
+"""Both sides read and compared, mapped here by hand and not by the mapping."""
 
 from __future__ import annotations
 

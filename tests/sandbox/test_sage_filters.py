@@ -1,4 +1,4 @@
-"""$filter: every operator held against plain Python over the same records, and what is refused."""
+"""$filter: every operator compared with plain Python over the same records, and what is refused."""
 
 from __future__ import annotations
 

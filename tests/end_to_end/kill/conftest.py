@@ -208,7 +208,7 @@ class Killable:
         """Run the pipe from the last state, killed when `point` comes for the `nth` time.
 
         Points: the gateway's, ``request`` (any request), ``recorded`` (an outcome stands in the
-        ledger) and ``state`` (a state was given out). `after` seconds pass before the kill.
+        ledger) and ``state`` (a state was emitted). `after` seconds pass before the kill.
         """
         ready, turn, met = threading.Event(), threading.Lock(), [0]
 
@@ -295,7 +295,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def killable(
     sandbox: t.Any, tmp_path: Path, pair_class: type[Pair], compiled: Path
 ) -> Iterator[Killable]:
-    """An empty instance behind a gateway; state is given out with every page."""
+    """An empty instance behind a gateway; state is emitted with every page."""
     gateway = Gateway(sandbox.servicenow_url)
     server = make_server("127.0.0.1", 0, gateway, threaded=True, request_handler=_Handler)
     gateway.url = f"http://127.0.0.1:{server.server_port}"

@@ -8,7 +8,7 @@ MISSING = "0" * 32
 NOON = dt.datetime(2026, 3, 1, 12, 0, 0, tzinfo=dt.UTC)
 
 INVOICE_VALUES = [
-    # column, sent, stored; None: left out, as if it had not been sent
+    # column, sent, stored; None: absent, as if it had not been sent
     ("short_description", "Paper", "Paper"),
     ("short_description", " spaced ", " spaced "),
     ("short_description", "Žluťoučký 纸", "Žluťoučký 纸"),
