@@ -32,7 +32,7 @@ _SERVED: t.Final = {"delay", "drop", "cut", "trickle", "unparsable", "expire_tok
 _CHOICES: t.Final = ("nth", "every", "first", "probability")
 
 
-class Rule(Declared, frozen=True, omit_defaults=True):
+class FaultRule(Declared, frozen=True, omit_defaults=True):
     """One line of a plan.
 
     Without `nth`, `every`, `first` or `probability` it strikes every request that matches.
@@ -111,7 +111,7 @@ class Rule(Declared, frozen=True, omit_defaults=True):
 class Plan(Declared, frozen=True):
     """Rules, in the order in which they are tried, and the seed of their odds."""
 
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[FaultRule, ...] = ()
     seed: int = 0
 
 
@@ -147,9 +147,9 @@ class Faults:
             self.plan = plan
             self._tallies = [_Tally() for _ in plan.rules]
 
-    def meet(self, side: str, method: str, path: str) -> Rule | None:
+    def meet(self, side: str, method: str, path: str) -> FaultRule | None:
         """Count one request and return the rule that strikes it."""
-        struck: Rule | None = None
+        struck: FaultRule | None = None
         with self._lock:
             for place, (rule, tally) in enumerate(zip(self.plan.rules, self._tallies, strict=True)):
                 if not rule.matches(side, method, path):

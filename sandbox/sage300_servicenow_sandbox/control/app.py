@@ -10,7 +10,7 @@ from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
 from sage300_servicenow_sandbox.control import general, sage, servicenow
-from sage300_servicenow_sandbox.control.endpoint import Call, Endpoint, RefusedError
+from sage300_servicenow_sandbox.control.endpoint import Call, CallRefusedError, Endpoint
 from sage300_servicenow_sandbox.declared import DeclarationError
 
 if t.TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Control:
         """Answer one request."""
         try:
             status, body = 200, self._answer(Request(environ))
-        except RefusedError as error:
+        except CallRefusedError as error:
             status, body = error.status, json.dumps({"error": str(error)})
         except DeclarationError as error:
             status, body = 400, json.dumps({"error": str(error)})
@@ -45,9 +45,9 @@ class Control:
             endpoint, variables = urls.match()
         except MethodNotAllowed as error:
             methods = sorted(set(error.valid_methods or ()) - {"HEAD"})
-            raise RefusedError(405, f"This endpoint takes {' or '.join(methods)}") from None
+            raise CallRefusedError(405, f"This endpoint takes {' or '.join(methods)}") from None
         except NotFound:
-            raise RefusedError(
+            raise CallRefusedError(
                 404, "There is no such endpoint: GET /_sandbox/ lists them"
             ) from None
         answer: str = endpoint.run(Call(self._systems, request.get_data()), **variables)

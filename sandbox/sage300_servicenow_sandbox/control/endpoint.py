@@ -16,7 +16,7 @@ if t.TYPE_CHECKING:
 _VARIABLE: t.Final = re.compile(r"<(?:[^:>]+:)?(\w+)>")
 
 
-class RefusedError(Exception):
+class CallRefusedError(Exception):
     """A call is refused; the text is the sentence of the answer.
 
     Attributes:
@@ -46,14 +46,14 @@ class Call:
         """The body's JSON object, numbers with a fraction as Decimal.
 
         Raises:
-            RefusedError: The body is not a JSON object.
+            CallRefusedError: The body is not a JSON object.
         """
         try:
             body = json.loads(self.content, parse_float=Decimal)
         except ValueError:
             body = None
         if not isinstance(body, dict):
-            raise RefusedError(400, "The body must be a JSON object")
+            raise CallRefusedError(400, "The body must be a JSON object")
         return body
 
 

@@ -7,7 +7,7 @@ import json
 import typing as t
 from decimal import Decimal
 
-from sage300_servicenow_sandbox.control.endpoint import Call, Endpoint, RefusedError
+from sage300_servicenow_sandbox.control.endpoint import Call, CallRefusedError, Endpoint
 from sage300_servicenow_sandbox.faults import NO_FAULTS, read_plan
 
 if t.TYPE_CHECKING:
@@ -43,7 +43,7 @@ def _move_clock(call: Call) -> str:
     try:
         _apply(call.body, call.systems.clock)
     except (ValueError, OverflowError):
-        raise RefusedError(
+        raise CallRefusedError(
             400,
             'The clock takes {"now": "2026-11-20T10:00:00Z"}, {"now": null} or '
             '{"advance_seconds": 60}',

@@ -6,7 +6,7 @@ import json
 import re
 import typing as t
 
-from sage300_servicenow_sandbox.control.endpoint import Call, Endpoint, RefusedError
+from sage300_servicenow_sandbox.control.endpoint import Call, CallRefusedError, Endpoint
 from sage300_servicenow_sandbox.declared import as_json
 from sage300_servicenow_sandbox.sage.edits import WrongStatusError
 
@@ -92,9 +92,9 @@ def _behave(call: Call) -> str:
 def _resource(call: Call, company: str, name: str) -> Resource:
     companies, resources = call.systems.sage.companies, call.systems.sage.resources
     if company not in companies:
-        raise RefusedError(404, f"There is no company {company}, only {', '.join(companies)}")
+        raise CallRefusedError(404, f"There is no company {company}, only {', '.join(companies)}")
     if name not in resources:
-        raise RefusedError(404, f"There is no resource {name}, only {', '.join(resources)}")
+        raise CallRefusedError(404, f"There is no resource {name}, only {', '.join(resources)}")
     return resources[name]
 
 
@@ -102,7 +102,7 @@ def _key(resource: Resource, text: str) -> tuple[str | int, ...]:
     """Read a key; the parts of a composite key are separated by commas."""
     parts = text.split(",") if len(resource.keys) > 1 else [text]
     if len(parts) != len(resource.keys):
-        raise RefusedError(400, f"The key of {resource.name} is {','.join(resource.keys)}")
+        raise CallRefusedError(400, f"The key of {resource.name} is {','.join(resource.keys)}")
     properties = resource.record_type.properties
     return tuple(
         int(part) if properties[name].kind != "string" and _NUMBER.fullmatch(part) else part
@@ -115,11 +115,11 @@ def _done(change: Callable[[], str | None], missing: str) -> str:
     try:
         record = change()
     except WrongStatusError as error:
-        raise RefusedError(409, str(error)) from None
+        raise CallRefusedError(409, str(error)) from None
     except ValueError as error:
-        raise RefusedError(400, str(error)) from None
+        raise CallRefusedError(400, str(error)) from None
     if record is None:
-        raise RefusedError(404, missing)
+        raise CallRefusedError(404, missing)
     return record
 
 

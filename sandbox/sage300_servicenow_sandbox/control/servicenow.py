@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import typing as t
 
-from sage300_servicenow_sandbox.control.endpoint import Call, Endpoint, RefusedError
+from sage300_servicenow_sandbox.control.endpoint import Call, CallRefusedError, Endpoint
 from sage300_servicenow_sandbox.servicenow.errors import ApiError
 
 
@@ -14,7 +14,7 @@ def _rows(call: Call, table: str) -> str:
     try:
         return json.dumps({"rows": call.systems.servicenow.rows(table)})
     except KeyError:
-        raise RefusedError(404, f"ServiceNow has no table {table}") from None
+        raise CallRefusedError(404, f"ServiceNow has no table {table}") from None
 
 
 def _insert_row(call: Call, table: str) -> str:
@@ -23,10 +23,10 @@ def _insert_row(call: Call, table: str) -> str:
         return json.dumps(call.systems.servicenow.insert(table, call.body))
     except KeyError as error:
         if error.args[0] == table:
-            raise RefusedError(404, f"ServiceNow has no table {table}") from None
-        raise RefusedError(400, str(error.args[0])) from None
+            raise CallRefusedError(404, f"ServiceNow has no table {table}") from None
+        raise CallRefusedError(400, str(error.args[0])) from None
     except ApiError as error:
-        raise RefusedError(400, f"ServiceNow refuses the row: {error}") from None
+        raise CallRefusedError(400, f"ServiceNow refuses the row: {error}") from None
 
 
 def _behaviours(call: Call) -> str:

@@ -19,7 +19,7 @@ _APIS = {"table": "Table API", "batch": "Batch API", "stats": "Aggregate API", "
 
 
 @dataclass(frozen=True)
-class Verdict:
+class RateDecision:
     """What the rules mean for a request.
 
     Attributes:
@@ -47,11 +47,11 @@ class Rates:
             self._hour: dt.datetime | None = None
             self._counts: list[int] = []
 
-    def count(self, rules: tuple[RateRule, ...], resource: str) -> Verdict:
+    def count(self, rules: tuple[RateRule, ...], resource: str) -> RateDecision:
         """Count one request to a resource; of several rules the tightest is enforced."""
         matching = [at for at, rule in enumerate(rules) if rule.resource in {resource, "all"}]
         if not matching:
-            return Verdict()
+            return RateDecision()
         now = self._clock.now()
         hour = now.replace(minute=0, second=0, microsecond=0)
         with self._lock:
@@ -68,7 +68,7 @@ class Rates:
             ("X-RateLimit-Rule", uuid5(NAMESPACE_URL, f"{rule.resource}/{rule.per_hour}").hex),
         )
         if not exceeded:
-            return Verdict(headers)
+            return RateDecision(headers)
         wait = str(int((reset - now).total_seconds()) + 1)
         refusal = ApiError(errors.RATE_LIMIT, limit=rule.per_hour, api=_APIS[rule.resource])
-        return Verdict((*headers, ("Retry-After", wait)), refusal)
+        return RateDecision((*headers, ("Retry-After", wait)), refusal)

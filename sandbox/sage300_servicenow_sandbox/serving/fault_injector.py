@@ -17,7 +17,7 @@ if t.TYPE_CHECKING:
 
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-    from sage300_servicenow_sandbox.faults import Faults, Rule
+    from sage300_servicenow_sandbox.faults import FaultRule, Faults
 
 _PAGE: t.Final = (
     "<!DOCTYPE html>\r\n<html><head><title>{0}</title></head>\r\n"
@@ -90,7 +90,7 @@ class FaultInjector:
         environ[APP_STATUS] = answer.code
         return answer
 
-    def _inject(self, rule: Rule, environ: WSGIEnvironment) -> Answer:
+    def _inject(self, rule: FaultRule, environ: WSGIEnvironment) -> Answer:
         if rule.fault == "expire_token":
             self._expire_tokens()
         if rule.fault == "delay":
@@ -115,7 +115,7 @@ def _halved(answer: Answer) -> Answer:
     return replace(answer, headers=headers, body=answer.body[: len(answer.body) // 2])
 
 
-def _replacement(side: str, rule: Rule) -> Answer:
+def _replacement(side: str, rule: FaultRule) -> Answer:
     code = 200 if rule.fault == "html" else rule.status
     phrase = HTTPStatus(code).phrase if code in set(HTTPStatus) else "Unknown"
     status = f"{code} {phrase}"
