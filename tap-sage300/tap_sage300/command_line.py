@@ -19,7 +19,7 @@ from typing_extensions import override
 
 from tap_sage300 import config as configuration
 from tap_sage300 import input_checks, preflight
-from tap_sage300.errors import TapError
+from tap_sage300.errors import SeveralError, TapError
 from tap_sage300.preflight import Level
 from tap_sage300.sdk import ConfigInput, SingerTap
 
@@ -198,11 +198,12 @@ class OneSentenceCommand(SingerCommand):
 
 @contextmanager
 def one_sentence(logger: logging.Logger) -> Iterator[None]:
-    """Log an expected failure as one sentence and exit with code 1."""
+    """Log each expected failure as one sentence and exit with code 1."""
     try:
         yield
     except EXPECTED as error:
-        logger.error("%s", sentence(error))  # noqa: TRY400 - the sentence is all there is to say
+        for failure in error.errors if isinstance(error, SeveralError) else (error,):
+            logger.error("%s", sentence(failure))  # noqa: TRY400 - there is no more to say
         sys.exit(1)
 
 
