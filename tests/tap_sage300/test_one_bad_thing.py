@@ -317,6 +317,20 @@ def test_what_was_skipped_is_requested_where_nothing_else_is_due(fake, read, hel
     assert output.keys("GLAccountGroups", "AccountGroupCode") == ["X"]
 
 
+def test_a_locked_company_and_a_record_that_fails_on_the_sandbox(site, helpers):
+    """Kind: a locked company and a poison record at once; all else is read."""
+    numbers = [row["VendorNumber"] for row in site.records("APVendors")]
+    site.behave(locked_companies=["SAMLTD"], unreadable_records={"APVendors": [numbers[7]]})
+    config = {**site.config, **BOTH}
+    first, failure = helpers.interrupted(config)
+    assert str(failure).startswith("Company SAMLTD is locked or busy (HTTP 403 Forbidden")
+    assert set(first.keys()) == set(numbers) - {numbers[7]}
+    site.behave(locked_companies=[], unreadable_records={})
+    second = helpers.sync(config, first.state)
+    assert numbers[7] in [r["VendorNumber"] for r in second.records("APVendors", "SAMINC")]
+    assert len(second.records("APVendors", "SAMLTD")) == 50
+
+
 # Answers that come once
 
 
