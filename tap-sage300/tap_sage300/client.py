@@ -134,10 +134,16 @@ class Sage300Stream(SingerStream):
 
     @cached_property
     def _builder(self) -> Builder:
-        mask = self.mask
-        return builder(
-            self.effective_schema, lambda name: mask["properties", name], self.entity.calculated
-        )
+        return builder(self.effective_schema, self._is_selected, self.entity.calculated)
+
+    def _is_selected(self, path: tuple[str, ...]) -> bool:
+        """Return whether the catalog selects a property, by the names that lead to it."""
+        if len(path) == 1:
+            return self.mask["properties", path[0]]
+        # Singer has an `items` in the breadcrumb of what is in a list; some tools leave it out.
+        short = tuple(step for name in path for step in ("properties", name))
+        long = tuple(step for name in path for step in ("items", "properties", name))[1:]
+        return self.mask.get(short, True) and self.mask.get(long, True)
 
     @cached_property
     def _reader(self) -> reader.EntityReader:

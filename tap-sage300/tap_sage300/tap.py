@@ -12,6 +12,7 @@ from tap_sage300 import discovery, preflight
 from tap_sage300.command_line import CommandLineTap
 from tap_sage300.errors import SeveralError, TapError
 from tap_sage300.message_writer import MessageWriter
+from tap_sage300.reading.records import COMPANY
 from tap_sage300.run import Run
 from tap_sage300.settings import SCHEMA
 from tap_sage300.streams import STREAMS
@@ -103,6 +104,12 @@ class TapSage300(CommandLineTap):
         names = [stream.entity.name for stream in STREAMS if stream.entity.name in streams]
         ours = [t.cast("Sage300Stream", streams[name]) for name in names]
         return {stream.name: stream for stream in sorted(ours, key=lambda one: -one.waited)}
+
+    @classmethod
+    @override
+    def stream_keys(cls) -> dict[str, tuple[str, ...]]:
+        """Return the key properties of each stream."""
+        return {s.entity.name: (COMPANY, *s.entity.keys) for s in STREAMS}
 
     @override
     def check(self) -> Iterator[Finding]:

@@ -137,7 +137,10 @@ def test_password_nowhere(fake_config, command, monkeypatch):
         (
             {"c.json": "OK", "s.json": "\x80"},
             ["--config", "c.json", "--catalog", "s.json"],
-            "The catalog file s.json is not JSON: make a new one with --discover",
+            (
+                "The catalog file s.json is not in UTF-8 but seems to be in a Windows code page "
+                "such as Windows-1252: save it as UTF-8"
+            ),
         ),
     ],
     ids=["absent", "list", "state", "catalog"],
