@@ -50,7 +50,14 @@ class CommandLineTap(SingerTap):
         """
         if catalog is not None and not isinstance(catalog, Catalog):
             input_checks.check_catalog(catalog)
-            catalog = input_checks.with_keys(catalog, self.stream_keys())
+            keys = self.stream_keys()
+            if unknown := [name for name in input_checks.streams(catalog) if name not in keys]:
+                self.logger.warning(
+                    "The catalog names streams that %s does not have: %s: ignored",
+                    self.name,
+                    ", ".join(unknown),
+                )
+            catalog = input_checks.with_keys(catalog, keys)
         if state is not None:
             input_checks.check_state(state)
         super().__init__(catalog=catalog, state=state, **options)

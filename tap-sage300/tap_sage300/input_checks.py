@@ -79,6 +79,11 @@ def check_catalog(catalog: object) -> None:
             )
 
 
+def streams(catalog: Mapping[str, t.Any]) -> list[str]:
+    """Return the names of the streams of a catalog that was checked."""
+    return [entry["tap_stream_id"] for entry in catalog["streams"]]
+
+
 def with_keys(catalog: Mapping[str, t.Any], keys: Mapping[str, Sequence[str]]) -> dict[str, t.Any]:
     """Return a catalog with the key of each stream, whatever key it had.
 

@@ -380,6 +380,15 @@ def test_details_that_are_no_list_of_objects(fake, read, helpers, details):
     assert record["Invoices"] == details
 
 
+def test_a_stream_that_this_tap_does_not_have_is_named(fake, fake_config, helpers, caplog):
+    """Kind: a catalog of another version, or with a renamed stream."""
+    fake.answer = lambda _request: helpers.page([])
+    helpers.sync(fake_config, catalog={"streams": [entry(tap_stream_id="Vendors")]})
+    assert "The catalog names streams that tap-sage300 does not have: Vendors: ignored" in (
+        caplog.text
+    )
+
+
 # Encodings
 
 

@@ -69,7 +69,8 @@ def test_unknown_company(site, command, mode, module):
     assert sentence(result) == (
         f"Sage 300 has no {module}/$metadata for company NOWHRE (HTTP 404): check that the "
         "setting companies holds company database IDs such as SAMINC, and that module "
-        f"{module} is active there"
+        f'{module} is active there; Sage 300 says "Resource not found: /Sage300WebApi/v1.0/-/NOWHRE'
+        f'/{module}/$metadata"'
     )
 
 

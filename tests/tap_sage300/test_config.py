@@ -19,6 +19,7 @@ GOOD = {
 CODE_PAGE = (
     "is not in UTF-8 but seems to be in a Windows code page such as Windows-1252: save it as UTF-8"
 )
+NO_MARK = "is not in UTF-8 but seems to be in UTF-16 without a byte order mark: save it as UTF-8"
 NOT_SETTINGS = 'is not a JSON object: write the settings into it as {"api_url": "...", ...}'
 
 
@@ -136,10 +137,7 @@ def test_variables_that_can_be_read():
         ("{", NOT_SETTINGS),
         ("[1]", NOT_SETTINGS),
         ("\x80", CODE_PAGE),
-        (
-            "\0{",
-            "is not in UTF-8 but seems to be in UTF-16 without a byte order mark: save it as UTF-8",
-        ),
+        ("\0{", NO_MARK),
     ],
 )
 def test_configuration_files(tmp_path, text, sentence):

@@ -276,6 +276,33 @@ def test_a_batch_that_fails_when_it_is_checked_stays_to_be_checked(fake, read, h
     assert output.part("APInvoiceBatches")["not_final"] == [3]
 
 
+def test_a_record_whose_details_are_paged_is_not_sent_in_part(fake, read, helpers, warnings):
+    """Kind: a nested list that the server pages."""
+    rows = [
+        {"BatchNumber": n, "BatchStatus": "Posted", "DateLastEdited": None, "Invoices": [{}]}
+        for n in range(1, 5)
+    ]
+    whole = Numbered(helpers, rows)
+    rows[2]["Invoices@odata.nextLink"] = "http://x/?$skip=1"
+    rows[3]["Invoices"] = [{"InvoiceDetails": [], "InvoiceDetails@odata.nextLink": "http://x/"}]
+    fake.answer = whole
+    output = read("APInvoiceBatches", page_size=2)
+    assert output.keys("APInvoiceBatches", "BatchNumber") == [1, 2]
+    assert output.part("APInvoiceBatches")["not_final"] == [3, 4]
+    assert warnings() == [
+        (
+            f"APInvoiceBatches of SAMINC: the record with BatchNumber {n} cannot be read (only a "
+            "part of its details is sent): it is skipped and requested again in the next run; "
+            "check it in Sage 300"
+        )
+        for n in (3, 4)
+    ]
+    del rows[2]["Invoices@odata.nextLink"]
+    rows[3]["Invoices"] = [{}]
+    after = read("APInvoiceBatches", output.state)
+    assert {3, 4} <= set(after.keys("APInvoiceBatches", "BatchNumber"))
+
+
 def test_too_many_bad_records_end_the_stream(fake, fake_config, helpers, warnings):
     """Kind: more poison records than can be skipped."""
     table = Numbered(helpers, helpers.vendors(*VENDORS))

@@ -12,6 +12,7 @@ from tap_sage300.api.errors import (
     QueryRefusedError,
     SageError,
 )
+from tap_sage300.api.keys import key_of
 from tap_sage300.errors import TapError
 from tap_sage300.reading import replication
 from tap_sage300.reading.state import NOT_FINAL
@@ -121,11 +122,18 @@ class Fetcher:
                 self._suspects = request.asked
                 tries, request = 0, request.narrowed(self._suspects // 2)
             else:
-                if dated:
-                    del self._date_literals[1:]
-                ended = len(page.records) < request.asked and not page.more
-                self._suspects = 0 if ended else max(0, self._suspects - len(page.records))
+                self._learn(resource, request, page)
                 return request, page
+
+    def _learn(self, resource: Resource, request: PageRequest, page: Page) -> None:
+        """Take in what a page shows of the server, and name the records that are not whole."""
+        if request.window.since is not None:
+            del self._date_literals[1:]
+        ended = len(page.records) < request.asked and not page.more
+        self._suspects = 0 if ended else max(0, self._suspects - len(page.records))
+        for place in sorted(page.incomplete):
+            key = key_of(page.records[place], self._entity.keys)
+            self._note(resource, self._with(key), "only a part of its details is sent")
 
     def _retries(self, request: PageRequest) -> int | None:
         """Return how often to try again, None for as often as the settings say.
@@ -175,7 +183,7 @@ class Fetcher:
         if page and not page.records:  # gone meanwhile
             return request, page
         if page and (key := request.only_key(page)) is not None:
-            self._note(resource, f"with {self._named(key)}", failure)
+            self._note(resource, self._with(key), failure.seen)
             return replace(request, is_skipped=True), page
         if request.window.read == NOT_FINAL:
             raise failure
@@ -186,17 +194,22 @@ class Fetcher:
                 last = request.window.last_key
                 after = None if not page.records else behind.only_key(page)
                 for _ in range(passed):
-                    self._note(resource, self._between(last, after), failure)
+                    self._note(resource, self._between(last, after), failure.seen)
                 progress = replication.pass_over(request.progress, passed)
                 return replace(behind, progress=progress), page
         raise failure
 
-    def _note(self, resource: Resource, place: str, failure: PageFailedError) -> None:
+    def _note(self, resource: Resource, place: str, seen: str) -> None:
+        """Count a record that is skipped, and log it.
+
+        Raises:
+            TapError: It is one too many.
+        """
         name, company = resource.name, resource.company
         if self._skipped == MOST_SKIPPED:
             raise TapError(
                 f"{MOST_SKIPPED} records of {name} could not be read in this run, and there are "
-                f"more in company {company} ({failure.seen}): check the records named in the log "
+                f"more in company {company} ({seen}): check the records named in the log "
                 "in Sage 300; the rest of the stream is left for the next run"
             )
         self._skipped += 1
@@ -206,8 +219,11 @@ class Fetcher:
             name,
             company,
             place,
-            failure.seen,
+            seen,
         )
+
+    def _with(self, key: Key | None) -> str:
+        return "without a key" if key is None else f"with {self._named(key)}"
 
     def _named(self, key: Key) -> str:
         return f"{' and '.join(self._entity.keys)} {key}"

@@ -17,7 +17,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tap_sage300.api.keys import Key
-    from tap_sage300.api.odata import Page
+    from tap_sage300.api.odata import Page, Record
     from tap_sage300.reading.entity import Entity
     from tap_sage300.reading.state import Progress, Window
 
@@ -102,6 +102,14 @@ class PageRequest:
         """Return the request with fewer rows, at least one, which says nothing about its size."""
         return replace(self, rows=max(1, rows))
 
+    def rows_of(self, page: Page) -> list[Record]:
+        """Return the records of a page that can be used."""
+        if self.is_skipped:
+            return []
+        if not page.incomplete:
+            return page.records
+        return [row for place, row in enumerate(page.records) if place not in page.incomplete]
+
     def only_key(self, page: Page) -> Key | None:
         """Return the key of the first record of a page."""
         return key_of(page.records[0], self.entity.keys)
@@ -140,12 +148,13 @@ class PageRequest:
         entity = self.entity
         keys: list[Key] = []
         not_final: set[Key] = set()
-        for row in page.records:
+        for place, row in enumerate(page.records):
             key = key_of(row, entity.keys)
             if key is None:
                 raise ValueError(f"a record without {' and '.join(entity.keys)}")
             keys.append(key)
-            if self.is_skipped or (entity.status and row.get(entity.status) not in FINAL):
+            is_final = not entity.status or row.get(entity.status) in FINAL
+            if self.is_skipped or place in page.incomplete or not is_final:
                 not_final.add(key)
         return PageSummary(
             keys=keys,

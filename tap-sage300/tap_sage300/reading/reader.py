@@ -134,7 +134,7 @@ class EntityReader:
             self._logger.warning("%s of %s: %s", name, company, remark)
         before = request.window
         return Step(
-            [] if request.is_skipped else page.records,
+            request.rows_of(page),
             progress,
             page.received_at,
             received=before.received + len(page.records),
