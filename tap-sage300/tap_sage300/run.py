@@ -19,6 +19,10 @@ if t.TYPE_CHECKING:
     from tap_sage300.reading.entity import Entity
 
 
+MOST_FAULTS = 10
+"""Streams and companies in a row for which the server fails, before nothing more is tried."""
+
+
 class Run:
     """One run: its settings, its session and what it has learned about the server.
 
@@ -34,6 +38,7 @@ class Run:
         self._logger = logger
         self.budget_logged = False
         self._failures: list[tuple[str, str, TapError]] = []
+        self._faults = 0
         self._served_at_fault = -1
 
     @cached_property
@@ -65,13 +70,14 @@ class Run:
         """Note that a stream of a company cannot be read; the others are.
 
         Raises:
-            ServerError: The server has served nothing since it failed before.
+            ServerError: The server has failed for every company in turn, and served nothing.
         """
         if isinstance(error, ServerError):
             served = self.session.served.total()
-            if served == self._served_at_fault:
-                raise error
+            self._faults = self._faults + 1 if served == self._served_at_fault else 1
             self._served_at_fault = served
+            if self._faults >= min(len(self.config.companies) + 2, MOST_FAULTS):
+                raise error
         self._failures.append((company, module, error))
 
     def closed(self, company: str, module: str) -> TapError | None:

@@ -178,10 +178,24 @@ def test_what_concerns_everything_ends_the_run_at_once(fake, fake_config, helper
 def test_a_server_that_serves_nothing_is_not_tried_for_every_company(fake, fake_config, helpers):
     """Kind: a server that fails at everything."""
     fake.answer = lambda _request: helpers.refusal(500, "SessionError", "")
-    config = {**fake_config, "companies": [f"C{n}" for n in range(9)]}
+    config = {**fake_config, "companies": [f"C{n}" for n in range(9)], "max_retries": 3}
     _, failure = helpers.interrupted(config, catalog=helpers.only(*THREE))
     assert isinstance(failure, SeveralError)
-    assert len(sentences(failure)) == len(fake.requests) == 2
+    assert len(sentences(failure)) == 10
+    assert len(fake.requests) == 10 + 3  # only the first one is tried again
+
+
+def test_companies_that_fail_side_by_side_hold_up_no_other(fake, fake_config, helpers):
+    """Kind: several companies fail, one after the other."""
+    fake.answer = lambda request: (
+        helpers.page([row(request)])
+        if "/C3/" in request.path
+        else helpers.refusal(500, "DBLinkError", "")
+    )
+    config = {**fake_config, "companies": ["C1", "C2", "C3"]}
+    output, failure = helpers.interrupted(config, catalog=helpers.only(*THREE[:2]))
+    assert len(sentences(failure)) == 4
+    assert [len(output.records(name, "C3")) for name in THREE[:2]] == [1, 1]
 
 
 # Records

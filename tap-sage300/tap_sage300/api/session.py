@@ -87,6 +87,7 @@ class SageSession:
         self.sleep = sleep
         self.limiter = RateLimiter(connection, logger, sleep)
         self.served: Counter[Resource] = Counter()
+        self._is_failing = False
         self.user = connection.credentials()[0].decode()
         self.http = ReadOnlySession(self.limiter)
         self.http.auth = HTTPBasicAuth(*connection.credentials())
@@ -119,7 +120,9 @@ class SageSession:
             PageTooHeavyError: A smaller page may pass, and there are tries left.
             CallBudgetError: The budget of the run ended before an answer came, or nobody waits.
         """
-        patience = Patience(self._connection, tries, max_retries)
+        # A server that failed all tries of one request is not waited for with the next one, too.
+        retries = 0 if self._is_failing else max_retries
+        patience = Patience(self._connection, tries, retries)
         while cancelled is None or not cancelled.is_set():
             try:
                 return self._try(resource, query, "application/json", _page)
@@ -179,6 +182,7 @@ class SageSession:
             except ValueError as failure:
                 raise self._failure(resource, response, body) from failure
             self.served[resource] += 1
+            self._is_failing = False
             return answer
         raise self._failure(resource, response, body)
 
@@ -218,7 +222,9 @@ class SageSession:
         """
         wait = patience.seconds_after(failure)
         if wait is None:
-            raise self._error(failure, resource, patience.tries) from failure
+            error = self._error(failure, resource, patience.tries)
+            self._is_failing = isinstance(error, errors.ServerError)
+            raise error from failure
         rests = failure.verdict.action is errors.Action.REST
         self._logger.warning(
             "%s of %s: %s; try %d of %d in %.1f seconds",

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from tap_sage300.api import odata
 from tap_sage300.api.errors import (
+    NoAccessError,
     PageFailedError,
     PageTooHeavyError,
     QueryRefusedError,
@@ -70,6 +71,7 @@ class Fetcher:
         self._logger = logger
         self._select = odata.worth_selecting(select)
         self._date_literals = date_literals
+        self._resource: Resource | None = None
         self._suspects = 0  # rows, of which one fails its page
         self._skipped = 0
         self.calls = 0
@@ -86,6 +88,8 @@ class Fetcher:
             TapError: Sage 300 cannot be read, or too many records had to be skipped.
             CallBudgetError: The budget of the run ended, or nobody waits any more.
         """
+        if resource != self._resource:
+            self._resource, self._suspects = resource, 0
         before = self._session.limiter.calls
         try:
             return self._fetch(resource, request, cancelled)
@@ -176,6 +180,8 @@ class Fetcher:
             query = request.query(self._date_literals[0], select)
             try:
                 return self._session.page(resource, query, max_retries=0, cancelled=cancelled)
+            except NoAccessError:
+                raise
             except (SageError, PageTooHeavyError):
                 return None
 
