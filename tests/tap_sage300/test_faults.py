@@ -78,8 +78,10 @@ def test_a_lasting_fault_ends_the_run_and_the_next_one_completes_it(site, patien
     rest = helpers.sync(config, output.state, helpers.only(*STREAMS))
     for stream in STREAMS:
         assert held([output, rest], stream) == site.expected(stream)
-    written = [output.key("APVendors", r) for o in (output, rest) for r in o.records("APVendors")]
-    assert len(written) == len(set(written))
+    if not halved:  # the stream that failed is resumed at the exact row
+        name = STREAMS[0]
+        written = [output.key(name, r) for o in (output, rest) for r in o.records(name)]
+        assert len(written) == len(set(written)) == len(site.expected(name))
 
 
 def test_a_site_that_recovers_from_every_kind_of_fault(site, patient, helpers):
