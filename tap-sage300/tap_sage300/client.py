@@ -12,7 +12,7 @@ from singer_sdk.mapper import SameRecordTransform
 from typing_extensions import override
 
 from tap_sage300 import input_checks, progress_log
-from tap_sage300.api.errors import CallBudgetError
+from tap_sage300.api.errors import CallBudgetError, NoAccessError
 from tap_sage300.errors import TapError
 from tap_sage300.message_writer import Envelope
 from tap_sage300.progress_log import ProgressLog
@@ -59,6 +59,28 @@ class Sage300Stream(SingerStream):
 
     @override
     def get_records(self, context: Context | None) -> Iterator[Record]:
+        """Read one company; where it cannot be read, that is noted and the run goes on.
+
+        Raises:
+            TapError: Nothing at all can be read.
+        """
+        company: str = (context or {})[COMPANY]
+        module = self.entity.module
+        if self._run.closed(company, module):
+            return
+        try:
+            yield from self._read(context, company)
+        except NoAccessError:
+            raise
+        except TapError as error:
+            self._run.fail(company, module, error)
+            self.logger.warning(
+                "%s of %s is read no further in this run, for a reason given at its end",
+                self.name,
+                company,
+            )
+
+    def _read(self, context: Context | None, company: str) -> Iterator[Record]:
         """Read one company: each page's records, then the state that covers them.
 
         The SDK takes the next record when it has written the one before, so that the state
@@ -67,7 +89,6 @@ class Sage300Stream(SingerStream):
         Raises:
             TapError: Sage 300 cannot be read, or the state is not this tap's.
         """
-        company: str = (context or {})[COMPANY]
         entity = self._dated_entity
         try:
             progress = state.load(self.get_context_state(context), entity.date, len(entity.keys))
@@ -113,10 +134,16 @@ class Sage300Stream(SingerStream):
 
     @cached_property
     def _builder(self) -> Builder:
-        mask = self.mask
-        return builder(
-            self.effective_schema, lambda name: mask["properties", name], self.entity.calculated
-        )
+        return builder(self.effective_schema, self._is_selected, self.entity.calculated)
+
+    def _is_selected(self, path: tuple[str, ...]) -> bool:
+        """Return whether the catalog selects a property, by the names that lead to it."""
+        if len(path) == 1:
+            return self.mask["properties", path[0]]
+        # Singer has an `items` in the breadcrumb of what is in a list; some tools leave it out.
+        short = tuple(step for name in path for step in ("properties", name))
+        long = tuple(step for name in path for step in ("items", "properties", name))[1:]
+        return self.mask.get(short, True) and self.mask.get(long, True)
 
     @cached_property
     def _reader(self) -> reader.EntityReader:

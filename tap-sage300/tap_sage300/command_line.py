@@ -19,7 +19,7 @@ from typing_extensions import override
 
 from tap_sage300 import config as configuration
 from tap_sage300 import input_checks, preflight
-from tap_sage300.errors import TapError
+from tap_sage300.errors import SeveralError, TapError
 from tap_sage300.preflight import Level
 from tap_sage300.sdk import ConfigInput, SingerTap
 
@@ -31,6 +31,7 @@ if t.TYPE_CHECKING:
 
 EXPECTED = (TapError, MappingError)
 """What ends a run with one sentence instead of a traceback."""
+COMPANIES_VARIABLE = f"{configuration.VARIABLE_PREFIX}COMPANIES"
 SIGNAL_EXIT = 128
 """Added to a signal's number, as shells do, it is the exit code."""
 SWITCH_SECONDS = 0.001
@@ -49,9 +50,22 @@ class CommandLineTap(SingerTap):
         """
         if catalog is not None and not isinstance(catalog, Catalog):
             input_checks.check_catalog(catalog)
+            keys = self.stream_keys()
+            if unknown := [name for name in input_checks.streams(catalog) if name not in keys]:
+                self.logger.warning(
+                    "The catalog names streams that %s does not have: %s: ignored",
+                    self.name,
+                    ", ".join(unknown),
+                )
+            catalog = input_checks.with_keys(catalog, keys)
         if state is not None:
             input_checks.check_state(state)
         super().__init__(catalog=catalog, state=state, **options)
+
+    @classmethod
+    @abc.abstractmethod
+    def stream_keys(cls) -> dict[str, tuple[str, ...]]:
+        """Return the key properties of each stream."""
 
     @abc.abstractmethod
     def check(self) -> Iterator[Finding]:
@@ -87,7 +101,10 @@ class CommandLineTap(SingerTap):
         """
         # Before the SDK, which splits a list that is not JSON and reads anything as a boolean.
         configuration.check_environment(os.environ)
-        return super().read_environment()
+        found = super().read_environment()
+        if (companies := os.environ.get(COMPANIES_VARIABLE)) is not None:
+            found["companies"] = configuration.company_names(companies)
+        return found
 
     @override
     def end_by_signal(self, signum: int) -> t.NoReturn:
@@ -106,8 +123,8 @@ class CommandLineTap(SingerTap):
         about: bool = False,
         about_format: str | None = None,
         config: ConfigInput | None = None,
-        state: t.IO[str] | None = None,
-        catalog: t.IO[str] | None = None,
+        state: t.IO[bytes] | None = None,
+        catalog: t.IO[bytes] | None = None,
     ) -> None:
         """Run."""
         if about:
@@ -158,8 +175,8 @@ class CommandLineTap(SingerTap):
         """Return the SDK's command line with this tap's way of failing."""
         command = super().get_singer_command()
         for option in command.params:
-            if isinstance(option.type, click.File):  # UTF-8 on every system
-                option.type.encoding = "utf-8"
+            if isinstance(option.type, click.File):  # decoded here, alike on every system
+                option.type.mode = "rb"
             if option.name == "test" and isinstance(option, click.Option):
                 option.help = (
                     "Check what a run needs, and print it line by line. --test=schema prints the "
@@ -198,11 +215,12 @@ class OneSentenceCommand(SingerCommand):
 
 @contextmanager
 def one_sentence(logger: logging.Logger) -> Iterator[None]:
-    """Log an expected failure as one sentence and exit with code 1."""
+    """Log each expected failure as one sentence and exit with code 1."""
     try:
         yield
     except EXPECTED as error:
-        logger.error("%s", sentence(error))  # noqa: TRY400 - the sentence is all there is to say
+        for failure in error.errors if isinstance(error, SeveralError) else (error,):
+            logger.error("%s", sentence(failure))  # noqa: TRY400 - there is no more to say
         sys.exit(1)
 
 

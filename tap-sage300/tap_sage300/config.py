@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import datetime as dt
 import json
 import re
@@ -24,6 +25,14 @@ if t.TYPE_CHECKING:
 
 VARIABLE_PREFIX = "TAP_SAGE300_"
 BOOLEANS = {"true", "1", "yes", "on", "false", "0", "no", "off"}
+MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # begins like the one of UTF-16
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+"""Byte order marks; Windows writes the one of UTF-16 when output is redirected to a file."""
 KINDS = {
     "integer": "a whole number",
     "boolean": "true or false",
@@ -79,6 +88,8 @@ def read(raw: Mapping[str, t.Any]) -> Config:
         SettingError: The first thing wrong, in one sentence.
     """
     given = {name: value for name, value in raw.items() if value is not None}
+    if isinstance(companies := given.get("companies"), str | list):
+        given["companies"] = company_names(companies)
     for error in JSONSchemaValidator(SCHEMA).iter_errors(given):  # fills in the defaults, too
         raise SettingError(_sentence(error))
     for sentence in _wrong(given):
@@ -95,6 +106,37 @@ def read(raw: Mapping[str, t.Any]) -> Config:
     return Config(**values)
 
 
+def company_names(given: str | list[t.Any]) -> t.Any:
+    """Return the names of companies without blanks around them, whatever they were passed through.
+
+    Args:
+        given: A list, or a text: a list in JSON, or names separated by commas.
+    """
+    if isinstance(given, str):
+        try:
+            given = json.loads(given) if given.lstrip().startswith("[") else given.split(",")
+        except ValueError:
+            return given
+    return [name.strip() if isinstance(name, str) else name for name in given]
+
+
+def decoded(content: bytes) -> str:
+    """Return the text of a file in UTF-8, or in UTF-16 or UTF-32 with a byte order mark.
+
+    Raises:
+        UnicodeError: It is in another encoding; the text names the likeliest one.
+    """
+    for mark, encoding in MARKS:
+        if content.startswith(mark):
+            return content.decode(encoding)
+    if b"\0" in content:  # which no JSON holds
+        raise UnicodeError("UTF-16 without a byte order mark")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        raise UnicodeError("a Windows code page such as Windows-1252") from None
+
+
 def read_files(paths: Sequence[str]) -> dict[str, t.Any]:
     """Return the settings of JSON files; a later file overrides an earlier one.
 
@@ -104,12 +146,17 @@ def read_files(paths: Sequence[str]) -> dict[str, t.Any]:
     given: dict[str, t.Any] = {}
     for path in paths:
         try:
-            content = json.loads(Path(path).read_text(encoding="utf-8"))
+            content = json.loads(decoded(Path(path).read_bytes()))
         except OSError:
             raise SettingError(
                 f"Configuration file {path} cannot be read: name a JSON file with the settings"
             ) from None
-        except ValueError:
+        except UnicodeError as error:
+            raise SettingError(
+                f"Configuration file {path} is not in UTF-8 but seems to be in {error}: save it "
+                "as UTF-8"
+            ) from None
+        except (ValueError, RecursionError):
             content = None
         if not isinstance(content, dict):
             raise SettingError(
@@ -128,6 +175,8 @@ def check_environment(environment: Mapping[str, str]) -> None:
     """
     for name, schema in SCHEMA["properties"].items():
         text = environment.get(_variable(name))
+        if name == "companies" and text is not None:
+            text = json.dumps(company_names(text))
         if text is not None and not _is_readable(text, _kind(schema)):
             raise SettingError(
                 f"The setting {name} must be {KINDS[_kind(schema)]} "
@@ -184,7 +233,7 @@ def _wrong(given: Mapping[str, t.Any]) -> Iterator[str]:
     companies = given["companies"]
     if not companies or not all(name.strip() for name in companies):
         yield "The setting companies must name at least one company database ID, such as SAMINC"
-    elif len(set(companies)) < len(companies):
+    elif len({name.casefold() for name in companies}) < len(companies):
         yield "The setting companies names a company twice: name each once"
     if not given["username"].strip():
         yield "The setting username is empty: name the Sage 300 user that reads"

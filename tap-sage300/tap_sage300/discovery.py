@@ -9,7 +9,13 @@ from functools import cache
 from importlib.resources import files
 
 from tap_sage300.api import metadata
-from tap_sage300.api.errors import CallBudgetError, NoAccessError, RightsError, UnknownError
+from tap_sage300.api.errors import (
+    CallBudgetError,
+    CompanyError,
+    NoAccessError,
+    RightsError,
+    UnknownError,
+)
 from tap_sage300.errors import TapError
 from tap_sage300.reading.records import COMPANY
 
@@ -95,23 +101,20 @@ def on_site(
         What was found, by entity; None where no company lets the user read the module.
 
     Raises:
-        TapError: The server cannot be reached, rejects the sign-on, or lacks a company.
+        TapError: The server cannot be reached, rejects the sign-on, or knows or allows nothing.
     """
     wanted = list(entities)
     modules = dict.fromkeys(entity.module for entity in wanted)
     answers = {module: _ask(module, run) for module in modules}
+    every = [answer for module in modules for answer in answers[module].values()]
+    if all(isinstance(answer, RightsError | UnknownError) for answer in every):
+        raise next(answer for answer in every if isinstance(answer, TapError))
     refused = {module: refusal for module in modules if (refusal := _refusal(answers[module]))}
-    if len(refused) == len(modules):
-        raise next(iter(refused.values()))
-    for company in run.config.companies:
-        unknown = [
-            answer for m in modules if isinstance(answer := answers[m][company], UnknownError)
-        ]
-        if len(unknown) == len(modules):
-            raise unknown[0]
     for module, refusal in refused.items():
         names = ", ".join(entity.name for entity in wanted if entity.module == module)
         logger.warning("Streams skipped: %s. %s", names, refusal)
+        for company, answer in answers[module].items():
+            run.fail(company, module, t.cast("TapError", answer))
     for module in modules:
         for company, answer in answers[module].items():
             if isinstance(answer, TapError) and not isinstance(answer, RightsError):
@@ -140,10 +143,16 @@ def _ask(module: str, run: Run) -> _Answers:
     """
     answers: _Answers = {}
     for company in run.config.companies:
+        if closed := run.closed(company, module):
+            answers[company] = closed
+            continue
         try:
             answers[company] = run.session.metadata(company, module)
         except NoAccessError:
             raise
+        except CompanyError as error:
+            run.fail(company, module, error)
+            answers[company] = error
         except TapError as error:
             answers[company] = error
         except CallBudgetError:
@@ -158,7 +167,8 @@ def _merged(entity: Entity, answers: Iterable[_Answer]) -> SiteEntity:
     theirs = [site[entity.name] for site in sites if entity.name in site]
     schema = known.schema
     for site in theirs:
-        schema = metadata.merge(schema, site, entity.calculated)
+        # A property of the site's own that is called CompanyID does not replace ours.
+        schema = metadata.merge(schema, site, (*entity.calculated, COMPANY))
     # One filter serves every company, so a date counts when all of them have it.
     dates = {metadata.date_in(site, entity.better_dates) for site in theirs}
     better = dates.pop() if len(dates) == 1 else None

@@ -6,6 +6,7 @@ import typing as t
 from functools import cached_property
 
 from tap_sage300 import config, credentials
+from tap_sage300.api.errors import CompanyError, RightsError, ServerError, UnknownError
 from tap_sage300.api.odata import DATE_LITERALS
 from tap_sage300.api.session import SageSession
 
@@ -14,7 +15,12 @@ if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tap_sage300.config import Config
+    from tap_sage300.errors import TapError
     from tap_sage300.reading.entity import Entity
+
+
+MOST_FAULTS = 10
+"""Streams and companies in a row for which the server fails, before nothing more is tried."""
 
 
 class Run:
@@ -31,6 +37,9 @@ class Run:
         self._raw = raw
         self._logger = logger
         self.budget_logged = False
+        self._failures: list[tuple[str, str, TapError]] = []
+        self._faults = 0
+        self._served_at_fault = -1
 
     @cached_property
     def config(self) -> Config:
@@ -56,6 +65,42 @@ class Run:
         """Forms of a date literal that the server may take, the likeliest first."""
         chosen = self.config.date_literal
         return list(DATE_LITERALS) if chosen == "auto" else [chosen]
+
+    def fail(self, company: str, module: str, error: TapError) -> None:
+        """Note that a stream of a company cannot be read; the others are.
+
+        Raises:
+            ServerError: The server has failed for every company in turn, and served nothing.
+        """
+        if isinstance(error, ServerError):
+            served = self.session.served.total()
+            self._faults = self._faults + 1 if served == self._served_at_fault else 1
+            self._served_at_fault = served
+            if self._faults >= min(len(self.config.companies) + 2, MOST_FAULTS):
+                raise error
+        self._failures.append((company, module, error))
+
+    def closed(self, company: str, module: str) -> TapError | None:
+        """Return why a company, or a module of it, is not readable in this run, None if it is."""
+        for at, failed, error in self._failures:
+            is_right = isinstance(error, RightsError) and failed == module
+            if at == company and (is_right or isinstance(error, CompanyError)):
+                return error
+        return None
+
+    @property
+    def failures(self) -> list[TapError]:
+        """What could not be read; of a company of which nothing could, each cause once."""
+        if not self._failures:
+            return []
+        served = {resource.company for resource in self.session.served}
+        found: dict[tuple[str, object], TapError] = {}
+        for company, _, error in self._failures:
+            cause: object = error
+            if company not in served and isinstance(error, UnknownError):
+                cause = error.cause
+            found.setdefault((company, cause), error)
+        return list(found.values())
 
     def page_size(self, entity: Entity) -> int:
         """Return how many records of an entity to request at once."""

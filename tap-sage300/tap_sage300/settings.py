@@ -64,8 +64,9 @@ SCHEMA: t.Final[dict[str, t.Any]] = th.PropertiesList(
         "upper",
         ["upper", "upper_user", "as_given"],
         "Credential case",
-        "Send user name and password in upper case, only the user name, or both as given (for "
-        "Sage 300 versions with case-sensitive passwords).",
+        "Send user name and password in upper case, only the user name, or both as given. upper "
+        "is right before Sage 300 2022.2 and for simple passwords; complex passwords are "
+        "case-sensitive since then and need upper_user or as_given.",
     ),
     th.Property(
         "start_date",
@@ -155,8 +156,8 @@ SCHEMA: t.Final[dict[str, t.Any]] = th.PropertiesList(
         300,
         0,
         "Rest for the application pool",
-        "Seconds to wait before trying again when the IIS application pool of Sage 300 is "
-        "exhausted (HTTP 503).",
+        "Seconds to wait before trying again when the IIS application pool of Sage 300 stays "
+        "exhausted (HTTP 503); the first retry comes soon.",
     ),
     _whole(
         "min_call_interval_ms",

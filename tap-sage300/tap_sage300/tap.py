@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import typing as t
+from functools import cached_property
 
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from typing_extensions import override
 
 from tap_sage300 import discovery, preflight
 from tap_sage300.command_line import CommandLineTap
+from tap_sage300.errors import SeveralError, TapError
 from tap_sage300.message_writer import MessageWriter
+from tap_sage300.reading.records import COMPANY
 from tap_sage300.run import Run
 from tap_sage300.settings import SCHEMA
 from tap_sage300.streams import STREAMS
@@ -58,7 +61,7 @@ class TapSage300(CommandLineTap):
         A catalog has the answers already, and without settings there is nobody to ask. A run
         without a catalog asks about the streams it reads, unless that takes too many of its calls.
         """
-        run = Run(self.config, self.logger)
+        run = self._run
         found: dict[str, discovery.SiteEntity | None] = {}
         if self.config and self.input_catalog is None:
             read = [s.entity for s in STREAMS if self._discovers_all or s.selected_by_default]
@@ -71,6 +74,26 @@ class TapSage300(CommandLineTap):
             discovery.log_missing_files(sites, self.logger)
         return [stream(self, run, site) for stream, site in known.items() if site is not None]
 
+    @cached_property
+    def _run(self) -> Run:
+        return Run(self.config, self.logger)
+
+    @override  # type: ignore[misc]  # the SDK declares it final
+    def sync_all(self) -> None:
+        """Read all streams; what could not be read is raised when the others are read.
+
+        Raises:
+            TapError: Something could not be read.
+        """
+        fatal: list[TapError] = []
+        try:
+            super().sync_all()
+        except TapError as error:
+            fatal.append(error)
+        failures = [*self._run.failures, *fatal]
+        if failures:
+            raise failures[0] if len(failures) == 1 else SeveralError(failures)
+
     @override
     def in_order(self, streams: Mapping[str, Stream]) -> dict[str, Stream]:
         """Return the streams in the order of dependency.
@@ -81,6 +104,12 @@ class TapSage300(CommandLineTap):
         names = [stream.entity.name for stream in STREAMS if stream.entity.name in streams]
         ours = [t.cast("Sage300Stream", streams[name]) for name in names]
         return {stream.name: stream for stream in sorted(ours, key=lambda one: -one.waited)}
+
+    @classmethod
+    @override
+    def stream_keys(cls) -> dict[str, tuple[str, ...]]:
+        """Return the key properties of each stream."""
+        return {s.entity.name: (COMPANY, *s.entity.keys) for s in STREAMS}
 
     @override
     def check(self) -> Iterator[Finding]:

@@ -216,6 +216,41 @@ def test_a_module_is_forbidden_while_others_and_other_companies_work(site):
     assert site.session.get(site.url("GLAccounts", "SAMLTD")).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("policy", "accepted"),
+    [
+        ("before_2022_2", [("INTEGRATION", "SANDBOX")]),
+        ("simple", [("INTEGRATION", "SANDBOX"), ("integration", "sandbox")]),
+        ("complex", [("integration", "SandBox"), ("INTEGRATION", "SandBox")]),
+    ],
+)
+def test_how_passwords_are_compared(site, policy, accepted):
+    behave(site, password_policy=policy)
+    for user in ("INTEGRATION", "integration"):
+        for password in ("SANDBOX", "sandbox", "SandBox", ""):
+            answer = requests.get(site.url("APVendors"), auth=(user, password))
+            right = (user, password) in accepted or (policy == "simple" and password)
+            assert answer.status_code == (200 if right else 401)
+
+
+def test_a_locked_company_says_so(site):
+    behave(site, locked_companies=["SAMINC"])
+    assert site.refusal("APVendors") == (
+        403,
+        "Forbidden",
+        "The company database SAMINC is locked by another program.",
+    )
+    assert site.session.get(site.url("APVendors", "SAMLTD")).status_code == 200
+
+
+def test_an_unreadable_record_fails_its_page(site):
+    (first, second) = numbers(site.page("APVendors", top=2))
+    behave(site, unreadable_records={"APVendors": [second]})
+    assert site.refusal("APVendors", top=2)[:2] == (500, "General")
+    assert numbers(site.page("APVendors", top=1)) == [first]
+    assert numbers(site.page("APVendors", top=2, select="VendorNumber")) == [first, second]
+
+
 def test_a_401_is_a_page_of_iis_and_a_403_is_sages_own(site):
     behave(site, forbidden_modules={"SAMINC": ["GL"]})
     unknown, forbidden = requests.get(site.url("APVendors")), site.get("GLAccounts")

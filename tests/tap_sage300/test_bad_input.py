@@ -22,7 +22,8 @@ SETTINGS = [
     ({"companies": []}, ("The setting companies must name at least one company database ID, such "
      "as SAMINC")),
     ({"companies": ["A", "A"]}, "The setting companies names a company twice: name each once"),
-    ({"companies": "SAMINC"}, "The setting companies must be a list of texts"),
+    ({"companies": ["A", "a "]}, "The setting companies names a company twice: name each once"),
+    ({"companies": 5}, "The setting companies must be a list of texts"),
     ({"username": ""}, "The setting username is empty: name the Sage 300 user that reads"),
     ({"page_size": 0}, "The setting page_size must be 1 or more"),
     ({"page_size": "100"}, "The setting page_size must be a whole number"),
@@ -81,6 +82,11 @@ CATALOGS = [
         f"{AGAIN}"),
     ),
     (
+        {"streams": [entry(stream="vendors")]},
+        ("The catalog calls the stream APVendors vendors: leave both names as --discover wrote "
+         "them, and rename with the setting stream_maps"),
+    ),
+    (
         {"streams": [entry(metadata=[{"selected": True}])]},
         ("The metadata of APVendors in the catalog has an item that is not a breadcrumb with "
         f"metadata: {AGAIN}"),
@@ -114,6 +120,16 @@ def resume(**values):
 STATES = [
     ([], f"The state is not a JSON object: {WHOLE}"),
     ({"bookmarks": []}, f"The state's bookmarks are not an object: {WHOLE}"),
+    ({"value": {}}, f"The state has no bookmarks: {WHOLE}"),
+    ({"type": "STATE", "value": {}}, ("The state is a whole STATE message: give only its value")),
+    (
+        {"singer_state": {"bookmarks": {}}},
+        "The state is Meltano's own: give only what its singer_state holds",
+    ),
+    (
+        {"bookmarks": {"APVendors": {"replication_key_value": "2026-11-20T00:00:00Z"}}},
+        PARTS,
+    ),
     ({"bookmarks": {"APVendors": []}}, PARTS),
     ({"bookmarks": {"APVendors": {"partitions": {}}}}, PARTS),
     ({"bookmarks": {"APVendors": {"partitions": [{"resume": {}}]}}}, PARTS),
@@ -136,6 +152,80 @@ STATES = [
     (resume(last_key=["1"]), f"{STATE}last_key holds ['1'], which this tap does not write"),
     (resume(since="x"), f"{STATE}since is 'x', which is not a date"),
 ]
+
+
+REFUSALS = [
+    (401, "", "", (
+        "Sage 300 refused the user name or password for company SAMINC (HTTP 401, tried once so "
+        "that the account is not locked): check the settings username and password, and "
+        "credential_case, now upper: upper suits Sage 300 before 2022.2 and simple passwords, "
+        "upper_user or as_given the case-sensitive complex passwords since then; ADMIN may not use "
+        "the Web API by default, and the user's security group needs the right 'Sage 300 Web API'"
+    )),
+    (401, "Unauthorized", "Your password has expired.", (
+        "The password of user reader has expired or must be changed (HTTP 401, tried once so that "
+        "the account is not locked): change it in Sage 300 and in the setting password; Sage 300 "
+        'says "Your password has expired."'
+    )),
+    (403, "Forbidden", "User account locked.", (
+        "User reader is locked or disabled in Sage 300 (HTTP 403, tried once): have the user's "
+        'account released there; Sage 300 says "User account locked."'
+    )),
+    (403, "Forbidden", "The maximum number of users (LanPak) has been reached.", (
+        "All users that the licence of Sage 300 allows at once are signed on (HTTP 403, tries: 1): "
+        'run again when fewer are, or add LanPak users; Sage 300 says "The maximum number of users '
+        '(LanPak) has been reached."'
+    )),
+    (403, "Forbidden", "Insufficient rights.", (
+        "User reader may not read APVendors in company SAMINC (HTTP 403): tick the right 'Sage 300 "
+        "Web API' for module AP in the user's security group; ADMIN is refused by default; Sage "
+        '300 says "Insufficient rights."'
+    )),
+    (400, "", "The limit of '100' for Top query has been exceeded.", (
+        "Sage 300 refused the query for APVendors of company SAMINC (HTTP 400): if a date is the "
+        "cause, set date_literal to plain, quoted or v3; Sage 300 says \"The limit of '100' for "
+        'Top query has been exceeded."'
+    )),
+    (429, "TooManyRequests", "", (
+        "The server keeps limiting requests when APVendors of company SAMINC is read (HTTP 429 "
+        "TooManyRequests, tries: 1): raise min_call_interval_ms, or have the limit raised (IIS "
+        "Dynamic IP Restrictions, sessions of user reader); what was read so far is kept"
+    )),
+]  # fmt: skip
+PAGES = [
+    (403, "403 - Forbidden: Access is denied.", (
+        "The web server refused APVendors in company SAMINC with a page of its own (HTTP 403): "
+        "tick the right 'Sage 300 Web API' for module AP in the security group of user reader, or "
+        "have IIS allow this machine (IP address restrictions)"
+    )),
+    (403, "HTTP Error 403.502 - Forbidden", (
+        "The server keeps limiting requests when APVendors of company SAMINC is read (HTTP 403, "
+        "tries: 1): raise min_call_interval_ms, or have the limit raised (IIS Dynamic IP "
+        "Restrictions, sessions of user reader); what was read so far is kept"
+    )),
+    (404, "HTTP Error 404.15 - Not Found", (
+        "The query for APVendors of company SAMINC is too long for IIS (HTTP 404): raise "
+        "maxQueryString and maxUrl in its request filtering, or deselect fewer properties"
+    )),
+    (400, "Bad Request", (
+        "The web server refused the query for APVendors of company SAMINC with a page of its own "
+        "(HTTP 400): check the setting api_url, and what a proxy or IIS request filtering says"
+    )),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("status", "code", "message", "sentence"), REFUSALS, ids=str)
+def test_refusals(fake, fake_config, helpers, status, code, message, sentence):  # noqa: PLR0917
+    fake.answer = lambda _request: helpers.refusal(status, code, message)
+    assert failure(fake_config, catalog=helpers.only("APVendors")) == sentence
+    assert len(fake.requests) == 1
+
+
+@pytest.mark.parametrize(("status", "title", "sentence"), PAGES, ids=str)
+def test_pages_of_the_web_server(fake, fake_config, helpers, status, title, sentence):  # noqa: PLR0917
+    fake.answer = lambda _request: helpers.Response(f"<html><h2>{title}</h2></html>", status)
+    assert failure(fake_config, catalog=helpers.only("APVendors")) == sentence
+    assert len(fake.requests) == 1
 
 
 def failure(config, **given):
@@ -183,7 +273,7 @@ def test_keys_of_the_wrong_shape(fake_config, helpers, last_key):
     [
         ("--catalog", CATALOGS[0][0], CATALOGS[0][1]),
         ("--state", STATES[1][0], STATES[1][1]),
-        ("--state", STATES[5][0], STATES[5][1]),
+        ("--state", STATES[9][0], STATES[9][1]),
     ],
     ids=["catalog", "state", "value"],
 )
@@ -208,3 +298,132 @@ def test_another_replication_key_starts_afresh(fake, fake_config, helpers):
     assert "$filter" not in fake.queries()[0]
     assert output.part("APVendors")["replication_key"] == "DateOfLastActivity"
     assert output.part("APVendors")["replication_key_value"] == "2026-11-02T00:00:00Z"
+
+
+# Keys and catalogs
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"key_properties": []},
+        {"key_properties": ["VendorNumber"]},
+        {"key_properties": ["VendorName"]},
+        {"metadata": [{
+            "breadcrumb": [],
+            "metadata": {"selected": True, "table-key-properties": ["VendorName"]},
+        }]},
+        {},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_the_key_is_the_streams_own(fake, fake_config, helpers, change):
+    """Kind: a catalog with another key, or none."""
+    fake.answer = lambda _request: helpers.page(helpers.vendors("A"))
+    output = helpers.sync(fake_config, catalog={"streams": [entry(**change)]})
+    assert output.schemas["APVendors"]["key_properties"] == ["CompanyID", "VendorNumber"]
+    assert output.keys() == ["A"]
+
+
+def test_a_property_of_the_site_called_companyid_does_not_replace_ours(fake, read, helpers):
+    """Kind: a site's own property with the name of ours."""
+    fake.answer = lambda _request: helpers.page([{**helpers.vendors("A")[0], "CompanyID": "x"}])
+    (record,) = read().records("APVendors")
+    assert next(iter(record)) == "CompanyID"
+    assert record["CompanyID"] == "SAMINC"
+
+
+@pytest.mark.parametrize(
+    "given", [" SAMINC , SAMLTD", '["SAMINC ", " SAMLTD"]', ["SAMINC", "SAMLTD "]], ids=str
+)
+def test_how_companies_are_given(fake, fake_config, helpers, given):
+    """Kind: blanks, commas or JSON in the setting companies."""
+    fake.answer = lambda _request: helpers.page(helpers.vendors("A"))
+    output = helpers.sync({**fake_config, "companies": given}, catalog=helpers.only("APVendors"))
+    assert [r["CompanyID"] for r in output.records("APVendors")] == ["SAMINC", "SAMLTD"]
+
+
+def test_companies_in_the_environment(fake, fake_config, helpers, tmp_path, monkeypatch):
+    """Kind: a list that is not JSON in an environment variable."""
+    fake.answer = lambda _request: helpers.page(helpers.vendors("A"))
+    monkeypatch.setenv("TAP_SAGE300_COMPANIES", "SAMINC, SAMLTD")
+    path = tmp_path / "catalog.json"
+    path.write_text(json.dumps(helpers.only("APVendors")), encoding="utf-16")
+    config = {name: value for name, value in fake_config.items() if name != "companies"}
+    words = ["--catalog", str(path), "--config", "ENV"]
+    result = helpers.run(*words, config=config, folder=tmp_path)
+    assert [r.path.split("/")[4] for r in fake.requests] == ["SAMINC", "SAMLTD"]
+    assert result.returncode == 0
+
+
+@pytest.mark.parametrize("middle", [(), ("items",)], ids=["short", "singer"])
+def test_nested_properties_can_be_deselected(fake, read, helpers, middle):
+    """Kind: a nested property that must not be sent."""
+    catalog = helpers.only("APInvoiceBatches")
+    for one in catalog["streams"]:
+        if one["tap_stream_id"] == "APInvoiceBatches":
+            path = ["properties", "Invoices", *middle, "properties", "VendorNumber"]
+            one["metadata"].append({"breadcrumb": path, "metadata": {"selected": False}})
+    invoices = [{"EntryNumber": 1, "VendorNumber": "A"}]
+    row = {"BatchNumber": 1, "BatchStatus": "Posted", "DateLastEdited": None, "Invoices": invoices}
+    fake.answer = lambda _request: helpers.page([row])
+    (record,) = read("APInvoiceBatches", catalog=catalog).records("APInvoiceBatches")
+    assert record["Invoices"] == [{"EntryNumber": 1}]
+
+
+@pytest.mark.parametrize("details", [[None], {"results": []}, "x", None], ids=str)
+def test_details_that_are_no_list_of_objects(fake, read, helpers, details):
+    """Kind: details of another shape."""
+    row = {"BatchNumber": 1, "BatchStatus": "Posted", "DateLastEdited": None, "Invoices": details}
+    fake.answer = lambda _request: helpers.page([row])
+    (record,) = read("APInvoiceBatches").records("APInvoiceBatches")
+    assert record["Invoices"] == details
+
+
+def test_a_stream_that_this_tap_does_not_have_is_named(fake, fake_config, helpers, caplog):
+    """Kind: a catalog of another version, or with a renamed stream."""
+    fake.answer = lambda _request: helpers.page([])
+    helpers.sync(fake_config, catalog={"streams": [entry(tap_stream_id="Vendors")]})
+    assert "The catalog names streams that tap-sage300 does not have: Vendors: ignored" in (
+        caplog.text
+    )
+
+
+# Encodings
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_encodings_that_are_read(fake, fake_config, helpers, tmp_path, encoding):
+    """Kind: a file that a Windows shell wrote."""
+    fake.answer = lambda _request: helpers.page([])
+    words = []
+    for option, content in {
+        "config": {**fake_config, "username": "Zo\u00eb"},
+        "catalog": helpers.only("APVendors"),
+        "state": part(replication_key_value="2026-11-20T00:00:00Z"),
+    }.items():
+        path = tmp_path / f"{option}.json"
+        path.write_text(json.dumps(content, ensure_ascii=False), encoding=encoding)
+        words += [f"--{option}", str(path)]
+    result = helpers.run(*words, folder=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "DateLastMaintained ge 2026-11-18" in fake.queries()[0]["$filter"]
+
+
+@pytest.mark.parametrize(
+    ("option", "encoding", "likely"),
+    [
+        ("catalog", "cp1252", "a Windows code page such as Windows-1252"),
+        ("state", "utf-16-le", "UTF-16 without a byte order mark"),
+    ],
+)
+def test_encodings_that_are_not(fake_config, helpers, tmp_path, option, encoding, likely):  # noqa: PLR0917
+    """Kind: a file in another encoding."""
+    path = tmp_path / "given.json"
+    path.write_text('{"username": "Zo\u00eb"}', encoding=encoding)
+    result = helpers.run(f"--{option}", str(path), config=fake_config, folder=tmp_path)
+    assert result.returncode == 1
+    assert (
+        f"The {option} file {path} is not in UTF-8 but seems to be in {likely}: save it as UTF-8"
+    ) in result.stderr
+    assert "Traceback" not in result.stderr

@@ -16,6 +16,10 @@ GOOD = {
     "username": "READER",
 }
 
+CODE_PAGE = (
+    "is not in UTF-8 but seems to be in a Windows code page such as Windows-1252: save it as UTF-8"
+)
+NO_MARK = "is not in UTF-8 but seems to be in UTF-16 without a byte order mark: save it as UTF-8"
 NOT_SETTINGS = 'is not a JSON object: write the settings into it as {"api_url": "...", ...}'
 
 
@@ -63,7 +67,9 @@ def test_null_is_absent():
         ({"companies": []}, "The setting companies must name at least one"),
         ({"companies": [" "]}, "The setting companies must name at least one"),
         ({"companies": ["A", "A"]}, "The setting companies names a company twice"),
-        ({"companies": "SAMINC"}, "The setting companies must be a list of texts"),
+        ({"companies": "[SAMINC"}, "The setting companies must be a list of texts"),
+        ({"companies": ","}, "The setting companies must name at least one"),
+        ({"companies": "SAMINC, saminc"}, "The setting companies names a company twice"),
         ({"companies": [1]}, "The setting companies must be a list of texts"),
         ({"username": " "}, "The setting username is empty"),
         ({"password": 123456}, "The setting password must be text"),
@@ -106,8 +112,8 @@ def test_every_setting_has_title_and_description_and_secrets_are_marked():
         ("PAGE_SIZE", "many", "a whole number"),
         ("MAX_RETRIES", "1.5", "a whole number"),
         ("VERIFY_SSL", "perhaps", "true or false"),
-        ("COMPANIES", "SAMINC,SAMLTD", "a list of texts"),
-        ("COMPANIES", "5", "a list of texts"),
+        ("COMPANIES", '["SAMINC"', "a list of texts"),
+        ("COMPANIES", "[SAMINC]", "a list of texts"),
     ],
 )
 def test_a_variable_that_cannot_be_read_is_named(variable, text, kind):
@@ -130,7 +136,8 @@ def test_variables_that_can_be_read():
         (None, "cannot be read: name a JSON file with the settings"),
         ("{", NOT_SETTINGS),
         ("[1]", NOT_SETTINGS),
-        ("\x80", NOT_SETTINGS),
+        ("\x80", CODE_PAGE),
+        ("\0{", NO_MARK),
     ],
 )
 def test_configuration_files(tmp_path, text, sentence):

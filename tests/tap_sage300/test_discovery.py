@@ -129,10 +129,15 @@ def test_a_forbidden_module_is_skipped_and_the_rest_works(site, discover, helper
     assert line == (
         f"Streams skipped: {', '.join(names)}. User integration may not read "
         "$metadata in company SAMINC (HTTP 403): tick the right 'Sage 300 Web API' for module GL "
-        "in the user's security group; ADMIN is refused by default"
+        "in the user's security group; ADMIN is refused by default; Sage 300 says \"Insufficient "
+        'security rights for user."'
     )
-    output = helpers.sync({**site.config, **BOTH})
+    output, failure = helpers.interrupted({**site.config, **BOTH})
     assert list(output.schemas) == [name for name in DEFAULT if name not in names]
+    assert len(output.records("APVendors")) == 100
+    assert [str(error).partition(" (HTTP")[0] for error in failure.errors] == [
+        f"User integration may not read $metadata in company {name}" for name in BOTH["companies"]
+    ]
 
 
 def test_a_module_one_company_allows_stays(site, discover):
@@ -155,9 +160,15 @@ def test_metadata_that_is_not_available(site, discover, caplog, fault):
     assert line.startswith("The shipped schemas are used for module AP of SAMINC: ")
 
 
-def test_an_unknown_company_ends_discovery(site, discover, caplog):
+def test_an_unknown_company_holds_up_no_other(site, discover, caplog):
+    entries = discover({**site.config, "companies": ["SAMINC", "NOSUCH"]})
+    assert list(entries) == ALL
+    assert all(" for company NOSUCH" in text for text in warnings(caplog))
+
+
+def test_nothing_but_unknown_companies_ends_discovery(site, discover, caplog):
     with pytest.raises(UnknownError, match=r"has no .* for company NOSUCH"):
-        discover({**site.config, "companies": ["SAMINC", "NOSUCH"]})
+        discover({**site.config, "companies": ["NOSUCH"]})
     assert warnings(caplog) == []
 
 

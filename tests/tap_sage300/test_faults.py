@@ -7,7 +7,7 @@ import typing as t
 import pytest
 
 from sage300_servicenow_sandbox.faults import Fault
-from tap_sage300.api import session
+from tap_sage300.api import patience, session
 from tap_sage300.errors import TapError
 
 STREAMS = ["GLAccounts", "APVendors", "APInvoiceBatches"]
@@ -36,8 +36,8 @@ def test_every_kind_of_fault_is_here():
 @pytest.fixture
 def patient(site, monkeypatch):
     """Return settings for a server with faults; waits take no time."""
-    monkeypatch.setattr(session, "LONGEST_BACKOFF", 0.01)
-    monkeypatch.setattr(session, "LONGEST_RETRY_AFTER", 0.01)
+    monkeypatch.setattr(patience, "LONGEST_BACKOFF", 0.01)
+    monkeypatch.setattr(patience, "LONGEST_RETRY_AFTER", 0.01)
     return {
         **site.config,
         "page_size": 7,
@@ -71,13 +71,17 @@ def test_a_lasting_fault_ends_the_run_and_the_next_one_completes_it(site, patien
     site.follow({"side": "sage300", "nth": 5, **fault})
     config = {**patient, "max_retries": 0}
     output, failure = helpers.interrupted(config, catalog=helpers.only(*STREAMS))
-    assert isinstance(failure, TapError)
+    # What may be the fault of one record is asked for again in smaller pages.
+    halved = fault["fault"] in {"html", "unparsable"} or fault.get("status") == 500
+    assert isinstance(failure, TapError) is not halved
     assert "\n" not in str(failure)
     rest = helpers.sync(config, output.state, helpers.only(*STREAMS))
     for stream in STREAMS:
         assert held([output, rest], stream) == site.expected(stream)
-    written = [output.key("APVendors", r) for o in (output, rest) for r in o.records("APVendors")]
-    assert len(written) == len(set(written))
+    if not halved:  # the stream that failed is resumed at the exact row
+        name = STREAMS[0]
+        written = [output.key(name, r) for o in (output, rest) for r in o.records(name)]
+        assert len(written) == len(set(written)) == len(site.expected(name))
 
 
 def test_a_site_that_recovers_from_every_kind_of_fault(site, patient, helpers):
@@ -104,8 +108,7 @@ def test_an_exhausted_pool_is_waited_for(site, helpers, caplog, monkeypatch):
     config = {**site.config, "page_size": 7, "max_retries": 2}
     output = helpers.sync(config, catalog=helpers.only("APVendors"))
     assert held([output], "APVendors") == site.expected("APVendors")
-    assert waits
-    assert set(waits) == {300}
+    assert {wait for wait in waits if wait > 1} == {300}
     assert "the IIS application pool is exhausted (pool_rest_seconds)" in caplog.text
 
 

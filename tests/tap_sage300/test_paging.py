@@ -84,7 +84,7 @@ def test_without_a_count_a_short_page_is_the_last(fake, read, helpers):
 
 
 def test_load_halves_the_page_and_calm_doubles_it_back(fake, read, helpers, monkeypatch):
-    monkeypatch.setattr("tap_sage300.api.session.seconds_to_wait", lambda *_: 0)
+    monkeypatch.setattr("tap_sage300.api.patience.seconds_to_wait", lambda *_: 0)
     table = helpers.Table(helpers.vendors(*(f"{n:03}" for n in range(100))))
     fake.answer = lambda r: helpers.Response("", 502) if len(fake.requests) in {2, 3} else table(r)
     assert len(read(page_size=8, max_retries=2).keys()) == 100
@@ -94,7 +94,7 @@ def test_load_halves_the_page_and_calm_doubles_it_back(fake, read, helpers, monk
 
 
 def test_a_page_of_one_row_that_times_out_is_reported(fake, read, helpers, monkeypatch):
-    monkeypatch.setattr("tap_sage300.api.session.seconds_to_wait", lambda *_: 0)
+    monkeypatch.setattr("tap_sage300.api.patience.seconds_to_wait", lambda *_: 0)
     fake.answer = lambda _request: helpers.Response("", 504)
     with pytest.raises(TapError, match=r"even in smaller pages .HTTP 504, tries: 4"):
         read(page_size=3, max_retries=3)

@@ -95,3 +95,24 @@ def test_without_the_extra(given, monkeypatch):
     monkeypatch.setattr(importlib, "import_module", missing)
     with pytest.raises(TapError, match=r"install tap-sage300\[keyring\]"):
         credentials.password(given(password=None))
+
+
+@pytest.mark.parametrize(
+    ("policy", "case", "password", "accepted"),
+    [
+        ("before_2022_2", "upper", "sandbox", True),
+        ("before_2022_2", "upper_user", "sandbox", False),
+        ("simple", "upper", "sandbox", True),
+        ("simple", "as_given", "sandbox", True),
+        ("complex", "upper", "SandBox", False),
+        ("complex", "upper_user", "SandBox", True),
+        ("complex", "as_given", "SandBox", True),
+    ],
+)
+def test_the_case_of_a_password(site, helpers, policy, case, password, accepted):  # noqa: PLR0917
+    """Kind: a right password that is refused, since Sage 300 treats its case otherwise."""
+    site.behave(password_policy=policy)
+    config = {**site.config, "credential_case": case, "password": password}
+    output, failure = helpers.interrupted(config, catalog=helpers.only("APVendors"))
+    assert (len(output.records("APVendors")) == 50) is accepted
+    assert accepted or f"credential_case, now {case}: upper suits" in str(failure)

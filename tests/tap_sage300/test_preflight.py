@@ -9,7 +9,6 @@ import pytest
 from tap_sage300.streams import STREAMS
 
 SITE = {"companies": ["SAMINC", "SAMLTD"]}
-DEFAULT_STREAMS = sum(stream.selected_by_default for stream in STREAMS)
 WANTED = {stream.entity.module for stream in STREAMS if stream.selected_by_default}
 OTHER_MODULES = {
     stream.entity.module: stream.entity.name
@@ -38,7 +37,7 @@ def test_a_good_site(site, served, check):
     assert lines[:6] == [
         "ok       The address of 127.0.0.1 is 127.0.0.1",
         f"ok       Connected to http://127.0.0.1:{port}/Sage300WebApi, without TLS",
-        "ok       Signed on as integration",
+        "ok       Signed on as INTEGRATION",
         "ok       SAMINC: GLAccounts has 40 rows, about 5 calls",
         "ok       SAMINC: APVendors has 50 rows, about 6 calls",
         "ok       SAMINC: APInvoiceBatches has 12 rows, about 5 calls",
@@ -84,6 +83,7 @@ def test_a_right_missing_in_one_module_of_one_company(site, check):
     (error,) = [line for line in lines if line.startswith("error")]
     assert error.startswith("error    User integration may not read GLAccounts in company SAMLTD")
     assert "for module GL in the user's security group" in error
+    assert not [line for line in lines if "A first load" in line]
     (warning,) = [line for line in lines if "module IC in" in line]
     assert warning.startswith("warning  User integration may not read ICItems in company SAMLTD")
     assert "ok       SAMLTD: APVendors has 50 rows, about 1 call" in lines
@@ -92,8 +92,73 @@ def test_a_right_missing_in_one_module_of_one_company(site, check):
 def test_an_unknown_company(site, check):
     code, lines, _log = check({**site.config, "companies": ["SAMINC", "NOWHRE"]})
     assert code == 1
-    assert len([line for line in lines if line.startswith("error")]) == DEFAULT_STREAMS
+    assert len([line for line in lines if line.startswith("error")]) == 1
+    assert not [line for line in lines if "A first load" in line]
     assert "check that the setting companies holds company database IDs" in "".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (
+            lambda h: h.refusal(403, "Forbidden", ""),
+            "User reader may not read GLAccounts in company SAMINC (HTTP 403): tick the right",
+        ),
+        (
+            lambda h: h.Response("<html>hello</html>", 200),
+            "The answer for GLAccounts of company SAMINC is not what the Sage 300 Web API sends",
+        ),
+        (
+            lambda h: h.Response("<html>Not Found</html>", 404),
+            "The server at URL answers, but not as the Sage 300 Web API for company SAMINC (HTTP",
+        ),
+        (
+            lambda h: h.refusal(403, "Forbidden", "Company database SAMINC is locked."),
+            "Company SAMINC is locked or busy (HTTP 403 Forbidden, tries: 1): end what holds it",
+        ),
+        (
+            lambda h: h.refusal(403, "Forbidden", "LanPak: no more users."),
+            "All users that the licence of Sage 300 allows at once are signed on (HTTP 403",
+        ),
+    ],
+    ids=["right", "page", "404", "locked", "seats"],
+)
+def test_no_sign_on_is_claimed_and_one_cause_is_told_once(  # noqa: PLR0917
+    fake, fake_config, helpers, check, answer, error
+):
+    """Kind: --test says yes when the answer is no."""
+    fake.answer = lambda _request: answer(helpers)
+    code, lines, _log = check(fake_config)
+    assert code == 1
+    assert not [line for line in lines if line.startswith("ok       Signed on")]
+    assert not [line for line in lines if line.startswith("ok       Connected")]
+    assert not [line for line in lines if "A first load" in line]
+    failed = [line for line in lines if line.startswith("error")]
+    text = failed[0].removeprefix("error    ").replace(fake.url, "URL")
+    assert text.startswith(error)
+    modules = 2 if "may not read" in error else 1  # a right is missing in each module
+    assert len(failed) == modules
+
+
+def test_a_server_without_a_count(fake, fake_config, helpers, check):
+    """Kind: a server that does not announce how many rows there are."""
+    fake.answer = lambda _request: helpers.page([])
+    code, lines, _log = check(fake_config)
+    assert code == 0
+    assert (
+        "warning  SAMINC: APVendors can be read, but the server does not say how many rows it has "
+        "(@odata.count): a read cannot be checked against it, nor its calls estimated"
+    ) in lines
+    assert not [line for line in lines if "A first load" in line]
+
+
+@pytest.mark.parametrize(
+    ("case", "user"), [("upper", "READER"), ("upper_user", "READER"), ("as_given", "reader")]
+)
+def test_the_user_is_shown_as_it_is_sent(fake, fake_config, helpers, check, case, user):  # noqa: PLR0917
+    fake.answer = lambda _request: helpers.page([], count=0)
+    _code, lines, _log = check({**fake_config, "credential_case": case})
+    assert lines[2] == f"ok       Signed on as {user}"
 
 
 def test_an_unreachable_host(fake_config, check):

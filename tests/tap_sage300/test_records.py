@@ -21,7 +21,7 @@ def schema_of(stream):
 
 
 def build(stream, entity, deselected=()):
-    maker = records.builder(schema_of(stream), lambda name: name not in deselected, ("AcctSel",))
+    maker = records.builder(schema_of(stream), lambda path: path[0] not in deselected, ("AcctSel",))
     (record,) = maker.build("SAMINC", [entity])
     return record
 
@@ -78,7 +78,7 @@ def test_what_is_not_selected_is_not_there():
 
 
 def test_rows_of_one_page_may_have_other_properties():
-    maker = records.builder(schema_of("APVendors"), lambda name: name != "City", ())
+    maker = records.builder(schema_of("APVendors"), lambda path: path[0] != "City", ())
     rows = [
         {"VendorNumber": "1", "City": "B"},
         {"VendorNumber": "2", "Partner": 1, "Country": "C"},
@@ -94,7 +94,7 @@ def test_rows_of_one_page_may_have_other_properties():
 
 
 def test_unknown_properties_are_named_but_helpers_are_not():
-    maker = records.builder(schema_of("GLAccounts"), lambda _name: True, ("AcctSelector",))
+    maker = records.builder(schema_of("GLAccounts"), lambda _path: True, ("AcctSelector",))
     entity = {
         "UnformattedAccount": "1",
         "AcctSelectorFromAccount": "",
@@ -106,9 +106,9 @@ def test_unknown_properties_are_named_but_helpers_are_not():
 
 def test_select_is_used_only_when_something_is_deselected():
     schema = schema_of("APInvoiceBatches")
-    everything = records.builder(schema, lambda _name: True, ())
+    everything = records.builder(schema, lambda _path: True, ())
     assert everything.to_select(["BatchNumber"]) == []
-    few = records.builder(schema, lambda name: name in {"CompanyID", "Description"}, ())
+    few = records.builder(schema, lambda path: path[0] in {"CompanyID", "Description"}, ())
     assert few.to_select(("BatchNumber", "DateLastEdited", "BatchStatus")) == [
         "BatchNumber",
         "BatchStatus",

@@ -11,7 +11,8 @@ import pytest
 import requests
 
 from tap_sage300 import config
-from tap_sage300.api import errors, odata, session
+from tap_sage300.api import errors, odata, patience, session, verdicts
+from tap_sage300.api.judge import judge_exception
 from tap_sage300.errors import TapError
 
 SITE = {
@@ -122,15 +123,19 @@ def test_load_asks_for_a_smaller_page(server, status):
 def test_metadata_under_load_is_tried_again(requests_mock):
     address = odata.Resource("SAMINC", "AP", "$metadata").address(SITE["api_url"])
     asked = requests_mock.get(address, status_code=502)
-    with pytest.raises(TapError, match="tries: 3"):
-        open_session(max_retries=2).metadata("SAMINC", "AP")
-    assert asked.call_count == 3
+    with pytest.raises(TapError, match="tries: 2"):
+        open_session(max_retries=5).metadata("SAMINC", "AP")
+    assert asked.call_count == 2  # a run can do without
 
 
 @pytest.mark.parametrize(
     ("answer", "kind", "words"),
     [
-        (refusal(401, ""), errors.NoAccessError, "username, password and credential_case"),
+        (
+            refusal(401, ""),
+            errors.NoAccessError,
+            "and credential_case, now upper: ",
+        ),
         (refusal(403, ""), errors.RightsError, "for module AP in the user's security group"),
         (refusal(403, "Forbidden"), errors.RightsError, "User reader may not read APVendors in"),
         (refusal(404, "ResourceNotFound"), errors.UnknownError, "the setting companies"),
@@ -176,13 +181,14 @@ def test_an_exhausted_pool_is_given_its_rest(server, caplog):
         "still answered HTTP 503 for APVendors of company SAMINC after 3 tries: lower "
         "max_calls_per_run, now 1400, or have the pool checked; what was read so far is kept"
     )
-    assert waits == [90, 90]
+    assert waits[0] <= 1  # a worker process that was just recycled answers once
+    assert waits[1:] == [90]
     assert "the IIS application pool is exhausted (pool_rest_seconds)" in caplog.text
 
 
 def test_backoff_doubles_to_its_limit():
-    assert all(session.seconds_to_wait(20, None) <= session.LONGEST_BACKOFF for _ in range(50))
-    assert min(session.seconds_to_wait(20, None) for _ in range(50)) >= 30
+    assert all(patience.seconds_to_wait(20, None) <= patience.LONGEST_BACKOFF for _ in range(50))
+    assert min(patience.seconds_to_wait(20, None) for _ in range(50)) >= 30
 
 
 @pytest.mark.parametrize(
@@ -197,12 +203,12 @@ def test_backoff_doubles_to_its_limit():
     ],
 )
 def test_retry_after(header, least, most):
-    assert least <= session.seconds_to_wait(1, header) <= most
+    assert least <= patience.seconds_to_wait(1, header) <= most
 
 
 def test_retry_after_as_a_date():
     at = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=60)
-    assert 55 <= session.seconds_to_wait(1, email.utils.format_datetime(at, usegmt=True)) <= 60
+    assert 55 <= patience.seconds_to_wait(1, email.utils.format_datetime(at, usegmt=True)) <= 60
 
 
 @pytest.mark.parametrize("status", [429, 503])
@@ -264,13 +270,13 @@ def test_the_date_is_that_of_the_request(server):
 @pytest.mark.parametrize(
     ("failure", "verdict"),
     [
-        (requests.exceptions.InvalidURL("x"), errors.ADDRESS),
-        (requests.exceptions.TooManyRedirects(), errors.NO_WEB_API),
-        (requests.exceptions.ContentDecodingError(), errors.GARBLED),
-        (requests.exceptions.ProxyError(), errors.PROXY),
-        (requests.exceptions.SSLError(), errors.TLS),
+        (requests.exceptions.InvalidURL("x"), verdicts.ADDRESS),
+        (requests.exceptions.TooManyRedirects(), verdicts.NO_WEB_API),
+        (requests.exceptions.ContentDecodingError(), verdicts.GARBLED),
+        (requests.exceptions.ProxyError(), verdicts.PROXY),
+        (requests.exceptions.SSLError(), verdicts.TLS),
     ],
     ids=repr,
 )
 def test_exceptions(failure, verdict):
-    assert errors.judge_exception(failure) is verdict
+    assert judge_exception(failure) is verdict

@@ -8,6 +8,7 @@ import struct
 import threading
 
 import pytest
+from werkzeug.wrappers import Response
 
 from tap_sage300 import config
 from tap_sage300.api import errors, odata, session
@@ -51,6 +52,65 @@ def test_another_host_gets_no_credentials(fake, fake_class, open_session, helper
     other.stop()
     assert "Authorization" in fake.requests[0].headers
     assert "Authorization" not in there.headers
+
+
+@pytest.mark.parametrize("path", ["/Sage300WebApi/v1.0/-/SAMINC/AP/APVendors", "/sign-on"])
+def test_a_redirect_to_another_port_does_not_blame_the_password(
+    fake, fake_class, open_session, path
+):
+    """Kind: the site moved, or a sign-on page answers."""
+    other = fake_class()
+    location = {"Location": f"{other.host}{path}"}
+    fake.answer = lambda _request: Response("", 308, location)
+    other.answer = lambda _request: (
+        Response("no", 401) if "v1.0" in path else Response("<html>Sign on</html>")
+    )
+    with pytest.raises(errors.NoAccessError) as caught:
+        open_session(max_retries=5).page(VENDORS)
+    assert str(caught.value) == (
+        f"The server at {fake.url} redirects to {other.host}, where user name and password are not "
+        f"sent (HTTP {401 if 'v1.0' in path else 200} there): if that address is right, use it in "
+        "the setting api_url"
+    )
+    assert len(other.requests) == 1
+    assert "Authorization" not in other.requests[0].headers
+    other.stop()
+
+
+def test_a_server_with_windows_sign_on_only(fake, open_session):
+    """Kind: a 401 that has nothing to do with the password."""
+
+    def answer(_request):
+        response = Response("", 401)
+        response.headers.add("WWW-Authenticate", "Negotiate")
+        response.headers.add("WWW-Authenticate", "NTLM")
+        return response
+
+    fake.answer = answer
+    with pytest.raises(errors.NoAccessError) as caught:
+        open_session(max_retries=5).page(VENDORS)
+    assert str(caught.value) == (
+        f"The web server at {fake.url} offers only Negotiate, NTLM to sign on, not Basic, so that "
+        "the password was not even checked (HTTP 401): turn on Basic or anonymous authentication "
+        "for the application Sage300WebApi in IIS"
+    )
+    assert len(fake.requests) == 1
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_that_wants_a_sign_on(fake, open_session, monkeypatch, scheme):
+    """Kind: a refusal of the proxy."""
+    monkeypatch.setenv(f"{scheme.upper()}_PROXY", fake.host)
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    fake.answer = lambda _request: Response("", 407, {"Proxy-Authenticate": "Basic"})
+    url = f"{scheme}://sage.invalid/Sage300WebApi"
+    with pytest.raises(errors.NoAccessError) as caught:
+        open_session(api_url=url, max_retries=5).page(VENDORS)
+    assert str(caught.value) == (
+        f"The proxy on the way to {url} wants a sign-on of its own (HTTP 407): give its user and "
+        "password in HTTP_PROXY and HTTPS_PROXY, or list the host in NO_PROXY"
+    )
 
 
 def test_a_timeout_asks_for_a_smaller_page(fake, open_session, helpers):

@@ -22,7 +22,7 @@ if t.TYPE_CHECKING:
 
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-    from sage300_servicenow_sandbox.sage.behaviours import Behaviours
+    from sage300_servicenow_sandbox.sage.behaviours import Behaviours, PasswordPolicy
     from sage300_servicenow_sandbox.sage.paths import Target
     from sage300_servicenow_sandbox.sage.query import Query
     from sage300_servicenow_sandbox.sage.resources import Resource
@@ -31,6 +31,7 @@ if t.TYPE_CHECKING:
 USER: t.Final = "INTEGRATION"
 ADMIN: t.Final = "ADMIN"
 PASSWORD: t.Final = "SANDBOX"  # noqa: S105 -- the sandbox's own, printed when it starts
+COMPLEX_PASSWORD: t.Final = "SandBox"  # noqa: S105 -- where password_policy is complex
 _LONGEST_QUERY_STRING: t.Final = 2048  # IIS request filtering, maxQueryString
 _SESSION_COOKIE: t.Final = "ASP.NET_SessionId"
 _JSON: t.Final = "application/json; odata.metadata=minimal"
@@ -47,8 +48,31 @@ _PAGES: t.Final = {
 }
 
 
-def _basic(user: str) -> str:
-    return "Basic " + base64.b64encode(f"{user}:{PASSWORD}".encode()).decode()
+def _user(authorization: str, policy: PasswordPolicy) -> str:
+    """Return the user of an Authorization header, empty if user or password are wrong."""
+    try:
+        text = base64.b64decode(authorization.removeprefix("Basic "), validate=True).decode()
+    except ValueError:
+        return ""
+    user, _, password = text.partition(":")
+    if policy != "before_2022_2":  # as old company databases keep both
+        user = user.upper()
+    if policy == "simple":
+        password = password.upper()
+    right = COMPLEX_PASSWORD if policy == "complex" else PASSWORD
+    return user if password == right and user in {USER, ADMIN} else ""
+
+
+def _refuse_unreadable(resource: Resource, rows: Iterable[str], keys: tuple[str, ...]) -> None:
+    """Refuse a page with a record that cannot be read.
+
+    Raises:
+        SageError: One of the records is such a one.
+    """
+    for row in rows:
+        values = json.loads(row)
+        if ",".join(str(values[name]) for name in resource.keys) in keys:
+            raise SageError(500, "General", "A value of a record is out of range.")
 
 
 class SageApp:
@@ -97,11 +121,10 @@ class SageApp:
         return None
 
     def _respond(self, request: Request, behaviours: Behaviours) -> Response:
-        # Exactly in upper case, as old company databases keep both.
-        credentials = request.headers.get("Authorization")
-        if credentials == _basic(ADMIN):
+        user = _user(request.headers.get("Authorization", ""), behaviours.password_policy)
+        if user == ADMIN:
             raise forbidden(_NO_RIGHTS)
-        if credentials != _basic(USER):
+        if user != USER:
             raise SageError(401, "Unauthorized", "The user ID or the password is wrong.")
         if request.method != "GET":
             raise SageError(
@@ -109,6 +132,8 @@ class SageApp:
             )
         resources = self._site.resources
         target = paths.parse(request.path, self._site.companies, resources)
+        if target.company in behaviours.locked_companies:
+            raise forbidden(f"The company database {target.company} is locked by another program.")
         if target.module in behaviours.forbidden_modules.get(target.company, ()):
             raise forbidden(_NO_RIGHTS)
         if target.resource is None:
@@ -142,6 +167,9 @@ class SageApp:
             skip=wanted.skip,
             limit=wanted.page + 1,
         )
+        unreadable = self._site.behaviours.unreadable_records.get(resource.name, ())
+        if unreadable and wanted.select != resource.keys:
+            _refuse_unreadable(resource, rows[: wanted.page], unreadable)
         page = [_selected(resource, row, wanted.select) for row in rows[: wanted.page]]
         answer = {"@odata.context": json.dumps(_context(base, resource, wanted))}
         if wanted.count:

@@ -8,6 +8,7 @@ import msgspec
 
 from sage300_servicenow_sandbox.declared import Count, Declared, Quantity
 
+PasswordPolicy = t.Literal["before_2022_2", "simple", "complex"]
 DateLiterals = t.Literal["v4", "quoted", "v3"]
 
 PAGE_SIZE: t.Final = 100
@@ -28,6 +29,13 @@ class Behaviours(Declared, frozen=True):
         site_properties: Properties beyond the product's own, by resource and name, with their
             type as in the files under data/.
         account_change_date: Whether GLAccounts has a DateLastMaintained that edits move.
+        password_policy: How user and password are compared: in capitals only, in any case because
+            the server turns them into capitals itself, or the user in any case and the password
+            exactly as COMPLEX_PASSWORD in app.py has it.
+        locked_companies: Companies that another program holds; they answer 403 Forbidden and say
+            that they are locked.
+        unreadable_records: Keys, by resource, of records that fail every page with them, unless
+            $select names nothing but the key.
         forbidden_modules: Modules that the user has no right to, by company.
         concurrent_limit: Requests at once; more get 429 TooManyRequests. 0, no limit.
         pool_calls: Calls within five minutes by the clock that exhaust the application pool; 0,
@@ -43,6 +51,9 @@ class Behaviours(Declared, frozen=True):
     next_link_host: str = ""
     site_properties: dict[str, dict[str, str]] = msgspec.field(default_factory=dict)
     account_change_date: bool = False
+    password_policy: PasswordPolicy = "before_2022_2"  # noqa: S105 -- no password
+    locked_companies: tuple[str, ...] = ()
+    unreadable_records: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     forbidden_modules: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     concurrent_limit: Count = 0
     pool_calls: Count = 0

@@ -34,6 +34,7 @@ DATE_LITERALS: t.Final[dict[str, str]] = {
 
 _DECODER: t.Final[msgspec.json.Decoder[t.Any]] = msgspec.json.Decoder(float_hook=Decimal)
 
+NEXT_LINK = "@odata.nextLink"
 SELECT_LIMIT = 500
 """Characters a ``$select`` may take of the 2,048 that IIS gives a query string by default."""
 
@@ -126,6 +127,7 @@ class Page:
         more: The server announced a next page.
         next_skip: The ``$skip`` of that next page. Nothing else of ``@odata.nextLink`` is used,
             because its host is wrong behind a reverse proxy.
+        incomplete: Places of records of which only a part of the details was sent.
     """
 
     records: list[Record]
@@ -134,6 +136,7 @@ class Page:
     count: int | None = None
     more: bool = False
     next_skip: int | None = None
+    incomplete: frozenset[int] = frozenset()
 
 
 def parse_page(content: bytes, requested_on: dt.date, received_at: dt.datetime) -> Page:
@@ -149,7 +152,7 @@ def parse_page(content: bytes, requested_on: dt.date, received_at: dt.datetime) 
     records = body.get("value") if isinstance(body, dict) else None
     if not isinstance(records, list) or not all(isinstance(row, dict) for row in records):
         raise ValueError("no list of records")
-    count, link = body.get("@odata.count"), body.get("@odata.nextLink")
+    count, link = body.get("@odata.count"), body.get(NEXT_LINK)
     return Page(
         records,
         requested_on,
@@ -157,7 +160,23 @@ def parse_page(content: bytes, requested_on: dt.date, received_at: dt.datetime) 
         count=None if count is None else int(count),
         more=bool(link),
         next_skip=_skip_of(link) if link else None,
+        incomplete=_incomplete(records)
+        if content.count(NEXT_LINK.encode()) > (NEXT_LINK in body)
+        else frozenset(),
     )
+
+
+def _incomplete(records: list[Record]) -> frozenset[int]:
+    return frozenset(place for place, record in enumerate(records) if _has_link(record))
+
+
+def _has_link(value: object) -> bool:
+    """Return whether a list somewhere in a record goes on elsewhere."""
+    if isinstance(value, list):
+        return any(map(_has_link, value))
+    if isinstance(value, dict):
+        return any(name.endswith(NEXT_LINK) or _has_link(inner) for name, inner in value.items())
+    return False
 
 
 def _no_number(text: str) -> t.NoReturn:

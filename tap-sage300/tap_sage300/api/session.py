@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import datetime as dt
 import email.utils
-import random
 import time
 import typing as t
-from dataclasses import dataclass, field
+from collections import Counter
 
 import requests
 import urllib3
 from requests.auth import HTTPBasicAuth
 from typing_extensions import override
 
-from tap_sage300.api import errors, metadata, odata
+from tap_sage300.api import answers, errors, metadata, odata
+from tap_sage300.api.judge import OK, judge, judge_exception
+from tap_sage300.api.patience import FailedTry, Patience
 from tap_sage300.api.rate_limiter import RateLimiter
 
 if t.TYPE_CHECKING:
@@ -29,14 +30,11 @@ if t.TYPE_CHECKING:
     from tap_sage300.api.connection import Connection
     from tap_sage300.api.metadata import JsonSchema
     from tap_sage300.api.odata import Page, Resource
-    from tap_sage300.errors import TapError
 
 T = t.TypeVar("T")
 
-LONGEST_BACKOFF = 60.0
-"""Seconds; the wait before a retry doubles from one second up to this."""
-LONGEST_RETRY_AFTER = 300.0
-"""Seconds; the most that a server's Retry-After is followed for."""
+METADATA_RETRIES = 1
+"""A run can do without ``$metadata``, so that it is not waited for long."""
 CHUNK_BYTES = 1 << 20
 """Requests reads 10 KB at a time, and each read waits for the thread that writes records."""
 
@@ -68,6 +66,8 @@ class SageSession:
     Attributes:
         limiter: What every request passes; it counts them.
         sleep: What waits between tries.
+        user: The user name as it is sent.
+        served: Answers with what was requested, by resource.
     """
 
     def __init__(
@@ -86,6 +86,9 @@ class SageSession:
         self._logger = logger
         self.sleep = sleep
         self.limiter = RateLimiter(connection, logger, sleep)
+        self.served: Counter[Resource] = Counter()
+        self._is_failing = False
+        self.user = connection.credentials()[0].decode()
         self.http = ReadOnlySession(self.limiter)
         self.http.auth = HTTPBasicAuth(*connection.credentials())
         self.http.headers["Content-Type"] = "application/json"
@@ -98,6 +101,7 @@ class SageSession:
         query: str = "",
         *,
         tries: int = 0,
+        max_retries: int | None = None,
         cancelled: threading.Event | None = None,
     ) -> Page:
         """Get one page of records.
@@ -106,22 +110,26 @@ class SageSession:
             resource: What to read.
             query: The query string, without a question mark.
             tries: Tries made for this page already, from a ``PageTooHeavyError``.
+            max_retries: Further tries at most, where they are to be fewer than the setting says.
             cancelled: Set when nobody waits for the answer any more; no further try is made.
 
         Raises:
-            TapError: No try succeeded, or trying again makes no sense.
+            SageError: No try succeeded, or trying again makes no sense.
             QueryRefusedError: Sage 300 refused the query itself.
+            PageFailedError: The page failed, perhaps for one of its records.
             PageTooHeavyError: A smaller page may pass, and there are tries left.
             CallBudgetError: The budget of the run ended before an answer came, or nobody waits.
         """
+        # A server that failed all tries of one request is not waited for with the next one, too.
+        retries = 0 if self._is_failing else max_retries
+        patience = Patience(self._connection, tries, retries)
         while cancelled is None or not cancelled.is_set():
-            tries += 1
             try:
                 return self._try(resource, query, "application/json", _page)
-            except _Failure as failure:
-                wait = self._wait_before_retry(failure, resource, tries)
+            except FailedTry as failure:
+                wait = self._wait_before_retry(failure, resource, patience)
                 if failure.verdict.action is errors.Action.SHRINK:
-                    raise errors.PageTooHeavyError(tries, wait) from failure
+                    raise errors.PageTooHeavyError(patience.tries, wait) from failure
                 self.sleep(wait)
         raise errors.CallBudgetError
 
@@ -129,19 +137,18 @@ class SageSession:
         """Get the schemas of a module's entities, by name.
 
         Raises:
-            TapError: No try succeeded, or trying again makes no sense.
+            SageError: No try succeeded, or trying again makes no sense.
             CallBudgetError: The budget of the run ended before an answer came.
         """
         resource = odata.Resource(company, module, "$metadata")
-        tries = 0
+        patience = Patience(self._connection, max_retries=METADATA_RETRIES)
         while True:
-            tries += 1
             try:
                 return self._try(
                     resource, "", "application/xml", lambda body, _: metadata.parse(body)
                 )
-            except _Failure as failure:
-                self.sleep(self._wait_before_retry(failure, resource, tries))
+            except FailedTry as failure:
+                self.sleep(self._wait_before_retry(failure, resource, patience))
 
     def _try(
         self,
@@ -153,7 +160,7 @@ class SageSession:
         """Ask once.
 
         Raises:
-            _Failure: There is no answer that can be used.
+            FailedTry: There is no answer that can be used.
         """
         connection = self._connection
         address = resource.address(connection.api_url)
@@ -168,82 +175,93 @@ class SageSession:
             ) as response:
                 body = b"".join(response.iter_content(CHUNK_BYTES))
         except requests.RequestException as failure:
-            verdict = errors.judge_exception(failure)
-            raise _Failure(verdict, type(failure).__name__) from failure
-        status = response.status_code
-        if status == errors.OK:
+            raise FailedTry(judge_exception(failure), type(failure).__name__) from failure
+        if response.status_code == OK:
             try:
-                return parse(body, response)
+                answer = parse(body, response)
             except ValueError as failure:
-                raise _Failure(
-                    errors.judge(status, ""), "an unreadable answer", status
-                ) from failure
-        message = errors.read_message(body)
-        raise _Failure(
-            errors.judge(status, message.code),
-            f"HTTP {status} {message.code}".rstrip(),
-            status,
+                raise self._failure(resource, response, body) from failure
+            self.served[resource] += 1
+            self._is_failing = False
+            return answer
+        raise self._failure(resource, response, body)
+
+    def _failure(self, resource: Resource, response: requests.Response, body: bytes) -> FailedTry:
+        message = answers.read_message(body)
+        answer = answers.Answer(
+            response.status_code,
             message,
+            page="" if message.code or message.message else answers.page_text(body),
+            offered=answers.in_one_line(response.headers.get("WWW-Authenticate", "")),
+            elsewhere=self._elsewhere(response),
+            was_served=self.served[resource] > 0,
+            was_accepted=self.served.total() > 0,
+        )
+        seen = f"HTTP {answer.status} {message.code}".rstrip()
+        return FailedTry(
+            judge(answer),
+            "an unreadable answer" if answer.status == OK else seen,
+            answer,
             response.headers.get("Retry-After"),
         )
 
-    def _wait_before_retry(self, failure: _Failure, resource: Resource, tries: int) -> float:
+    def _elsewhere(self, response: requests.Response) -> str:
+        """Return where redirects led to, if user and password were not sent there."""
+        asked = response.history[0].url if response.history else response.url
+        there = response.url
+        strips = t.cast("Callable[[str, str], bool]", self.http.should_strip_auth)
+        return answers.origin(there) if strips(asked, there) else ""
+
+    def _wait_before_retry(
+        self, failure: FailedTry, resource: Resource, patience: Patience
+    ) -> float:
         """Return the seconds to wait before the next try, and log it.
 
         Raises:
-            TapError: There is to be no next try.
+            SageError: There is to be no next try.
         """
-        verdict, connection = failure.verdict, self._connection
-        if verdict.action is errors.Action.STOP or tries > connection.max_retries:
-            raise self._error(failure, resource, tries) from failure
-        wait = seconds_to_wait(tries, failure.retry_after)
-        rests = verdict.action is errors.Action.REST
-        if rests and failure.retry_after is None:
-            wait = max(wait, connection.pool_rest_seconds)
+        wait = patience.seconds_after(failure)
+        if wait is None:
+            error = self._error(failure, resource, patience.tries)
+            self._is_failing = isinstance(error, errors.ServerError)
+            raise error from failure
+        rests = failure.verdict.action is errors.Action.REST
         self._logger.warning(
             "%s of %s: %s; try %d of %d in %.1f seconds",
             resource.name,
             resource.company,
-            "the IIS application pool is exhausted (pool_rest_seconds)" if rests else failure.seen,
-            tries + 1,
-            connection.max_retries + 1,
+            "the IIS application pool is exhausted (pool_rest_seconds)"
+            if rests and patience.rests
+            else failure.seen,
+            patience.tries + 1,
+            patience.max_retries + 1,
             wait,
         )
         return wait
 
-    def _error(self, failure: _Failure, resource: Resource, tries: int) -> TapError:
+    def _error(self, failure: FailedTry, resource: Resource, tries: int) -> errors.SageError:
+        connection, answer = self._connection, failure.answer
         sentence = failure.verdict.sentence.format(
             company=resource.company,
             module=resource.module,
             resource=resource.name,
-            api_url=self._connection.api_url,
-            username=self._connection.username,
-            status=failure.status,
-            code=failure.message.code,
-            message=failure.message.message,
+            api_url=connection.api_url,
+            username=connection.username,
+            credential_case=connection.credential_case,
+            status=answer.status,
+            code=answer.message.code,
+            offered=answer.offered,
+            elsewhere=answer.elsewhere,
             tries=tries,
-            max_calls_per_run=self._connection.max_calls_per_run,
+            max_calls_per_run=connection.max_calls_per_run,
         )
-        return failure.verdict.error(" ".join(sentence.split()).replace(" )", ")"))
-
-
-@dataclass(eq=False)
-class _Failure(Exception):  # noqa: N818 - it never leaves this module
-    """One try that failed.
-
-    Attributes:
-        verdict: What it means.
-        seen: What happened, in a few words for the log.
-        status: The HTTP status, 0 where no answer came.
-        message: What Sage 300 said.
-        retry_after: The header of that name.
-    """
-
-    verdict: errors.Verdict
-    seen: str
-    status: int = 0
-    message: errors.SageMessage = field(default_factory=errors.SageMessage)
-    retry_after: str | None = None
+        sentence = " ".join(sentence.split()).replace(" )", ")").replace(" ,", ",")
+        quoted = answer.message.quoted
+        return failure.verdict.error(
+            f"{sentence}; Sage 300 says {quoted}" if quoted else sentence,
+            failure.verdict.sentence,
+            f"{failure.seen} {quoted}".rstrip(),
+        )
 
 
 def _page(body: bytes, response: requests.Response) -> Page:
@@ -259,18 +277,3 @@ def requested_on(response: requests.Response) -> dt.date:
     if sent.tzinfo is None:  # "-0000": UTC, of no named zone (RFC 5322)
         sent = sent.replace(tzinfo=dt.UTC)
     return (sent - response.elapsed).astimezone(dt.UTC).date()
-
-
-def seconds_to_wait(tries: int, retry_after: str | None) -> float:
-    """Return the seconds before the next try: exponential with jitter, or what the server asks for.
-
-    Args:
-        tries: Tries made so far, from 1.
-        retry_after: The header of RFC 9110, 10.2.3: seconds or an HTTP date; any other is ignored.
-    """
-    backoff = min(LONGEST_BACKOFF, 2.0 ** (tries - 1)) * random.uniform(0.5, 1.0)  # noqa: S311
-    try:
-        wanted = urllib3.util.Retry().parse_retry_after(retry_after) if retry_after else 0.0
-    except urllib3.exceptions.InvalidHeader:
-        wanted = 0.0
-    return max(backoff, min(LONGEST_RETRY_AFTER, wanted))

@@ -17,7 +17,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tap_sage300.api.keys import Key
-    from tap_sage300.api.odata import Page
+    from tap_sage300.api.odata import Page, Record
     from tap_sage300.reading.entity import Entity
     from tap_sage300.reading.state import Progress, Window
 
@@ -59,12 +59,16 @@ class PageRequest:
         progress: What is known before the page; a window is open in it.
         rows: Rows to ask for.
         is_halved: A bigger page was too heavy for the server.
+        passed: Rows after the last key that cannot be read and are passed over.
+        is_skipped: Of the one record requested, only the key can be read.
     """
 
     entity: Entity
     progress: Progress
     rows: int
     is_halved: bool = False
+    passed: int = 0
+    is_skipped: bool = False
 
     @property
     def window(self) -> Window:
@@ -89,6 +93,27 @@ class PageRequest:
         """Return the request with half as many rows, at least one."""
         return replace(self, rows=max(1, self.rows // 2), is_halved=True)
 
+    @property
+    def asked(self) -> int:
+        """Records requested."""
+        return len(self.keys) or self.rows
+
+    def narrowed(self, rows: int) -> PageRequest:
+        """Return the request with fewer rows, at least one, which says nothing about its size."""
+        return replace(self, rows=max(1, rows))
+
+    def rows_of(self, page: Page) -> list[Record]:
+        """Return the records of a page that can be used."""
+        if self.is_skipped:
+            return []
+        if not page.incomplete:
+            return page.records
+        return [row for place, row in enumerate(page.records) if place not in page.incomplete]
+
+    def only_key(self, page: Page) -> Key | None:
+        """Return the key of the first record of a page."""
+        return key_of(page.records[0], self.entity.keys)
+
     def query(self, date_literal: str, select: Sequence[str]) -> str:
         """Write the query string.
 
@@ -109,7 +134,7 @@ class PageRequest:
         return odata.query_string(
             self.rows,
             filters=odata.all_of(changed, after),
-            skip=window.skip or 0,
+            skip=(window.skip or 0) + self.passed,
             select=select,
             count=window.received == 0,
         )
@@ -123,12 +148,13 @@ class PageRequest:
         entity = self.entity
         keys: list[Key] = []
         not_final: set[Key] = set()
-        for row in page.records:
+        for place, row in enumerate(page.records):
             key = key_of(row, entity.keys)
             if key is None:
                 raise ValueError(f"a record without {' and '.join(entity.keys)}")
             keys.append(key)
-            if entity.status and row.get(entity.status) not in FINAL:
+            is_final = not entity.status or row.get(entity.status) in FINAL
+            if self.is_skipped or place in page.incomplete or not is_final:
                 not_final.add(key)
         return PageSummary(
             keys=keys,
@@ -136,7 +162,7 @@ class PageRequest:
             full=len(keys) >= self.rows,
             ordered=in_order(keys, self.window.last_key),
             count=page.count,
-            more=page.more,
+            more=page.more or self.is_skipped,
             next_skip=page.next_skip,
             high=replication.highest(row.get(entity.date or "") for row in page.records),
             not_final=frozenset(not_final),

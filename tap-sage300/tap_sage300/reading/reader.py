@@ -8,9 +8,9 @@ import typing as t
 from dataclasses import dataclass
 
 from tap_sage300.api import odata
-from tap_sage300.api.errors import PageTooHeavyError, QueryRefusedError
 from tap_sage300.errors import TapError
 from tap_sage300.reading import replication
+from tap_sage300.reading.fetcher import Fetcher
 from tap_sage300.reading.paginator import PageRequest, PageSize
 from tap_sage300.reading.prefetch import Prefetch
 from tap_sage300.reading.state import NOT_FINAL
@@ -46,11 +46,7 @@ class Step:
 
 
 class EntityReader:
-    """Reads an entity by a plan.
-
-    Attributes:
-        calls: HTTP calls made so far.
-    """
+    """Reads an entity by a plan."""
 
     def __init__(
         self,
@@ -77,12 +73,14 @@ class EntityReader:
         """
         self._entity = entity
         self._rules = rules
-        self._session = session
         self._logger = logger
         self._page_size = page_size
-        self._select = odata.worth_selecting(select)
-        self._date_literals = date_literals
-        self.calls = 0
+        self._fetcher = Fetcher(entity, session, logger, select=select, date_literals=date_literals)
+
+    @property
+    def calls(self) -> int:
+        """HTTP calls made so far."""
+        return self._fetcher.calls
 
     def read(self, company: str, progress: Progress) -> Iterator[Step]:
         """Read until no window is open. While a page is in use the next one is being fetched.
@@ -111,50 +109,7 @@ class EntityReader:
         if progress.window is None:
             return None
         request = PageRequest(self._entity, progress, size.now)
-        return Prefetch(lambda: self._fetch(resource, request, cancelled))
-
-    def _fetch(
-        self, resource: Resource, request: PageRequest, cancelled: threading.Event
-    ) -> tuple[PageRequest, Page]:
-        """Get a page, halving it under load and learning what the server does not take.
-
-        Returns:
-            The request that was answered, and its answer.
-        """
-        session, tries, first = self._session, 0, request
-        dated = request.window.since is not None
-        before = session.limiter.calls
-        try:
-            while True:
-                query = request.query(self._date_literals[0], self._select)
-                try:
-                    page = session.page(resource, query, tries=tries, cancelled=cancelled)
-                except PageTooHeavyError as heavy:
-                    tries, request = heavy.tries, request.halved()
-                    session.sleep(heavy.wait_seconds)
-                except QueryRefusedError:
-                    if not self._adapt(dated=dated):
-                        raise
-                    tries, request = 0, first
-                else:
-                    if dated:
-                        del self._date_literals[1:]
-                    return request, page
-        finally:
-            self.calls += session.limiter.calls - before
-
-    def _adapt(self, *, dated: bool) -> bool:
-        """Change the form of the query that Sage 300 refused; False where none is left to try."""
-        forms = self._date_literals
-        if self._select:  # this version may lack one of the properties
-            self._logger.info("Sage 300 refused the query, trying without $select")
-            self._select = ()
-        elif dated and len(forms) > 1:
-            self._logger.info("Sage 300 refused dates written %s, trying %s", *forms[:2])
-            del forms[0]
-        else:
-            return False
-        return True
+        return Prefetch(lambda: self._fetcher.fetch(resource, request, cancelled))
 
     def _step(self, company: str, request: PageRequest, page: Page) -> Step:
         """Take a page in.
@@ -179,7 +134,7 @@ class EntityReader:
             self._logger.warning("%s of %s: %s", name, company, remark)
         before = request.window
         return Step(
-            page.records,
+            request.rows_of(page),
             progress,
             page.received_at,
             received=before.received + len(page.records),

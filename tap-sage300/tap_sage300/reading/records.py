@@ -12,6 +12,8 @@ from tap_sage300.api.metadata import NO_DATA
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    IsSelected: t.TypeAlias = Callable[[tuple[str, ...]], bool]
+
 COMPANY = "CompanyID"
 
 
@@ -21,20 +23,31 @@ class Shape:
 
     Attributes:
         integers: Properties that are whole numbers.
+        dropped: Properties that are not selected, or hold no data.
         nested: Shapes of its nested collections, by property.
     """
 
     integers: tuple[str, ...]
+    dropped: tuple[str, ...]
     nested: Mapping[str, Shape]
 
 
-def shape_of(schema: Mapping[str, t.Any]) -> Shape:
-    """Read a JSON Schema of an object."""
+def shape_of(
+    schema: Mapping[str, t.Any], is_selected: IsSelected, path: tuple[str, ...] = ()
+) -> Shape:
+    """Read a JSON Schema of an object.
+
+    Args:
+        schema: The schema.
+        is_selected: Whether a property is selected, by the names that lead to it.
+        path: Names that lead to the object.
+    """
     properties = schema.get("properties", {}).items()
     return Shape(
         tuple(name for name, part in properties if "integer" in part.get("type", ())),
+        (NO_DATA, *(name for name, _ in properties if path and not is_selected((*path, name)))),
         {
-            name: shape_of(part["items"])
+            name: shape_of(part["items"], is_selected, (*path, name))
             for name, part in properties
             if "array" in part.get("type", ()) and "properties" in part.get("items", {})
         },
@@ -43,13 +56,16 @@ def shape_of(schema: Mapping[str, t.Any]) -> Shape:
 
 def normalize(entity: dict[str, t.Any], shape: Shape) -> None:
     """Make whole numbers integers (keys arrive as decimals) and drop what holds no data."""
-    entity.pop(NO_DATA, None)
+    for name in shape.dropped:
+        entity.pop(name, None)
     for name in shape.integers:
         if isinstance(value := entity.get(name), Decimal):
             entity[name] = as_integer(value)
     for name, inner in shape.nested.items():
-        for detail in entity.get(name) or ():
-            normalize(detail, inner)
+        if isinstance(details := entity.get(name), list):
+            for detail in details:
+                if isinstance(detail, dict):
+                    normalize(detail, inner)
 
 
 @dataclass(frozen=True)
@@ -80,7 +96,9 @@ class Builder:
         for entity in entities:
             if entity.keys() != same:
                 same = frozenset(entity)
-                dropped = [name for name in entity if name not in self.selected]
+                # A property of the site's own that is called CompanyID does not replace ours.
+                kept = self.selected - {COMPANY}
+                dropped = [name for name in entity if name not in kept]
             for name in dropped:
                 del entity[name]
             normalize(entity, self.shape)
@@ -100,11 +118,14 @@ class Builder:
 
 def builder(
     schema: Mapping[str, t.Any],
-    is_selected: Callable[[str], bool],
+    is_selected: IsSelected,
     calculated: Iterable[str],
 ) -> Builder:
     """Make the builder for a schema and a selection."""
     known = frozenset(schema["properties"])
     return Builder(
-        known, frozenset(filter(is_selected, known)), shape_of(schema), tuple(calculated)
+        known,
+        frozenset(name for name in known if is_selected((name,))),
+        shape_of(schema, is_selected),
+        tuple(calculated),
     )

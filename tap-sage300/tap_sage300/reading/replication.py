@@ -93,8 +93,8 @@ def begin(progress: Progress, rules: Rules, today: dt.date) -> Progress:
 def _due(progress: Progress, rules: Rules, today: dt.date) -> Window | None:
     if _sweep_due(progress.last_sweep, rules.sweep_days, today):
         return Window(SWEEP, since=rules.start_date)
-    if not rules.dated:
-        return None
+    if not rules.dated:  # what was skipped is requested all the same
+        return Window(NOT_FINAL) if to_check(progress, 1) else None
     if progress.bookmark is None:
         return Window(SWEEP, since=rules.start_date)
     back = progress.bookmark - dt.timedelta(days=rules.lookback_days)
@@ -179,6 +179,20 @@ def _paged(
     return _ended(progress, window), remark
 
 
+def pass_over(progress: Progress, rows: int) -> Progress:
+    """Count rows that cannot be read, not even their keys, so that the window is not complete.
+
+    Raises:
+        RuntimeError: No window is open.
+    """
+    window = progress.window
+    if window is None:
+        raise RuntimeError("no window is open")
+    skip = None if window.skip is None else window.skip + rows
+    window = replace(window, received=window.received + rows, skip=skip, has_gap=True)
+    return replace(progress, window=window)
+
+
 def _next_skip(skip: int, page: PageSummary) -> int:
     received = skip + len(page.keys)
     return page.next_skip if page.next_skip is not None and page.next_skip > skip else received
@@ -200,12 +214,13 @@ def _by_skip(progress: Progress, window: Window, rules: Rules) -> tuple[Progress
 def _ended(progress: Progress, window: Window) -> Progress:
     dates = [day for day in (window.high, window.until) if day is not None]
     seen = min(dates) if window.high is not None else None
-    progress = replace(
-        progress,
-        bookmark=max(filter(None, (progress.bookmark, seen)), default=None),
-        last_sweep=window.until if window.read == SWEEP else progress.last_sweep,
-        window=None,
-    )
+    progress = replace(progress, window=None)
+    if not window.has_gap:
+        progress = replace(
+            progress,
+            bookmark=max(filter(None, (progress.bookmark, seen)), default=None),
+            last_sweep=window.until if window.read == SWEEP else progress.last_sweep,
+        )
     if not to_check(progress, 1):
         return progress
     return replace(progress, window=Window(NOT_FINAL, waited=window.waited))

@@ -28,6 +28,7 @@ class Window:
         high: The highest date received.
         skip: Rows received, when paging by ``$skip``; None when paging by key.
         waited: Runs that ended before this window was complete.
+        has_gap: A record was skipped whose key is not known, so the bookmark must not move.
         expected: Rows the server announced to this run (not kept in state).
         received: Rows this run received (not kept in state).
         limit: Most keys to request at once (not kept in state).
@@ -40,6 +41,7 @@ class Window:
     high: dt.date | None = None
     skip: int | None = None
     waited: int = 0
+    has_gap: bool = False
     expected: int | None = None
     received: int = 0
     limit: int | None = None
@@ -53,7 +55,8 @@ class Progress:
         bookmark: The date up to which all changes have been read.
         last_sweep: The server's date of the last complete sweep.
         window: The window being read, None when none is open.
-        not_final: Keys of batches that could still change when last read.
+        not_final: Keys of batches that could still change when last read, and of records that
+            could not be read.
         met: Those of them that this run has already read (not kept in state).
     """
 
@@ -100,6 +103,7 @@ def _load_window(resume: Mapping[str, t.Any], key_parts: int) -> Window:
         high=_day(resume, "high"),
         skip=_typed(resume, "skip", int),
         waited=_typed(resume, "waited", int) or 0,
+        has_gap=bool(_typed(resume, "gap", int)),
     )
 
 
@@ -162,6 +166,7 @@ def _dump_window(window: Window) -> dict[str, t.Any]:
         "last_key": _written(window.last_key),
         "skip": window.skip,
         "waited": window.waited or None,
+        "gap": int(window.has_gap) or None,
     }
     return {name: value for name, value in resume.items() if value is not None}
 
