@@ -6,6 +6,7 @@ import logging
 import sys
 import time
 import typing as t
+from dataclasses import replace
 from functools import cached_property
 
 import simplejson
@@ -78,7 +79,7 @@ class TargetServiceNow(CommandLineTarget):
         self._ledger = LedgerWriter(self.values.ledger_path)
 
     def _open_sessions(self) -> list[Session]:
-        connection = self.values.connection
+        connection = replace(self.values.connection, stop=self.stop)
         user, secret = credentials(self.values)
         authenticator: Authenticator
         if self.values.auth_method == "basic":

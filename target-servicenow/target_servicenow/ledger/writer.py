@@ -22,7 +22,6 @@ from target_servicenow.ledger.entries import (
 from target_servicenow.outcomes import Outcome
 
 if t.TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterable, Iterator, Mapping
     from collections.abc import Set as AbstractSet
     from pathlib import Path
@@ -51,7 +50,7 @@ class LedgerWriter:
         self._run = 0
         self._fates: Counter[tuple[str, str]] = Counter()  # by table and outcome
         self._path = path
-        self._claim: sqlite3.Connection | None = None
+        self._claim: file.Closeable | None = None
         self._db = file.open_to_write(path)
 
     @property
@@ -125,6 +124,11 @@ class LedgerWriter:
                 " changes = excluded.changes",
                 rows,
             )
+
+    def unsent(self, table: str, identifiers: Iterable[str]) -> None:
+        """Remove such notes of rows about which nothing was done."""
+        with self._writing():
+            self._forget([Entry(table, identifier, "") for identifier in identifiers], self._run)
 
     def unfinished(self, table: str) -> dict[str, Sent]:
         """Return the rows of a table that earlier runs were sending when they were cut off."""

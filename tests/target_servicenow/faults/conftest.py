@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import pytest
 import requests
+from typing_extensions import override
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
@@ -20,6 +21,7 @@ from target_servicenow.api.session import Connection, Session
 from target_servicenow.ledger.writer import LedgerWriter
 from target_servicenow.loader import Loader
 from target_servicenow.mapping.parse import load as load_profile
+from target_servicenow.stopping import Stop
 from target_servicenow.upsert.upserter import Policy, Upserter
 
 if t.TYPE_CHECKING:
@@ -182,6 +184,20 @@ def proxy(instance: Instance) -> Iterator[FaultProxy]:
     server.server_close()
 
 
+class RecordedWaits(Stop):
+    """Records waits instead of sleeping them."""
+
+    def __init__(self, on_wait: Callable[[float], None]) -> None:
+        super().__init__()
+        self._on_wait = on_wait
+
+    @override
+    def sleep(self, seconds: float) -> None:
+        """Record the wait."""
+        self._on_wait(seconds)
+        self.check()
+
+
 @dataclass
 class Load:
     """Loads records through the proxy; waits are recorded instead of slept."""
@@ -196,10 +212,11 @@ class Load:
     ) -> None:
         """Load the records, as one run."""
         profile = load_profile("default")
-        connection = Connection(self.proxy.url, max_retries=retries, sleep=self._sleep)
+        stop = RecordedWaits(self._sleep)
+        connection = Connection(self.proxy.url, max_retries=retries, stop=stop)
         account = BasicAuth("integration", "sandbox")
         sessions = [Session(connection, account) for _ in range(workers)]
-        upserter = Upserter(sessions, profile, {}, Policy(), sleep=self._sleep)
+        upserter = Upserter(sessions, profile, {}, Policy())
         ledger = LedgerWriter(self.instance.ledger)
         ledger.start(mode="apply", mapping="default")
         records: dict[str, list[dict[str, t.Any]]] = {}

@@ -1,4 +1,4 @@
-"""A signal during a write."""
+"""A run that is told to end has ended: soon, and with nothing sent afterwards."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 import typing as t
 from pathlib import Path
 
@@ -16,6 +18,39 @@ if t.TYPE_CHECKING:
     from conftest import Instance, Singer
 
 EXECUTABLE = Path(sys.executable).parent / "target-servicenow"
+ROWS = 400
+
+
+def start(instance: Instance, **settings: t.Any) -> subprocess.Popen[str]:
+    """Start the target as a process of its own."""
+    config = instance.folder / "config.json"
+    config.write_text(json.dumps({**instance.config, **settings}), encoding="utf-8")
+    return subprocess.Popen(
+        [EXECUTABLE, "--config", config],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )
+
+
+def feed(target: subprocess.Popen[str], messages: t.Iterable[dict[str, t.Any]]) -> None:
+    """Send all messages, and end the input."""
+    assert target.stdin is not None
+    target.stdin.write("".join(f"{json.dumps(message)}\n" for message in messages))
+    target.stdin.close()
+
+
+def assert_loaded_by_the_next_run(
+    instance: Instance, messages: list[dict[str, t.Any]], outcome: str
+) -> None:
+    """Check that another run can begin at once and brings the rest, each row once."""
+    instance.age_sending()
+    again = instance.run(messages)
+    assert (again.code, again.states) == (0, [{"n": 1}])
+    assert instance.by_source("proc_vendor").keys() == {str(n) for n in range(ROWS)}
+    changes = instance.query(f"SELECT identifier FROM outcomes WHERE outcome = '{outcome}'")
+    assert len(changes) == len(set(changes)) == ROWS
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows processes cannot catch SIGTERM")
@@ -25,16 +60,7 @@ def test_no_state_is_emitted_for_an_interrupted_write(
 ) -> None:
     first = [*singer.vendors(singer.vendor("0")), singer.state({"n": 1})]
     rest = [*(singer.vendor(n) for n in range(1, 2000)), singer.state({"n": 2})]
-    settings = {"instance_url": proxy.url, "workers": workers, "checkpoint_seconds": 0}
-    config = instance.folder / "config.json"
-    config.write_text(json.dumps({**instance.config, **settings}), encoding="utf-8")
-    target = subprocess.Popen(
-        [EXECUTABLE, "--config", config],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-    )
+    target = start(instance, instance_url=proxy.url, workers=workers, checkpoint_seconds=0)
 
     def terminate(call: t.Any) -> t.Any:
         target.send_signal(signal.SIGTERM)
@@ -55,3 +81,126 @@ def test_no_state_is_emitted_for_an_interrupted_write(
         "stopped",
         "finished",
     ]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows processes cannot catch SIGTERM")
+@pytest.mark.parametrize(
+    "signals",
+    [
+        (signal.SIGTERM,),
+        (signal.SIGINT, signal.SIGTERM),
+        (signal.SIGTERM, signal.SIGTERM, signal.SIGINT),
+    ],
+    ids=["one", "as under meltano run", "three"],
+)
+@pytest.mark.parametrize("workers", [1, 3])
+def test_workers_that_sleep_through_a_retry_after(
+    proxy: t.Any,
+    instance: Instance,
+    singer: Singer,
+    signals: tuple[signal.Signals, ...],
+    workers: int,
+) -> None:
+    """The lock must not be free while a worker can still wake up and write."""
+    asleep = threading.Semaphore(0)
+
+    def limit(call: t.Any) -> t.Any:
+        asleep.release()
+        return call.answer({"error": {"message": "Rate limit exceeded"}}, 429, Retry_After="12")
+
+    proxy.plan = {("write", n): limit for n in range(2, 50)}
+    messages = [*singer.vendors(*(singer.vendor(n) for n in range(ROWS))), singer.state({"n": 1})]
+    target = start(instance, instance_url=proxy.url, workers=workers, max_retries=5)
+    feed(target, messages)
+    for _ in range(workers):
+        assert asleep.acquire(timeout=20)
+    time.sleep(0.3)
+    told = time.monotonic()
+    for each in signals:
+        target.send_signal(each)
+        time.sleep(0.02)
+    assert target.wait(timeout=20) == 128 + signals[0]
+    assert time.monotonic() - told < 3
+    assert target.stdout is not None
+    assert target.stderr is not None
+    assert target.stdout.read() == ""
+    assert "Traceback" not in target.stderr.read()
+    assert instance.query("SELECT status, message FROM runs") == [("stopped", "ended by a signal")]
+    if workers > 1:  # the main thread's own call ends with it
+        assert instance.query("SELECT * FROM sending") == []
+    assert_loaded_by_the_next_run(instance, messages, "created")
+    written = proxy.seen["write"]
+    time.sleep(1)
+    assert proxy.seen["write"] == written == 1 + workers
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows processes cannot catch SIGTERM")
+def test_a_call_that_hangs(proxy: t.Any, instance: Instance, singer: Singer) -> None:
+    """Until the process is gone it has the ledger, and its call may be committed later."""
+    hanging, release = threading.Semaphore(0), threading.Event()
+    done = threading.Semaphore(0)
+
+    def hang(call: t.Any) -> t.Any:
+        hanging.release()
+        release.wait(60)
+        call.forward()
+        done.release()
+        call.drop()
+
+    proxy.plan = {("write", n): hang for n in (2, 3)}
+    messages = [*singer.vendors(*(singer.vendor(n) for n in range(ROWS))), singer.state({"n": 1})]
+    target = start(instance, instance_url=proxy.url, workers=2)
+    feed(target, messages)
+    for _ in range(2):
+        assert hanging.acquire(timeout=20)
+    told = time.monotonic()
+    target.send_signal(signal.SIGTERM)
+    time.sleep(0.5)
+    target.send_signal(signal.SIGTERM)
+    refused = instance.run(messages)
+    assert target.poll() is None
+    assert refused.errors == [
+        (
+            f"Another run is using the ledger {instance.ledger} (ledger_path): wait until it ends, "
+            "then run again"
+        )
+    ]
+    assert target.wait(timeout=20) == 128 + signal.SIGTERM
+    assert time.monotonic() - told < 10
+    assert target.stdout is not None
+    assert target.stdout.read() == ""
+    release.set()
+    for _ in range(2):
+        assert done.acquire(timeout=20)
+    assert_loaded_by_the_next_run(instance, messages, "created")
+
+
+def test_a_worker_that_fails_wakes_the_others(
+    proxy: t.Any, instance: Instance, singer: Singer
+) -> None:
+    """The run ends when one cannot go on, not when another's Retry-After is over."""
+    asleep = threading.Event()
+
+    def limit(call: t.Any) -> t.Any:
+        asleep.set()
+        return call.answer({"error": {"message": "Rate limit exceeded"}}, 429, Retry_After="600")
+
+    def redirect(call: t.Any) -> t.Any:
+        assert asleep.wait(20)
+        time.sleep(0.3)
+        return call.answer({}, 302, Location="/login.do")
+
+    proxy.plan = {("write", 2): limit, ("write", 3): redirect}
+    messages = [*singer.vendors(*(singer.vendor(n) for n in range(ROWS))), singer.state({"n": 1})]
+    began = time.monotonic()
+    result = instance.run(messages, instance_url=proxy.url, workers=2, max_retries=3)
+    assert time.monotonic() - began < 15
+    assert (result.code, result.states) == (1, [])
+    assert result.errors == [
+        (
+            "ServiceNow answered with a redirect while writing proc_vendor: check instance_url, "
+            "and that the instance is awake"
+        )
+    ]
+    assert instance.query("SELECT * FROM sending") == []
+    assert proxy.seen["write"] == 3
