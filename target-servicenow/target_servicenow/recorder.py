@@ -138,6 +138,10 @@ class LedgerRecorder(Recorder):
 
     def _entry(self, settled: Settled) -> Entry:
         row = settled.decision.row
+        cause, reason = settled.cause, settled.reason
+        if settled.outcome not in WAITING and settled.unresolved:
+            cause, reason = Cause.REFERENCE, settled.unresolved
+        tried_again = settled.outcome in WAITING or settled.unresolved
         return Entry(
             table=self._table.name,
             identifier=row.identifier,
@@ -147,9 +151,9 @@ class LedgerRecorder(Recorder):
             altered=settled.altered,
             status=settled.status,
             attempts=settled.attempts,
-            cause=settled.cause,
-            reason=settled.reason,
+            cause=cause,
+            reason=reason,
             stream=self._table.stream,
-            payload=(row.payload or None) if settled.outcome in WAITING else None,
+            payload=(row.payload or None) if tried_again else None,
             version=self._version,
         )

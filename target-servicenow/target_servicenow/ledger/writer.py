@@ -250,13 +250,11 @@ class LedgerWriter:
                 ],
             )
 
-    def seen_and_unseen(self, table: str, version: int) -> tuple[int, list[str]]:
-        """Return how many rows came under a version, and which of the same companies did not."""
+    def seen_and_unseen(self, table: str, version: int) -> tuple[Counter[str], list[str]]:
+        """Return how many rows came under a version, by company, and which of these did not."""
         rows = self._rows('SELECT identifier, version FROM records WHERE "table" = ?', table)
-        seen = [identifier for identifier, last in rows if last == version]
-        companies = {_company(identifier) for identifier in seen}
-        unseen = [i for i, last in rows if last != version and _company(i) in companies]
-        return len(seen), unseen
+        seen = Counter(company(identifier) for identifier, last in rows if last == version)
+        return seen, [i for i, last in rows if last != version and seen[company(i)]]
 
     def uncount(self, rejects: Iterable[Reject]) -> None:
         """Take back the counts of rows about to be retried in this run."""
@@ -297,6 +295,6 @@ class LedgerWriter:
             self._claim.close()
 
 
-def _company(identifier: str) -> str:
+def company(identifier: str) -> str:
     """Return the source and the company, with which every identifier begins."""
     return ":".join(identifier.split(":")[:2])

@@ -19,6 +19,7 @@ class Settled:
     Attributes:
         status: The HTTP status of the write; 0 when nothing was sent.
         altered: Columns that came back other than they were sent: sent as `new`, stored as `old`.
+        unresolved: Why a reference of the row was left as it is; it is tried again.
         denied: Of a refusal that may be one of every row: what the user reads if it is.
     """
 
@@ -30,4 +31,5 @@ class Settled:
     cause: Cause = Cause.NONE
     reason: str = ""
     altered: dict[str, Change] = field(default_factory=dict)
+    unresolved: str = ""
     denied: str = ""

@@ -6,7 +6,7 @@ import logging
 import typing as t
 import zlib
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from target_servicenow.api import batch
 from target_servicenow.api.table import StoredRow
@@ -16,7 +16,7 @@ from target_servicenow.upsert import adopt, lookup
 from target_servicenow.upsert.batch_size import BatchSize
 from target_servicenow.upsert.gone import leftovers
 from target_servicenow.upsert.plan import Decision, decide, difference, too_long, truncated
-from target_servicenow.upsert.references import References
+from target_servicenow.upsert.references import References, Resolved
 from target_servicenow.upsert.refusals import Refusals
 from target_servicenow.upsert.settled import Settled
 from target_servicenow.upsert.writer import RowWriter
@@ -113,7 +113,10 @@ class Upserter:
             StopRunError: The run cannot go on; what was answered until then is settled.
             StoppedError: The run is ending; likewise.
         """
-        ready, settled = self._prepared(table, rows)
+        resolved = self._references.resolve(
+            self._sessions[0], table, rows, blank=self._policy.on_missing_reference == "blank"
+        )
+        ready, settled = self._prepared(table, resolved)
         decisions = self._decisions(table, ready)
         commit_seconds = (
             batch.SINGLE_COMMIT_SECONDS if self._sessions[0].batch_refused else batch.COMMIT_SECONDS
@@ -137,7 +140,9 @@ class Upserter:
                 sys_id = decision.sys_id or decision.new_sys_id
                 settled.append(_as_decided(decision, decision.outcome, sys_id))
 
-        notes = _Notes(table.name, recorder, self._references, planned=self._policy.dry_run)
+        notes = _Notes(
+            table.name, recorder, self._references, resolved, planned=self._policy.dry_run
+        )
         notes.record(settled)
         if writes:
             notes.refusals = self._refusals.setdefault(table.name, Refusals())
@@ -157,26 +162,22 @@ class Upserter:
             if any(difference(table, match.values, row.values) for match in matches[row.identifier])
         ]
 
-    def _prepared(self, table: Table, rows: Sequence[Row]) -> tuple[list[Row], list[Settled]]:
-        """Return the rows with references resolved and texts that fit; settle the others."""
+    def _prepared(self, table: Table, resolved: Resolved) -> tuple[list[Row], list[Settled]]:
+        """Return the rows that can be written, with texts that fit; settle the others."""
         policy = self._policy
-        ready, waiting = self._references.resolve(
-            self._sessions[0], table, rows, blank=policy.on_missing_reference == "blank"
-        )
         outcome = Outcome.REJECTED if policy.on_missing_reference == "reject" else Outcome.HELD
-        settled = [
-            _as_decided(
-                Decision(one.row, outcome, cause=Cause.REFERENCE, reason=one.reason), outcome
-            )
-            for one in waiting
-        ]
+        settled = []
+        for row in resolved.waiting:
+            reason = resolved.unresolved[row.identifier]
+            waits = Decision(row, outcome, cause=Cause.REFERENCE, reason=reason)
+            settled.append(_as_decided(waits, outcome))
         lengths = {
             name: definition.max_length
             for name, definition in self._definitions.get(table.name, {}).items()
             if definition.type in _TEXT_TYPES
         }
         fitting = []
-        for row in ready:
+        for row in resolved.ready:
             if policy.on_long_text == "truncate":
                 fitting.append(truncated(row, lengths))
             elif problems := too_long(row, lengths):
@@ -251,7 +252,13 @@ class _Notes:
     """What the workers of one table do: recorded, and remembered for rows that point at theirs."""
 
     def __init__(
-        self, table: str, recorder: Recorder, references: References, *, planned: bool
+        self,
+        table: str,
+        recorder: Recorder,
+        references: References,
+        resolved: Resolved,
+        *,
+        planned: bool,
     ) -> None:
         self.refusals = Refusals()
         self.sending = recorder.sending
@@ -259,6 +266,7 @@ class _Notes:
         self._table = table
         self._recorder = recorder
         self._references = references
+        self._unresolved = resolved.unresolved
         self._planned = planned
 
     def settled(self, settled: Sequence[Settled]) -> None:
@@ -276,7 +284,15 @@ class _Notes:
                 planned = self._planned and fate.outcome is Outcome.CREATED
                 self._references.remember(self._table, row.identifier, stored, planned=planned)
         if settled:
-            self._recorder.settled(settled)
+            unresolved = self._unresolved
+            self._recorder.settled(
+                [
+                    replace(fate, unresolved=unresolved.get(fate.decision.row.identifier, ""))
+                    for fate in settled
+                ]
+                if unresolved
+                else settled
+            )
 
 
 def _raise_first(futures: Sequence[Future[None]]) -> None:
