@@ -10,8 +10,8 @@ from typing_extensions import override
 
 from target_servicenow.ledger.entries import Entry
 from target_servicenow.outcomes import WAITING, WRITTEN, Cause, Outcome
+from target_servicenow.upsert.notes import Recorder
 from target_servicenow.upsert.plan import Decision, was_written
-from target_servicenow.upsert.upserter import Recorder
 
 if t.TYPE_CHECKING:
     from collections import Counter

@@ -29,7 +29,8 @@ class Pending:
         item: The request that writes it.
         failures: Times ServiceNow answered, for this row alone, that it failed.
         failure: The last of these answers.
-        unserviced_alone: Times it was unserviced though it was alone in its call.
+        unserviced: Times ServiceNow said that it had not come to it.
+        unserviced_alone: Times it said so though the row was alone in its call.
         unknown: Whether it may have been done by a call whose answer was lost.
         refusal: ServiceNow's words when it said that the row exists already, or no longer.
     """
@@ -39,6 +40,7 @@ class Pending:
     attempts: int = 0
     failures: int = 0
     failure: ItemReply | None = None
+    unserviced: int = 0
     unserviced_alone: int = 0
     unknown: bool = False
     refusal: str = ""
@@ -53,6 +55,11 @@ class Pending:
     def is_at_fault(self) -> bool:
         """Whether ServiceNow has failed on it often enough."""
         return self.failures >= MAX_FAILURES
+
+    @property
+    def may_be_done(self) -> bool:
+        """Whether it may have been done by an earlier call of this run."""
+        return self.unknown or self.unserviced > 0
 
     @property
     def may_run(self) -> bool:
@@ -89,6 +96,7 @@ def sort(group: Sequence[Pending], reply: BatchReply) -> Answers:
         answer = reply.items.get(entry.item.id)
         if entry.item.id in reply.unserviced:
             entry.attempts -= 1  # it never had its turn
+            entry.unserviced += 1
             answers.unserviced.append(entry)
         elif answer is None or not _is_whole(answer):
             entry.unknown = True

@@ -6,15 +6,15 @@ import logging
 import typing as t
 import zlib
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from target_servicenow.api import batch
-from target_servicenow.api.table import StoredRow
 from target_servicenow.outcomes import WRITTEN, Cause, Outcome
 from target_servicenow.stopping import SLICE_SECONDS, StoppedError
 from target_servicenow.upsert import adopt, lookup
 from target_servicenow.upsert.batch_size import BatchSize
 from target_servicenow.upsert.gone import leftovers
+from target_servicenow.upsert.notes import Notes
 from target_servicenow.upsert.plan import Decision, decide, difference, too_long, truncated
 from target_servicenow.upsert.references import References, Resolved
 from target_servicenow.upsert.refusals import Refusals
@@ -29,6 +29,7 @@ if t.TYPE_CHECKING:
     from target_servicenow.api.session import Session
     from target_servicenow.mapping.profile import Profile, Table
     from target_servicenow.mapping.render import Row
+    from target_servicenow.upsert.notes import Recorder
 
 logger = logging.getLogger(__name__)
 
@@ -44,31 +45,6 @@ class Policy:
     dry_run: bool = False
     on_missing_reference: t.Literal["hold", "blank", "reject"] = "hold"
     on_long_text: t.Literal["reject", "truncate"] = "reject"
-
-
-class Recorder(t.Protocol):
-    """Keeps what becomes of the rows of one table; may be called from any worker."""
-
-    def decided(self, decisions: Sequence[Decision], commit_seconds: float) -> float:
-        """Take in rows that were looked up and are not sent yet.
-
-        Args:
-            decisions: What is to be done about them.
-            commit_seconds: After this long a call that was cut off is no longer running.
-
-        Returns:
-            Seconds to wait before looking again, since a call in which an earlier run was cut off
-            may still be at work on them; 0 when there is none.
-        """
-
-    def sending(self, decisions: Sequence[Decision]) -> None:
-        """Note rows that are about to be sent."""
-
-    def unsent(self, decisions: Sequence[Decision]) -> None:
-        """Take notes back: nothing was done about these rows."""
-
-    def settled(self, settled: Sequence[Settled]) -> None:
-        """Record the fate of rows."""
 
 
 class Upserter:
@@ -140,14 +116,13 @@ class Upserter:
                 sys_id = decision.sys_id or decision.new_sys_id
                 settled.append(_as_decided(decision, decision.outcome, sys_id))
 
-        notes = _Notes(
-            table.name, recorder, self._references, resolved, planned=self._policy.dry_run
-        )
+        refusals = self._refusals.setdefault(table.name, Refusals())
+        planned = self._policy.dry_run
+        notes = Notes(table.name, recorder, refusals, self._references, resolved, planned=planned)
         notes.record(settled)
         if writes:
-            notes.refusals = self._refusals.setdefault(table.name, Refusals())
             self._write(table, writes, notes)
-            notes.record(notes.refusals.end())
+            notes.record(refusals.end())
 
     def leftovers(self, table: Table, kept: Mapping[str, AbstractSet[str]]) -> list[Row]:
         """Return the rows of entries that their records no longer hold, as `gone` makes them."""
@@ -203,7 +178,7 @@ class Upserter:
         ]
         return decisions
 
-    def _write(self, table: Table, writes: list[Decision], notes: _Notes) -> None:
+    def _write(self, table: Table, writes: list[Decision], notes: Notes) -> None:
         batch_size = self._batch_sizes.setdefault(table.name, BatchSize())
 
         def write(session: Session, share: Sequence[Decision]) -> None:
@@ -246,53 +221,6 @@ class Upserter:
                 self._stop.set()
                 raise
         _raise_first(futures)
-
-
-class _Notes:
-    """What the workers of one table do: recorded, and remembered for rows that point at theirs."""
-
-    def __init__(
-        self,
-        table: str,
-        recorder: Recorder,
-        references: References,
-        resolved: Resolved,
-        *,
-        planned: bool,
-    ) -> None:
-        self.refusals = Refusals()
-        self.sending = recorder.sending
-        self.unsent = recorder.unsent
-        self._table = table
-        self._recorder = recorder
-        self._references = references
-        self._unresolved = resolved.unresolved
-        self._planned = planned
-
-    def settled(self, settled: Sequence[Settled]) -> None:
-        """Record rows whose fate is certain; a refused one may have to wait for the others'."""
-        if denied := [fate.decision for fate in settled if fate.denied]:
-            self.unsent(denied)
-        self.record(self.refusals.sift(settled))
-
-    def record(self, settled: Sequence[Settled]) -> None:
-        """Record the fate of rows."""
-        for fate in settled:
-            if fate.sys_id:
-                row = fate.decision.row
-                stored = StoredRow(fate.sys_id, row.values)
-                planned = self._planned and fate.outcome is Outcome.CREATED
-                self._references.remember(self._table, row.identifier, stored, planned=planned)
-        if settled:
-            unresolved = self._unresolved
-            self._recorder.settled(
-                [
-                    replace(fate, unresolved=unresolved.get(fate.decision.row.identifier, ""))
-                    for fate in settled
-                ]
-                if unresolved
-                else settled
-            )
 
 
 def _raise_first(futures: Sequence[Future[None]]) -> None:

@@ -16,13 +16,12 @@ from dataclasses import replace
 from target_servicenow.api import batch
 from target_servicenow.api.errors import Action, StopRunError, UnknownOutcomeError
 from target_servicenow.api.table import create_item, read_row, update_item
-from target_servicenow.mapping.types import same
-from target_servicenow.outcomes import Cause, Outcome
+from target_servicenow.outcomes import Outcome
 from target_servicenow.stopping import StoppedError
 from target_servicenow.upsert import lookup
+from target_servicenow.upsert import settled as fate
 from target_servicenow.upsert.answers import Pending, sort
-from target_servicenow.upsert.plan import Change, Decision, decide
-from target_servicenow.upsert.settled import Settled
+from target_servicenow.upsert.plan import decide
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,26 +30,14 @@ if t.TYPE_CHECKING:
     from target_servicenow.mapping.profile import Table
     from target_servicenow.upsert.answers import Answers
     from target_servicenow.upsert.batch_size import BatchSize
+    from target_servicenow.upsert.notes import Notes
+    from target_servicenow.upsert.plan import Decision
+    from target_servicenow.upsert.settled import Settled
 
 logger = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 8
 """Times one row is sent before the run stops with state where it was."""
-
-TOO_LARGE = "the row is too large for the instance"
-
-
-class Notes(t.Protocol):
-    """Keeps what a worker does, as it does it."""
-
-    def sending(self, decisions: Sequence[Decision]) -> None:
-        """Note rows that are about to be sent."""
-
-    def unsent(self, decisions: Sequence[Decision]) -> None:
-        """Take notes back: nothing was done about these rows."""
-
-    def settled(self, settled: Sequence[Settled]) -> None:
-        """Record rows as soon as their answer is known."""
 
 
 class RowWriter:
@@ -126,7 +113,7 @@ class RowWriter:
             if not reply.too_large:
                 self._read(group, reply, pending)
             elif len(group) == 1:
-                self._notes.settled([self._too_large(group[0])])
+                self._notes.settled([fate.too_large(group[0])])
             else:
                 self._batch_size.cut_short()
                 pending.extendleft(reversed(group))
@@ -160,12 +147,10 @@ class RowWriter:
         answers = sort(group, reply)
         by_action = answers.by_action
         settled = [self._stored(*pair) for pair in by_action[Action.OK]]
-        settled += [
-            self._refused(e, a.verdict.sentence, a.status) for e, a in by_action[Action.ROW]
-        ]
-        settled += [self._denied(*pair) for pair in by_action[Action.DENIED]]
-        settled += [self._too_large(e, a.status) for e, a in by_action[Action.SPLIT]]
-        settled += map(self._failed, answers.failed)
+        settled += [fate.refused(e, a.verdict.sentence, a.status) for e, a in by_action[Action.ROW]]
+        settled += [fate.denied(*pair) for pair in by_action[Action.DENIED]]
+        settled += [fate.too_large(e, a.status) for e, a in by_action[Action.SPLIT]]
+        settled += map(fate.failed, answers.failed)
         if len(group) == 1 and answers.unserviced:
             settled += self._unserviced_alone(answers.unserviced)
         self._notes.settled(settled)
@@ -200,31 +185,19 @@ class RowWriter:
             self._stop.sleep(2.0 ** answers.again[0].attempts)
 
     def _stored(self, entry: Pending, answer: batch.ItemReply) -> Settled:
-        decision = entry.decision
         row = read_row(answer.result)
-        if not decision.sys_id:
-            if row.sys_id == decision.new_sys_id:
+        if not entry.decision.sys_id:
+            if row.sys_id == entry.decision.new_sys_id:
                 self._keeps_sys_ids.add(self._table.name)
             else:
                 self._keeps_sys_ids.discard(self._table.name)
-        return Settled(
-            decision=decision,
-            outcome=decision.outcome or Outcome.UNCHANGED,
-            sys_id=row.sys_id or decision.sys_id,
-            status=answer.status,
-            attempts=entry.attempts,
-            altered={
-                name: Change(old=row.values.get(name, ""), new=value)
-                for name, value in decision.values.items()
-                if not same(row.values.get(name, ""), value, self._table.type_of(name))
-            },
-        )
+        return fate.stored(self._table, entry, row, answer.status)
 
     def _unserviced_alone(self, unserviced: list[Pending]) -> list[Settled]:
         """Reject the row at its second try: ServiceNow skips an item for its size, too."""
         [entry] = unserviced
         entry.unserviced_alone += 1
-        return [self._too_large(unserviced.pop())] if entry.unserviced_alone > 1 else []
+        return [fate.too_large(unserviced.pop())] if entry.unserviced_alone > 1 else []
 
     def _check_identifiers(self, settled: list[Settled]) -> None:
         """Stop where an identifier was not kept: its row could not be found, and be made twice."""
@@ -238,33 +211,6 @@ class RowWriter:
                     "and 100 characters long, or name another one as source_column in "
                     "mapping_overrides"
                 )
-
-    def _too_large(self, entry: Pending, status: int = 0) -> Settled:
-        return self._refused(entry, TOO_LARGE, status, Cause.TOO_LARGE)
-
-    def _denied(self, entry: Pending, answer: batch.ItemReply) -> Settled:
-        """Reject the row for a reason that may be one of all rows."""
-        reason = f"ServiceNow refused the row: {answer.verdict.text}"
-        return replace(self._refused(entry, reason, answer.status), denied=answer.verdict.sentence)
-
-    def _failed(self, entry: Pending) -> Settled:
-        """Reject a row that ServiceNow failed on again and again."""
-        assert entry.failure is not None  # noqa: S101 - it has failed
-        reason = f"{entry.failure.verdict.sentence} (attempts: {entry.failures})"
-        return replace(self._refused(entry, reason, entry.failure.status), denied=reason)
-
-    def _refused(
-        self, entry: Pending, reason: str, status: int = 0, cause: Cause = Cause.REFUSED
-    ) -> Settled:
-        return Settled(
-            decision=entry.decision,
-            outcome=Outcome.REJECTED,
-            sys_id=entry.decision.sys_id,
-            status=status,
-            attempts=entry.attempts,
-            cause=cause,
-            reason=reason,
-        )
 
     def _await_commit(self, entries: Sequence[Pending], seconds: float) -> None:
         """Wait until no create can be under way where ServiceNow chooses the sys_id itself."""
@@ -293,19 +239,22 @@ class RowWriter:
             before = entry.decision
             now = decide(self._table, before.row, matches[before.row.identifier], [])
             if now.outcome is None:  # gone meanwhile, and not to be created (`create_when`)
+                self._notes.unsent([before])
                 continue
             if now.outcome is Outcome.REJECTED:
-                settled.append(self._refused(entry, now.reason, cause=now.cause))
+                settled.append(fate.refused(entry, now.reason, cause=now.cause))
             elif now.outcome is Outcome.UNCHANGED:
-                settled.append(self._done(entry, now))
+                settled.append(fate.done(entry, now))
             elif now.outcome is Outcome.CREATED and entry.refusal and not before.sys_id:
                 # Another row prevents it: one we may not see, or one with the same unique value.
-                settled.append(self._refused(entry, entry.refusal))
+                settled.append(fate.refused(entry, entry.refusal))
             elif entry.is_at_fault:
-                settled.append(self._failed(entry))
+                settled.append(fate.failed(entry))
             else:
                 if now.sys_id:
-                    entry.decision = replace(now, outcome=before.outcome) if entry.unknown else now
+                    entry.decision = (
+                        replace(now, outcome=before.outcome) if entry.may_be_done else now
+                    )
                 elif entry.refusal or not before.sys_id:
                     entry.decision = now
                 # Else it is a PATCH of a row that exists, which can be repeated safely.
@@ -313,17 +262,3 @@ class RowWriter:
                 again.append(entry)
         self._notes.settled(settled)
         return again
-
-    def _done(self, entry: Pending, now: Decision) -> Settled:
-        """Settle a row that stands as it should: by our own hand only if an answer was lost."""
-        if not entry.unknown:  # ServiceNow refused a row that another run had just made
-            return Settled(now, Outcome.UNCHANGED, now.sys_id, attempts=entry.attempts)
-        before = entry.decision
-        return Settled(
-            before,
-            before.outcome or Outcome.UNCHANGED,
-            sys_id=now.sys_id,
-            attempts=entry.attempts,
-            cause=Cause.LOST_ANSWER,
-            reason="the answer was lost; the row was found afterwards",
-        )
