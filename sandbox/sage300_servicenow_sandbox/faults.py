@@ -26,9 +26,10 @@ Fault = t.Literal[
     "error",  # answer `status` with a JSON or an HTML body
     "html",  # answer 200 with an HTML page
     "unparsable",  # serve it and answer with half of the JSON, complete as HTTP
+    "partial",  # serve it and ServiceNow's lists of rows end halfway, in an error
     "expire_token",  # expire ServiceNow's tokens, then go on
 ]
-_SERVED: t.Final = {"delay", "drop", "cut", "trickle", "unparsable", "expire_token"}
+_SERVED: t.Final = {"delay", "drop", "cut", "trickle", "unparsable", "partial", "expire_token"}
 _CHOICES: t.Final = ("nth", "every", "first", "probability")
 
 

@@ -6,8 +6,10 @@ import abc
 import gc
 import os
 import sys
+import threading
 import typing as t
 from contextlib import contextmanager, suppress
+from queue import Empty, SimpleQueue
 
 import click
 from singer_sdk.exceptions import MappingError
@@ -22,6 +24,7 @@ from target_servicenow.ledger.file import LedgerError
 from target_servicenow.message_reader import MessageReader
 from target_servicenow.preflight import Level, summary
 from target_servicenow.sdk import ConfigInput, SingerTarget
+from target_servicenow.stopping import Stop, StoppedError
 
 if t.TYPE_CHECKING:
     import logging
@@ -37,16 +40,29 @@ EXPECTED = (TargetError, MappingError)
 SIGNAL_EXIT = 128
 """Added to a signal's number, as shells do, it is the exit code."""
 
+ENDING_SECONDS = 5.0
+"""How long a signal leaves calls on their way for their answers."""
+
 
 class CommandLineTarget(SingerTarget):
     """A target as a command.
 
     Attributes:
         values: The settings.
+        stop: Ends every call and wait of the run.
     """
 
     message_reader_class = MessageReader
     values: Config
+
+    @override
+    def __init__(self, **options: t.Any) -> None:
+        """Read the settings."""
+        self.stop = Stop()
+        self._exit_code = 0
+        # Safe to use from a signal handler, as no lock is.
+        self._endings: SimpleQueue[int] = SimpleQueue()
+        super().__init__(**options)
 
     @abc.abstractmethod
     def finish(self, status: str, message: str = "") -> None:
@@ -90,9 +106,18 @@ class CommandLineTarget(SingerTarget):
         return super().read_environment()
 
     @override
-    def end_by_signal(self, signum: int) -> t.NoReturn:
-        """End at once with the last state emitted: draining from here could advance it."""
-        sys.exit(SIGNAL_EXIT + signum)
+    def end_by_signal(self, signum: int) -> None:
+        """End with the last state emitted: draining from here could advance it.
+
+        No request is sent from now on; the workers end with the calls they are in. The ledger is
+        free when they have ended, so a second signal changes nothing, and when a call takes longer
+        than `ENDING_SECONDS` the process is gone, as if killed.
+        """
+        if not self._exit_code:
+            self._exit_code = SIGNAL_EXIT + signum
+            self.stop.set()
+            self._endings.put(self._exit_code)
+            sys.exit(self._exit_code)
 
     @classmethod
     @override
@@ -144,16 +169,30 @@ class CommandLineTarget(SingerTarget):
     @contextmanager
     def finishing(self) -> Iterator[None]:
         """Record in the ledger how the run ended when it did not end by itself."""
+        threading.Thread(target=self._end_at_last, daemon=True).start()
         try:
             yield
         except EXPECTED as error:
             with suppress(LedgerError):  # it may be the ledger that cannot be written
                 self.finish("stopped", sentence(error))
             raise
-        except (SystemExit, KeyboardInterrupt):
+        except (SystemExit, KeyboardInterrupt, StoppedError) as end:
             with suppress(LedgerError):
                 self.finish("stopped", "ended by a signal")
+            if isinstance(end, StoppedError):  # the signal's own exception was lost somewhere
+                sys.exit(self._exit_code)
             raise
+        finally:
+            self._endings.put(0)
+
+    def _end_at_last(self) -> None:
+        """Wait for a signal, and end the process if it has not ended soon after."""
+        code = self._endings.get()
+        if code:
+            try:
+                self._endings.get(timeout=ENDING_SECONDS)
+            except Empty:
+                os._exit(code)
 
     @classmethod
     @override

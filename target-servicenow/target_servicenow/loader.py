@@ -8,7 +8,10 @@ from collections import Counter
 from itertools import chain
 
 from target_servicenow.api.errors import StopRunError
+from target_servicenow.held_back import HeldBack
 from target_servicenow.ledger.entries import FROM_LEDGER, Entry
+from target_servicenow.ledger.writer import company
+from target_servicenow.mapping.expression import parent_name
 from target_servicenow.mapping.render import (
     Row,
     Unrendered,
@@ -19,10 +22,10 @@ from target_servicenow.mapping.render import (
 )
 from target_servicenow.outcomes import Cause, Outcome
 from target_servicenow.recorder import LedgerRecorder
-from target_servicenow.upsert.gone import gone
+from target_servicenow.upsert.gone import FLOOR, gone
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
 
     from target_servicenow.ledger.writer import LedgerWriter
     from target_servicenow.mapping.profile import Profile, Table
@@ -45,6 +48,7 @@ class Loader:
         ledger: LedgerWriter,
         *,
         max_rejects: int | None,
+        max_inactive_percent: int = 10,
         announce: bool = False,
         validating: bool = False,
     ) -> None:
@@ -55,6 +59,7 @@ class Loader:
             upserter: Brings rows into ServiceNow.
             ledger: The ledger, its run started.
             max_rejects: More rejected rows than this stop the run; None for any number.
+            max_inactive_percent: More rows than this that are gone at once are held back.
             announce: Log every change, row by row, old and new (mode plan).
             validating: Records are validated against their schema, so one that did not match it
                 waits for its next version instead of being retried.
@@ -63,6 +68,7 @@ class Loader:
         self._upserter = upserter
         self._ledger = ledger
         self._max_rejects = max_rejects
+        self._held_back = HeldBack(ledger, upserter, max_inactive_percent)
         self._announce = announce
         self._validating = validating
         self.altered: Counter[tuple[str, str]] = Counter()
@@ -122,8 +128,35 @@ class Loader:
                 and holds_entries(latest[prefix], table.each)
                 and all(row.identifier.startswith(prefix) for row in rows)
             }
-            self._load(table, self._upserter.leftovers(table, whole), version)
-            self._ledger.drop_rejects(table.name, whole)
+            deleted = {prefix for prefix in whole if _is_deleted(table, latest[prefix])}
+            self._load_leftovers(table, whole, deleted, version)
+
+    def _load_leftovers(
+        self,
+        table: Table,
+        kept: dict[str, set[str]],
+        deleted: Container[str],
+        version: int | None,
+    ) -> None:
+        """Settle the rows of entries that records no longer hold.
+
+        Where a record lost many, its list may have been cut short, unless it says that it is
+        deleted as a whole.
+        """
+        leaving: dict[str, list[Row]] = {}
+        for row in self._upserter.leftovers(table, kept):
+            leaving.setdefault(_prefix(row.identifier, kept), []).append(row)
+        allowed: list[Row] = []
+        for prefix, rows in leaving.items():
+            if len(rows) > FLOOR and prefix not in deleted:
+                due = self._upserter.differing(table, rows)
+                total = len(kept[prefix]) + len(due)
+                if self._held_back.holds(table, due, total, f"are no longer in {prefix[:-1]}"):
+                    del kept[prefix]
+                    continue
+            allowed += rows
+        self._load(table, allowed, version)
+        self._ledger.drop_rejects(table.name, kept)
 
     def reject(
         self,
@@ -147,26 +180,20 @@ class Loader:
                 unfit = [Unrendered(table.name, name, Cause.SCHEMA, reason, record)]
             self._load(table, unfit, version)
 
-    def deactivate(self, table: Table, version: int, max_percent: int) -> None:
+    def deactivate(self, table: Table, version: int) -> None:
         """Set to ``when_gone`` what a complete read under `version` did not bring.
 
-        Companies of which the read brought nothing are left alone.
-
-        Raises:
-            StopRunError: It would be more than `max_percent` of the rows, which looks like a fault.
+        Companies of which the read brought nothing are left alone, and so are those of which it
+        would be too many rows.
         """
         seen, unseen = self._ledger.seen_and_unseen(table.name, version)
-        leaving = self._upserter.differing(table, gone(table, unseen))
-        if not leaving:
-            return
-        percent = 100 * len(leaving) / (seen + len(leaving))
-        if percent > max_percent:
-            raise StopRunError(
-                f"{len(leaving)} of {seen + len(leaving)} rows of {table.name} ({percent:.0f}%) "
-                f"were not in the complete read, more than max_inactive_percent ({max_percent}), "
-                "so none was changed: if they are really gone, raise the setting and run again"
-            )
-        self._load(table, leaving, None)
+        leaving: dict[str, list[Row]] = {}
+        for row in self._upserter.differing(table, gone(table, unseen)):
+            leaving.setdefault(company(row.identifier), []).append(row)
+        for name, rows in leaving.items():
+            where = f"were not in the complete read of {name.partition(':')[2]}"
+            if not self._held_back.holds(table, rows, seen[name] + len(rows), where):
+                self._load(table, rows, None)
 
     def retry(self, tables: Sequence[Table]) -> None:
         """Retry what was held in this run, and what earlier runs held or rejected.
@@ -176,10 +203,14 @@ class Loader:
         """
         waiting = self._ledger.pending()
         by_name = {table.name: table for table in tables}
+        for table, rows in self._held_back.released(tables):
+            self._load(table, rows, None)
         again = [
             reject
             for reject in waiting
-            if reject.table in by_name and not (self._validating and reject.cause == Cause.SCHEMA)
+            if reject.table in by_name
+            and reject.cause != Cause.TOO_MANY_GONE
+            and not (self._validating and reject.cause == Cause.SCHEMA)
         ]
         if not again:
             return
@@ -255,3 +286,19 @@ def _feeds(table: Table, other: Table) -> bool:
         other.stream,
         other.each,
     )
+
+
+def _is_deleted(table: Table, record: Mapping[str, t.Any]) -> bool:
+    """Tell whether a record itself says, by ``create_when``, that it has no rows any more."""
+    if table.create_when is None:
+        return False
+    scope = {**record, **{parent_name(name): value for name, value in record.items()}}
+    return scope.keys() >= {*table.create_when.names} and not table.create_when(scope)
+
+
+def _prefix(identifier: str, prefixes: Container[str]) -> str:
+    """Return the one of `prefixes` that an identifier begins with; each ends with a colon."""
+    prefix = identifier
+    while prefix not in prefixes:
+        prefix = prefix[: prefix[:-1].rindex(":") + 1]
+    return prefix

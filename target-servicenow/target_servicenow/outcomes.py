@@ -36,4 +36,5 @@ class Cause(enum.StrEnum):
     ADOPTION = "adoption"  # several rows, or several records, could be each other's
     REFUSED = "refused"  # ServiceNow refused the row
     TOO_LARGE = "too_large"  # ServiceNow cannot read a request with the row in it
+    TOO_MANY_GONE = "too_many_gone"  # so many are gone at once that a person has to confirm it
     LOST_ANSWER = "lost_answer"  # the answer to the write was lost; the row was found afterwards

@@ -10,9 +10,8 @@ from typing_extensions import override
 
 from target_servicenow.ledger.entries import Entry
 from target_servicenow.outcomes import WAITING, WRITTEN, Cause, Outcome
+from target_servicenow.upsert.notes import Recorder
 from target_servicenow.upsert.plan import Decision, was_written
-from target_servicenow.upsert.upserter import Recorder
-from target_servicenow.upsert.writer import COMMIT_SECONDS
 
 if t.TYPE_CHECKING:
     from collections import Counter
@@ -20,7 +19,7 @@ if t.TYPE_CHECKING:
 
     from target_servicenow.ledger.writer import LedgerWriter
     from target_servicenow.mapping.profile import Table
-    from target_servicenow.upsert.writer import Settled
+    from target_servicenow.upsert.settled import Settled
 
 logger = logging.getLogger(__name__)
 
@@ -53,8 +52,12 @@ class LedgerRecorder(Recorder):
         self._announce = announce
 
     @override
-    def decided(self, decisions: Sequence[Decision]) -> float:
+    def decided(self, decisions: Sequence[Decision], commit_seconds: float) -> float:
         """Find out what became of rows that an earlier run was sending when it was cut off.
+
+        Args:
+            decisions: What is to be done about them.
+            commit_seconds: After this long a call that was cut off is no longer running.
 
         Returns:
             Seconds to wait before looking again for those that may still be under way.
@@ -68,7 +71,7 @@ class LedgerRecorder(Recorder):
                 continue  # a row that exists twice proves nothing
             run, at, outcome, changes = sent[name]
             entry = Entry(self._table.name, name, "")
-            left = COMMIT_SECONDS - (time.time() - at.timestamp())
+            left = commit_seconds - (time.time() - at.timestamp())
             if was_written(self._table, decision, outcome, changes):
                 known.append(
                     entry._replace(
@@ -81,7 +84,7 @@ class LedgerRecorder(Recorder):
                     )
                 )
             elif left > 0:
-                wait = max(wait, min(left, COMMIT_SECONDS))
+                wait = max(wait, min(left, commit_seconds))
             else:
                 known.append(entry)
         if known:
@@ -100,6 +103,11 @@ class LedgerRecorder(Recorder):
             )
             for decision in decisions
         )
+
+    @override
+    def unsent(self, decisions: Sequence[Decision]) -> None:
+        """Take notes back: nothing was done about these rows."""
+        self._ledger.unsent(self._table.name, [row.row.identifier for row in decisions])
 
     @override
     def settled(self, settled: Sequence[Settled]) -> None:
@@ -130,6 +138,10 @@ class LedgerRecorder(Recorder):
 
     def _entry(self, settled: Settled) -> Entry:
         row = settled.decision.row
+        cause, reason = settled.cause, settled.reason
+        if settled.outcome not in WAITING and settled.unresolved:
+            cause, reason = Cause.REFERENCE, settled.unresolved
+        tried_again = settled.outcome in WAITING or settled.unresolved
         return Entry(
             table=self._table.name,
             identifier=row.identifier,
@@ -139,9 +151,9 @@ class LedgerRecorder(Recorder):
             altered=settled.altered,
             status=settled.status,
             attempts=settled.attempts,
-            cause=settled.cause,
-            reason=settled.reason,
+            cause=cause,
+            reason=reason,
             stream=self._table.stream,
-            payload=(row.payload or None) if settled.outcome in WAITING else None,
+            payload=(row.payload or None) if tried_again else None,
             version=self._version,
         )

@@ -50,8 +50,8 @@ class SingerTarget(Target, abc.ABC):
         """
 
     @abc.abstractmethod
-    def end_by_signal(self, signum: int) -> t.NoReturn:
-        """End the process on a signal."""
+    def end_by_signal(self, signum: int) -> None:
+        """End the process on a signal; others may follow."""
 
     @classmethod
     def read_environment(cls) -> dict[str, t.Any]:

@@ -126,7 +126,8 @@ SCHEMA: dict[str, t.Any] = th.PropertiesList(
         allowed_values=["hold", "blank", "reject"],
         title="Missing references",
         description="When a row points at one that ServiceNow does not have: hold it and retry it "
-        "automatically, write it with the reference empty, or reject it.",
+        "automatically, write it without that reference (a row that exists keeps the one it has) "
+        "and try the reference again in the next run, or reject it.",
     ),
     th.Property(
         "on_long_text",
@@ -150,8 +151,9 @@ SCHEMA: dict[str, t.Any] = th.PropertiesList(
         default=10,
         title="Maximum inactive",
         description="After a complete read (ACTIVATE_VERSION), rows that it did not include are "
-        "set inactive. If they are more than this percentage of a table's rows, the run stops "
-        "instead.",
+        "set inactive; invoices that are no longer in their batch are cancelled. If they are more "
+        "than five, and more than this percentage of a company's rows in the table (of a batch's "
+        "invoices), they are held back and listed by ledger rejects, and the run goes on.",
     ),
     th.Property(
         "ledger_path",

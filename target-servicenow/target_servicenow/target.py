@@ -6,6 +6,7 @@ import logging
 import sys
 import time
 import typing as t
+from dataclasses import replace
 from functools import cached_property
 
 import simplejson
@@ -78,7 +79,7 @@ class TargetServiceNow(CommandLineTarget):
         self._ledger = LedgerWriter(self.values.ledger_path)
 
     def _open_sessions(self) -> list[Session]:
-        connection = self.values.connection
+        connection = replace(self.values.connection, stop=self.stop)
         user, secret = credentials(self.values)
         authenticator: Authenticator
         if self.values.auth_method == "basic":
@@ -112,6 +113,7 @@ class TargetServiceNow(CommandLineTarget):
             Upserter(self._sessions, self._tables.profile, self._tables.report.definitions, policy),
             self._ledger,
             max_rejects=self.values.max_rejects,
+            max_inactive_percent=self.values.max_inactive_percent,
             announce=self._planning,
             validating=self.values.validate_records,
         )
@@ -183,18 +185,12 @@ class TargetServiceNow(CommandLineTarget):
 
     @override
     def process_activate_version(self, message: Message) -> None:
-        """Set inactive what a complete read, which has ended now, did not bring.
-
-        Raises:
-            StopRunError: That would be more than ``max_inactive_percent``.
-        """
+        """Set inactive what a complete read, which has ended now, did not bring."""
         for sink in self._sinks_of(message):
             self.drain_one(sink)
             for table in sink.tables:
                 if table.when_gone and not table.each:
-                    self.loader.deactivate(
-                        table, message["version"], self.values.max_inactive_percent
-                    )
+                    self.loader.deactivate(table, message["version"])
 
     @override
     def process_state(self, message: Message) -> None:

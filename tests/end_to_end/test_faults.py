@@ -34,6 +34,7 @@ KINDS: tuple[dict[str, t.Any], ...] = (
     {"fault": "html"},
     {"fault": "html", "commit": True},
     {"fault": "unparsable"},
+    {"fault": "partial", "side": "servicenow"},
     {"fault": "expire_token", "side": "servicenow"},
 )
 RUNS = 10
@@ -43,9 +44,9 @@ NO_LATE_COMMITS = """
 import sys
 
 if any("target-servicenow" in argument for argument in sys.orig_argv):
-    from target_servicenow.upsert import write
+    from target_servicenow.api import batch
 
-    write.COMMIT_SECONDS = 0.2
+    batch.COMMIT_SECONDS = 0.2
 """
 TABLES = ("itfm_gl_accounts", "proc_vendor", "sn_apo_invoice")
 

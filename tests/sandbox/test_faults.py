@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
+import json
 import socket
 import time
 from urllib.parse import urlsplit
@@ -115,6 +117,29 @@ def test_an_answer_that_replaces_the_real_one(both, rule, status, committed):
         assert answer.text.startswith("<!DOCTYPE html>")
     else:
         assert answer.json()["status"] == "failure"
+
+
+def test_a_list_broken_off_by_an_error(both):
+    for name in ("Anvils", "Bolts"):
+        insert(both, name)
+    plan(both, {"fault": "partial", "side": "servicenow"})
+    options = {"headers": {"Accept": "application/json"}, "auth": ("integration", "sandbox")}
+    url = f"{TABLE}?sysparm_fields=name&sysparm_query=ORDERBYname"
+    alone = requests.get(both.sandbox.servicenow_url + url, **options)
+    item = {"id": "1", "method": "GET", "url": url, "headers": []}
+    batch = requests.post(
+        f"{both.sandbox.servicenow_url}/api/now/v1/batch",
+        json={"batch_request_id": "1", "rest_requests": [item]},
+        **options,
+    )
+    [served] = batch.json()["serviced_requests"]
+    assert served["status_code"] == alone.status_code == batch.status_code == 200
+    answer = json.loads(base64.b64decode(served["body"]))
+    assert answer == alone.json()
+    assert answer["result"] == [{"name": "Anvils"}]
+    assert answer["error"]["message"].startswith("Transaction cancelled")
+    assert rows(both) == ["Anvils", "Bolts"]
+    assert insert(both, "Copper").json()["result"]["name"] == "Copper"  # not a list
 
 
 def test_sage_300_fails_in_its_own_words(both):

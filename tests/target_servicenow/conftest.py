@@ -12,6 +12,7 @@ from contextlib import closing, redirect_stdout
 from dataclasses import dataclass, field
 
 import pytest
+import requests
 
 from sage300_servicenow_sandbox import Sandbox, SandboxOptions
 from sage300_servicenow_sandbox.control_client import ControlClient
@@ -202,6 +203,17 @@ class Instance:
     def insert_row(self, table: str, **values: str) -> str:
         """Insert a row as if by hand; its sys_id."""
         return self.control.insert_row(table, **values)["sys_id"]
+
+    def update_row(self, table: str, sys_id: str, **values: str) -> None:
+        """Change a row as another user of the Table API does."""
+        answer = requests.patch(
+            f"{self.sandbox.servicenow_url}/api/now/table/{table}/{sys_id}",
+            json=values,
+            headers={"Accept": "application/json"},
+            auth=("integration", "sandbox"),
+            timeout=30,
+        )
+        answer.raise_for_status()
 
     def take_counters(self) -> dict[str, t.Any]:
         """The calls since this was last called."""

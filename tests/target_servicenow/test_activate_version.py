@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import typing as t
+from contextlib import closing
+
+from target_servicenow.ledger.reader import LedgerReader
 
 if t.TYPE_CHECKING:
     from conftest import Instance, Singer
@@ -59,24 +62,81 @@ def test_a_returning_row_becomes_active_again(instance: Instance, singer: Singer
     assert inactive(instance) == set()
 
 
-def test_too_many_missing_rows_stop_the_run(instance: Instance, singer: Singer) -> None:
+REASON = (
+    "7 of 20 rows (35%) were not in the complete read of SAMINC, more than max_inactive_percent "
+    "(10) allows, so none of them was changed: if they are really gone, raise the setting and run "
+    "again"
+)
+
+
+def held_back(singer: Singer, instance: Instance) -> None:
+    """Read 20 vendors, and then 13 of them."""
     assert instance.run(vendors(singer, 1, range(20))).code == 0
     before = instance.rows("proc_vendor")
-    result = instance.run([*vendors(singer, 2, range(17)), singer.state({"n": 1})])
-    assert (result.code, result.states) == (1, [])
-    assert result.errors == [
-        (
-            "3 of 20 rows of proc_vendor (15%) were not in the complete read, more than "
-            "max_inactive_percent (10), so none was changed: if they are really gone, raise the "
-            "setting and run again"
-        )
-    ]
+    accounts = singer.accounts(singer.account("1"))
+    result = instance.run([*vendors(singer, 2, range(13)), *accounts, singer.state({"n": 1})])
+    assert (result.code, result.states, result.errors) == (0, [{"n": 1}], [])
     assert instance.rows("proc_vendor") == before
-    assert instance.query("SELECT status, message FROM runs WHERE run = 2") == [
-        ("stopped", result.errors[0])
-    ]
-    assert instance.run(vendors(singer, 3, range(17)), max_inactive_percent=15).code == 0
-    assert inactive(instance) == {"17", "18", "19"}
+    assert len(instance.rows("itfm_gl_accounts")) == 1
+
+
+def test_too_many_missing_rows_are_held_back(instance: Instance, singer: Singer) -> None:
+    """A guard that strikes holds that inactivation back, and the run goes on."""
+    held_back(singer, instance)
+    assert instance.logged("WARNING") == [f"proc_vendor: {REASON}"]
+    listed = instance.rejects()
+    assert listed == {str(n): ("held", REASON) for n in range(13, 20)}
+    assert instance.counts("proc_vendor") == {"unchanged": 13, "held": 7}
+    # It stays so, until the setting is raised.
+    assert instance.run([]).code == 0
+    assert instance.rejects() == listed
+    assert inactive(instance) == set()
+    assert instance.run([], max_inactive_percent=35).code == 0
+    assert inactive(instance) == {str(n) for n in range(13, 20)}
+    assert instance.rejects() == {}
+
+
+def test_rows_held_back_that_return(instance: Instance, singer: Singer) -> None:
+    held_back(singer, instance)
+    assert instance.run(vendors(singer, 3, range(20))).code == 0
+    assert instance.rejects() == {}
+    assert inactive(instance) == set()
+
+
+def test_rows_held_back_that_are_set_inactive_by_hand(instance: Instance, singer: Singer) -> None:
+    held_back(singer, instance)
+    for row in instance.rows("proc_vendor"):
+        if row["vendor_number"] in {"13", "14"}:
+            instance.update_row("proc_vendor", row["sys_id"], active="false")
+    assert instance.run([]).code == 0
+    assert instance.rejects().keys() == {str(n) for n in range(15, 20)}
+
+
+def test_rows_held_back_are_no_records_to_export(instance: Instance, singer: Singer) -> None:
+    held_back(singer, instance)
+    with closing(LedgerReader(instance.ledger)) as ledger:
+        assert list(ledger.messages()) == []
+        assert {reject["cause"] for reject in ledger.rejects()} == {"too_many_gone"}
+
+
+def test_five_rows_may_always_go(instance: Instance, singer: Singer) -> None:
+    """A small company must be able to lose a vendor."""
+    assert instance.run(vendors(singer, 1, range(8))).code == 0
+    assert instance.run(vendors(singer, 2, range(3))).code == 0
+    assert inactive(instance) == {"3", "4", "5", "6", "7"}
+
+
+def test_one_company_cut_short_among_large_ones(instance: Instance, singer: Singer) -> None:
+    """29 of its 30 vendors are under a tenth of the whole table."""
+    small = vendors(singer, 1, range(1000, 1030), company="SMALL")
+    large = vendors(singer, 1, range(400), complete=False)
+    assert instance.run([*large, *small]).code == 0
+    cut = vendors(singer, 2, range(1000, 1001), company="SMALL")
+    large = vendors(singer, 2, range(390), complete=False)
+    result = instance.run([*large, *cut, singer.state(1)])
+    assert (result.code, result.states) == (0, [1])
+    assert inactive(instance) == {str(n) for n in range(390, 400)}
+    assert instance.rejects().keys() == {str(n) for n in range(1001, 1030)}
 
 
 def test_the_limit_ignores_rows_already_inactive(instance: Instance, singer: Singer) -> None:

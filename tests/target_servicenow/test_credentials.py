@@ -5,9 +5,11 @@ from __future__ import annotations
 import typing as t
 
 import requests
+from typing_extensions import override
 
 from target_servicenow.api.oauth import ClientCredentials
 from target_servicenow.api.session import Connection, Session, client_credentials
+from target_servicenow.stopping import Stop
 
 if t.TYPE_CHECKING:
     from conftest import Instance, Singer
@@ -17,12 +19,16 @@ if t.TYPE_CHECKING:
 READ = "/api/now/table/proc_vendor?sysparm_limit=1"
 
 
-def no_sleep(seconds: float) -> None:
-    raise AssertionError(f"unexpected wait of {seconds} s")
+class NoWait(Stop):
+    """Fails on any wait."""
+
+    @override
+    def sleep(self, seconds: float) -> None:
+        raise AssertionError(f"unexpected wait of {seconds} s")
 
 
 def oauth(sandbox: Sandbox) -> tuple[Connection, ClientCredentials]:
-    connection = Connection(sandbox.servicenow_url, sleep=no_sleep)
+    connection = Connection(sandbox.servicenow_url, stop=NoWait())
     return connection, client_credentials(
         connection, client_id="sandbox-client", client_secret="sandbox-secret"
     )

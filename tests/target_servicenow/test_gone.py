@@ -186,3 +186,65 @@ def test_an_invoice_is_not_created_to_be_cancelled(instance: Instance, singer: S
     assert instance.run(singer.batches(deleted, singer.batch(2))).code == 0
     assert instance.rows(INVOICES) == instance.rows(LINES) == []
     assert instance.counts(INVOICES) == {}
+
+
+def large(singer: Singer, count: int) -> list[dict[str, t.Any]]:
+    """A batch of so many invoices, beside another batch."""
+    first = singer.batch(1, *(invoice(n) for n in range(1, count + 1)))
+    return singer.batches(first, singer.batch(11, invoice(1), invoice(2)))
+
+
+CUT = (
+    "22 of 25 rows (88%) are no longer in sage300:SAMINC:Invoice:1, more than max_inactive_percent "
+    "(10) allows, so none of them was changed: if they are really gone, raise the setting and run "
+    "again"
+)
+
+
+def test_a_list_of_invoices_cut_short_cancels_none(instance: Instance, singer: Singer) -> None:
+    """A server that pages a nested list shows the first few entries only."""
+    assert instance.run(large(singer, 25)).code == 0
+    smaller = large(singer, 3)
+    del smaller[-1]["record"]["Invoices"][1]  # one entry of the other batch is gone, too
+    result = instance.run([*smaller, singer.state(1)])
+    assert (result.code, result.states, result.errors) == (0, [1], [])
+    rows = instance.by_key(INVOICES)
+    assert {key for key, row in rows.items() if row["state"] == "cancelled"} == {"11:2"}
+    assert instance.rejects() == {str(n): ("held", CUT) for n in range(4, 26)}
+    assert instance.logged("WARNING") == [f"{INVOICES}: {CUT}"]
+
+    assert instance.run([], max_inactive_percent=90).code == 0
+    rows = instance.by_key(INVOICES)
+    cancelled = {f"1:{n}" for n in range(4, 26)} | {"11:2"}
+    assert {key for key, row in rows.items() if row["state"] == "cancelled"} == cancelled
+    assert instance.rejects() == {}
+
+
+def test_invoices_held_back_that_return(instance: Instance, singer: Singer) -> None:
+    assert instance.run(large(singer, 25)).code == 0
+    assert instance.run(large(singer, 3)).code == 0
+    assert len(instance.rejects()) == 22
+    assert instance.run(large(singer, 25)).code == 0
+    assert instance.rejects() == {}
+    assert "cancelled" not in {row["state"] for row in instance.rows(INVOICES)}
+
+
+def test_invoices_cancelled_before_do_not_count(instance: Instance, singer: Singer) -> None:
+    """What went earlier, five at a time, does not add up."""
+    for count in (25, 20, 15):
+        assert instance.run(large(singer, count)).code == 0
+    assert instance.run(large(singer, 11)).code == 0
+    rows = instance.by_key(INVOICES)
+    assert sum(row["state"] == "cancelled" for row in rows.values()) == 14
+    assert instance.rejects() == {}
+
+
+def test_a_large_batch_that_was_deleted_is_cancelled(instance: Instance, singer: Singer) -> None:
+    """Its record says so; no list was cut short."""
+    assert instance.run(large(singer, 25)).code == 0
+    deleted = singer.batches(singer.batch(1, BatchStatus="Deleted"))
+    assert instance.run(deleted).code == 0
+    rows = instance.by_key(INVOICES)
+    cancelled = {f"1:{n}" for n in range(1, 26)}
+    assert {key for key, row in rows.items() if row["state"] == "cancelled"} == cancelled
+    assert instance.rejects() == {}

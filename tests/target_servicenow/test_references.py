@@ -104,6 +104,44 @@ def test_an_empty_reference_clears_the_column(instance: Instance, singer: Singer
     assert instance.rows("sn_apo_invoice")[0]["vendor"] == ""
 
 
+def test_blank_never_empties_a_reference(instance: Instance, singer: Singer) -> None:
+    """A vendor hidden for one run is not gone; what was changed besides is written."""
+    both = singer.vendors(singer.vendor("5"), singer.vendor("6"))
+    batches = singer.batches(singer.batch(1, {"VendorNumber": "5"}))
+    assert instance.run([*both, *batches], on_missing_reference="blank").code == 0
+    [before] = instance.rows("sn_apo_invoice")
+    assert before["vendor"]
+    hidden = {"table": "proc_vendor", "operation": "read", "when": "vendor_number=5"}
+    instance.behave(access=[hidden])
+    changed = singer.batches(singer.batch(1, {"VendorNumber": "5", "PONumber": "P1"}))
+    assert instance.run(changed, on_missing_reference="blank").code == 0
+    [after] = instance.rows("sn_apo_invoice")
+    assert (after["vendor"], after["po_number"]) == (before["vendor"], "P1")
+    assert instance.rejects() == {"1": ("updated", REASON)}
+
+    instance.behave(access=[])
+    instance.take_counters()
+    assert instance.run([], on_missing_reference="blank").code == 0
+    assert instance.written() == (0, 0)
+    assert instance.rejects() == {}
+
+
+def test_blank_tries_the_reference_again_by_itself(instance: Instance, singer: Singer) -> None:
+    """The invoice does not come again; its vendor does."""
+    batches = singer.batches(singer.batch(1, {"VendorNumber": "5"}))
+    assert instance.run(batches, on_missing_reference="blank").code == 0
+    assert instance.rejects() == {"1": ("created", REASON)}
+    assert instance.run([], on_missing_reference="blank").code == 0
+    assert instance.rejects() == {"1": ("unchanged", REASON)}
+    vendors = singer.vendors(singer.vendor("5"))
+    assert instance.run(vendors, on_missing_reference="blank").code == 0
+    [vendor] = instance.rows("proc_vendor")
+    [invoice] = instance.rows("sn_apo_invoice")
+    assert invoice["vendor"] == vendor["sys_id"]
+    assert instance.rejects() == {}
+    assert instance.counts("sn_apo_invoice") == {"updated": 1}
+
+
 @pytest.mark.parametrize("policy", ["hold", "reject"])
 def test_an_ambiguous_reference_is_not_resolved(
     instance: Instance, singer: Singer, policy: str
@@ -113,4 +151,9 @@ def test_an_ambiguous_reference_is_not_resolved(
     messages = singer.batches(singer.batch(1, {"VendorNumber": "5"}))
     assert instance.run(messages, on_missing_reference=policy).code == 0
     assert instance.rows("sn_apo_invoice") == []
-    assert instance.rejects().keys() == {"1"}
+    outcome = {"hold": "held", "reject": "rejected"}[policy]
+    reason = (
+        "vendor points at sage300:SAMINC:Vendor:5, which 2 rows of proc_vendor carry: delete or "
+        "clear all but one"
+    )
+    assert instance.rejects() == {"1": (outcome, reason)}

@@ -71,19 +71,21 @@ class BusinessRule(Declared, frozen=True):
 
     Attributes:
         table: The table.
-        action: What it does: refuse the row, or set a column.
+        action: What it does: refuse the row, fail on it, or set a column.
         when: An encoded query that the row must match, as it would be written.
         column: The column that it sets.
         value: The value that it sets.
-        message: Its name, which a refusal shows.
+        message: Its name, which a refusal shows, or the words of its failure.
+        status: The HTTP status of its failure.
     """
 
     table: str
-    action: t.Literal["refuse", "set"]
+    action: t.Literal["refuse", "fail", "set"]
     when: str = ""
     column: str = ""
     value: str = ""
     message: str = "Refused"
+    status: t.Annotated[int, msgspec.Meta(ge=400, le=599)] = 500
 
 
 class UniqueIndex(Declared, frozen=True):
@@ -130,7 +132,7 @@ class Behaviours(Declared, frozen=True):
         no_web_services: Tables that do not allow access through web services.
         columns: Columns that differ from their definition.
         data_policies: Columns that are mandatory under a condition.
-        business_rules: Rules that refuse a row or change what is stored.
+        business_rules: Rules that refuse a row, fail on it or change what is stored.
         unique: Unique indexes.
         over_long: What becomes of text longer than its column.
         row_cost_ms: How long writing one row takes.

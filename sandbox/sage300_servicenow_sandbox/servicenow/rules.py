@@ -8,7 +8,7 @@ from uuid import NAMESPACE_URL, uuid5
 from sage300_servicenow_sandbox.declared import DeclarationError
 from sage300_servicenow_sandbox.servicenow import errors, sql
 from sage300_servicenow_sandbox.servicenow.columns import canonical
-from sage300_servicenow_sandbox.servicenow.errors import ApiError
+from sage300_servicenow_sandbox.servicenow.errors import ApiError, Failure
 
 if t.TYPE_CHECKING:
     import sqlite3
@@ -53,7 +53,7 @@ class RowRules:
         """Return the row as it will be written.
 
         Raises:
-            ApiError: A business rule refuses it, or a mandatory column is empty.
+            ApiError: A business rule refuses it or fails, or a mandatory column is empty.
         """
         for when, rule in self._business.get(table.name, ()):
             if not sql.holds(connection, table, row, when):
@@ -62,6 +62,9 @@ class RowRules:
                 sys_id = uuid5(NAMESPACE_URL, f"{table.name}/{rule.message}").hex
                 values = {"table": table.name, "rule": rule.message, "sys_id": sys_id}
                 raise ApiError(errors.BUSINESS_RULE, **values)
+            if rule.action == "fail":
+                failure = Failure(rule.status, "{message}", None)
+                raise ApiError(failure, message=rule.message)
             row = {**row, rule.column: rule.value}
         mandatory = {name for name, column in table.columns.items() if column.mandatory}
         for when, policy in self._policies.get(table.name, ()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import typing as t
 from dataclasses import dataclass, replace
@@ -107,7 +108,32 @@ class FaultInjector:
             )
         if rule.fault in ("error", "html") or served is None:
             return _replacement(self._side, rule)
+        if rule.fault == "partial":
+            return _partial(served)
         return _halved(served) if rule.fault == "unparsable" else served
+
+
+def _partial(answer: Answer) -> Answer:
+    """Break ServiceNow's lists off, as a transaction does that is cancelled as it answers 200."""
+    try:
+        content = json.loads(answer.body)
+    except ValueError:
+        return answer
+    for item in content.get("serviced_requests", ()):
+        text = base64.b64decode(item["body"])
+        if text and isinstance(inner := json.loads(text), dict):
+            body = json.dumps(_broken_off(inner)).encode()
+            item["body"] = base64.b64encode(body).decode("ascii")
+    headers = tuple(pair for pair in answer.headers if pair[0].lower() != "content-length")
+    return replace(answer, headers=headers, body=json.dumps(_broken_off(content)).encode())
+
+
+def _broken_off(content: dict[str, t.Any]) -> dict[str, t.Any]:
+    rows = content.get("result")
+    if not isinstance(rows, list):
+        return content
+    words = "Transaction cancelled: maximum execution time exceeded"
+    return {**content, "result": rows[: len(rows) // 2], **_servicenow_error(words)}
 
 
 def _halved(answer: Answer) -> Answer:

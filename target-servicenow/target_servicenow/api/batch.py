@@ -21,10 +21,10 @@ from target_servicenow.api.errors import (
     StopRunError,
     UnknownOutcomeError,
     Verdict,
-    error_text,
     judge,
 )
 from target_servicenow.api.session import read_json
+from target_servicenow.stopping import StoppedError
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,6 +38,13 @@ MAX_BODY_BYTES = 8_000_000
 """Below the instance's default limit of 10 MB (glide.rest.max_content_length)."""
 ITEM_OVERHEAD_BYTES = 400
 """What an item takes besides its body: address, headers, JSON."""
+CALLS_UNTIL_BATCH = 100
+"""Single calls after which a refused Batch API is tried again."""
+
+COMMIT_SECONDS = 35.0
+"""After this long a Batch call that was cut off is no longer running: its limit is 30 s."""
+SINGLE_COMMIT_SECONDS = 65.0
+"""The same of a call to the Table API: its limit is 60 s."""
 
 _HEADERS = [
     {"name": "Accept", "value": "application/json"},
@@ -102,42 +109,89 @@ class BatchReply:
 
     Attributes:
         too_large: ServiceNow refused to read the call; nothing was done.
+        single: Each item was a call of its own.
+        failure: What ended it before its last item, where some were answered; to be raised.
     """
 
     items: dict[str, ItemReply]
     unserviced: frozenset[str]
     seconds: float
     too_large: bool = False
+    single: bool = False
+    failure: Exception | None = None
 
 
 def call(session: Session, items: Sequence[Item], *, what: str, repeatable: bool) -> BatchReply:
     """Send the items in one call, or one by one where the Batch API is refused.
 
+    A refusal can be a page of something before ServiceNow about this one call, so a harmless call
+    settles it. While the API is refused, it is tried again every `CALLS_UNTIL_BATCH` calls.
+
+    Whatever it raises but UnknownOutcomeError, items that are not repeatable did nothing.
+
     Raises:
         StopRunError: As `Session.call`.
+        StoppedError: The run is ending.
         UnknownOutcomeError: Not repeatable, and any of the items may have been done.
     """
-    if session.batch_refused:
+    if session.batch_refused and session.calls_until_batch > 0:
         return _one_by_one(session, items, what=what, repeatable=repeatable)
+    try:
+        reply = _together(session, items, what=what, repeatable=repeatable)
+    except RefusedError as refusal:
+        if not session.batch_refused and _answers(session, items[0]):
+            logger.warning(
+                "ServiceNow refused one Batch call while %s (%s) and answered the next: sending it "
+                "again",
+                what,
+                refusal.verdict.text,
+            )
+            try:
+                return _together(session, items, what=what, repeatable=repeatable)
+            except RefusedError:  # it is about what is in the call
+                return _one_by_one(session, items, what=what, repeatable=repeatable)
+        if not session.batch_refused:
+            logger.warning(
+                "ServiceNow refuses the Batch API (%s), so each row takes a request of its own: "
+                "allow the integration user POST %s to need fewer",
+                refusal.verdict.text,
+                PATH,
+            )
+        session.batch_refused, session.calls_until_batch = True, CALLS_UNTIL_BATCH
+        return _one_by_one(session, items, what=what, repeatable=repeatable)
+    if session.batch_refused:
+        session.batch_refused = False
+        logger.info("ServiceNow answers the Batch API again: rows are sent together again")
+    return reply
+
+
+def _answers(session: Session, item: Item) -> bool:
+    """Tell whether the Batch API answers to a look at one row of the item's table."""
+    table = "/".join(item.url.partition("?")[0].split("/")[:5])
+    look = Item("look", "GET", f"{table}?sysparm_limit=1&sysparm_fields=sys_id")
+    try:
+        reply = _together(session, [look], what="trying the Batch API", repeatable=True)
+    except RefusedError:
+        return False
+    return look.id in reply.items
+
+
+def _together(
+    session: Session, items: Sequence[Item], *, what: str, repeatable: bool
+) -> BatchReply:
     body = {
         "batch_request_id": items[0].id,
         "rest_requests": [item.payload() for item in items],
     }
-    try:
-        reply = session.call(
-            "POST", PATH, what=what, body=json.dumps(body).encode(), repeatable=repeatable
-        )
-    except RefusedError as refusal:
-        logger.warning("%s; sending one request for each row instead", refusal)
-        session.batch_refused = True
-        return _one_by_one(session, items, what=what, repeatable=repeatable)
+    reply = session.call(
+        "POST", PATH, what=what, body=json.dumps(body).encode(), repeatable=repeatable
+    )
     if reply.verdict.action is Action.SPLIT:
         return BatchReply({}, frozenset(), reply.seconds, too_large=True)
     if reply.verdict.action is not Action.OK:
-        text = error_text(reply.body) or f"HTTP {reply.status}"
         raise StopRunError(
-            f"ServiceNow refused the whole Batch call while {what} ({text}): check instance_url, "
-            "and that the Batch API is active there"
+            f"ServiceNow refused the whole Batch call while {what} ({reply.verdict.text}): check "
+            "instance_url, and that the Batch API is active there"
         )
     answer = reply.body if isinstance(reply.body, dict) else {}
     words = {item.id: item.what or what for item in items}
@@ -158,9 +212,10 @@ def _one_by_one(
     """Return the answer that a Batch call would give, from a call for each item."""
     answers: dict[str, ItemReply] = {}
     waiting = [item.id for item in items]
+    failure: Exception | None = None
     started = time.monotonic()
+    session.calls_until_batch -= len(items)
     for item in items:
-        waiting.remove(item.id)
         try:
             reply = session.call(
                 item.method,
@@ -170,14 +225,23 @@ def _one_by_one(
                 repeatable=repeatable,
             )
         except RefusedError as refusal:
-            answers[item.id] = ItemReply(Verdict(Action.STOP, str(refusal)), 403, None)
-        except UnknownOutcomeError:
-            break  # the effect of this one is unknown, the rest was not sent
+            answers[item.id] = ItemReply(refusal.verdict, refusal.status, None)
+        except UnknownOutcomeError as unknown:
+            answers[item.id] = ItemReply(unknown.verdict, unknown.status, None)
+            if not unknown.verdict.ended:  # ServiceNow may be at work on it still
+                waiting.remove(item.id)
+                break
+        except (StopRunError, StoppedError) as error:
+            if repeatable or not answers:
+                raise
+            failure = error
+            break
         else:
-            answers[item.id] = ItemReply(
-                reply.verdict, reply.status, _result_of(reply.body), reply.total
-            )
-    return BatchReply(answers, frozenset(waiting), time.monotonic() - started)
+            result = _result_of(reply.body) if reply.verdict.action is Action.OK else None
+            answers[item.id] = ItemReply(reply.verdict, reply.status, result, reply.total)
+        waiting.remove(item.id)
+    seconds = time.monotonic() - started
+    return BatchReply(answers, frozenset(waiting), seconds, single=True, failure=failure)
 
 
 def _item_reply(answer: dict[str, t.Any], what: str) -> ItemReply:
@@ -194,10 +258,11 @@ def _item_reply(answer: dict[str, t.Any], what: str) -> ItemReply:
         ),
         "",
     )
+    verdict = judge(status, body, what=what)
     return ItemReply(
-        judge(status, body, what=what),
+        verdict,
         status,
-        _result_of(body),
+        _result_of(body) if verdict.action is Action.OK else None,
         int(total) if total.isdigit() else None,
     )
 

@@ -25,6 +25,7 @@ from target_servicenow.api.errors import (
     judge,
 )
 from target_servicenow.api.oauth import ClientCredentials
+from target_servicenow.stopping import Stop
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -47,7 +48,7 @@ class Connection:
 
     Attributes:
         verify: False, True, or the path of a CA bundle.
-        sleep: Waits so many seconds.
+        stop: Asked before every request, and ends every wait.
     """
 
     instance_url: str
@@ -55,7 +56,7 @@ class Connection:
     read_timeout_seconds: float = 90
     max_retries: int = 5
     verify: bool | str = True
-    sleep: Callable[[float], None] = field(default=time.sleep, compare=False)
+    stop: Stop = field(default_factory=Stop, compare=False)
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,7 @@ class Session:
 
     Attributes:
         batch_refused: Whether the instance has refused the Batch API as such.
+        calls_until_batch: Calls left until the Batch API is tried again.
     """
 
     def __init__(self, connection: Connection, authenticator: Authenticator) -> None:
@@ -115,6 +117,7 @@ class Session:
         self._authenticator = authenticator
         self._stamp = ""
         self.batch_refused = False
+        self.calls_until_batch = 0
 
     def renew(self) -> bool:
         """Drop the credentials of the last call; return whether there can be others."""
@@ -124,6 +127,16 @@ class Session:
     def calls(self) -> int:
         """The requests sent, retries included and token requests not."""
         return self._wire.sent
+
+    @property
+    def sent_at(self) -> float:
+        """When the last request was sent, by `time.monotonic`."""
+        return self._wire.sent_at
+
+    @property
+    def stop(self) -> Stop:
+        """What ends the run."""
+        return self._wire.stop
 
     def call(
         self,
@@ -136,6 +149,8 @@ class Session:
     ) -> Reply:
         """Send one request and return its answer, whose verdict is OK, SPLIT, GONE, TAKEN or ROW.
 
+        Whatever it raises but UnknownOutcomeError, a request that is not repeatable did nothing.
+
         Args:
             method: GET, POST or PATCH.
             path: The path from the instance's root with its query, percent-encoded.
@@ -147,6 +162,7 @@ class Session:
         Raises:
             RefusedError: ServiceNow answered with a refusal.
             StopRunError: The configuration or the connection is at fault.
+            StoppedError: The run is ending.
             UnknownOutcomeError: Not repeatable, and it may have been done.
         """
 
@@ -158,9 +174,10 @@ class Session:
         reply = self._wire.until_answered(attempt, repeatable=repeatable)
         if reply.verdict.action is Action.RENEW and self.renew():
             reply = self._wire.until_answered(attempt, repeatable=repeatable)
-        if reply.verdict.action is Action.STOP and reply.status in CLIENT_ERRORS:
-            raise RefusedError(reply.verdict.sentence)
-        if reply.verdict.action in {Action.RENEW, Action.STOP}:
+        action = reply.verdict.action
+        if action in {Action.STOP, Action.DENIED} and reply.status in CLIENT_ERRORS:
+            raise RefusedError(reply.verdict, reply.status)
+        if action in {Action.RENEW, Action.STOP}:
             raise StopRunError(reply.verdict.sentence)
         return reply
 
@@ -207,15 +224,25 @@ class _Wire:
             {"Accept": "application/json", "Content-Type": "application/json"}
         )
         self.sent = 0
+        self.sent_at = 0.0
+
+    @property
+    def stop(self) -> Stop:
+        return self._connection.stop
 
     def request(self, method: str, path: str, **options: t.Any) -> requests.PreparedRequest:
         url = f"{self._connection.instance_url}{path}"
         return self._http.prepare_request(requests.Request(method, url, **options))
 
     def send(self, request: requests.PreparedRequest, what: str) -> Reply:
-        """Send one physical request."""
+        """Send one physical request.
+
+        Raises:
+            StoppedError: The run is ending.
+        """
+        self.stop.check()
         self.sent += 1
-        started = time.monotonic()
+        started = self.sent_at = time.monotonic()
         options = self._http.merge_environment_settings(request.url, {}, None, None, None)
         # An environment variable must not silently override the settings about TLS.
         options["verify"] = self._connection.verify
@@ -252,7 +279,7 @@ class _Wire:
         for number in range(self._connection.max_retries + 1):
             reply = attempt()
             if reply.verdict.action is Action.UNKNOWN and not repeatable:
-                raise UnknownOutcomeError(reply.verdict.sentence)
+                raise UnknownOutcomeError(reply.verdict, reply.status)
             if reply.verdict.action not in {Action.WAIT, Action.UNKNOWN}:
                 return reply
             if number < self._connection.max_retries:
@@ -268,7 +295,7 @@ class _Wire:
             jitter = random.uniform(0.5, 1)  # noqa: S311 - to spread attempts, not to hide one
             wait = jitter * min(MAX_BACKOFF_SECONDS, 2**number)
         logger.warning("%s; trying again in %.0f s", reply.verdict.sentence, wait)
-        self._connection.sleep(wait)
+        self.stop.sleep(wait)
 
 
 def _transport_verdict(
@@ -298,4 +325,4 @@ def _transport_verdict(
             Action.WAIT,
             f"ServiceNow cannot be reached at {place}: check instance_url and the network",
         )
-    return Verdict(Action.UNKNOWN, f"No answer from ServiceNow while {what}")
+    return Verdict(Action.UNKNOWN, f"No answer from ServiceNow while {what}", ended=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import sqlite3
+import sys
 import typing as t
 
 from target_servicenow.errors import TargetError
@@ -19,7 +20,17 @@ if t.TYPE_CHECKING:
 APPLICATION: t.Final = 0x534E4C47
 """Marks a ledger, in SQLite's ``application_id``; its format is in ``user_version``."""
 
+if sys.platform != "win32":
+    import fcntl
+
 logger = logging.getLogger(__name__)
+
+
+class Closeable(t.Protocol):
+    """What ends when it is closed."""
+
+    def close(self) -> None:
+        """End it."""
 
 
 class LedgerError(TargetError):
@@ -49,31 +60,54 @@ def open_to_write(path: Path) -> sqlite3.Connection:
     return db
 
 
-def lock(path: Path) -> sqlite3.Connection:
-    """Keep every other run away from this ledger, for as long as the connection lives.
+def lock(path: Path) -> Closeable:
+    """Keep every other run away from this ledger, until what is returned is closed.
 
-    Two runs at once could both miss a row and both create it. The lock is SQLite's, on an empty
-    file beside the ledger, so it goes with its process however that ends.
+    Two runs at once could both miss a row and both create it. The lock goes with its process
+    however that ends, and holds whatever name the ledger is opened by.
 
     Raises:
-        LedgerError: Another run is using the ledger, or the lock cannot be created.
+        LedgerError: Another run is using the ledger, or it cannot be locked.
     """
-    beside = path.with_name(f"{path.name}.lock")
     try:
-        held = sqlite3.connect(beside, timeout=0, isolation_level=None, check_same_thread=False)
-    except sqlite3.Error as error:
-        raise _unusable(path, error) from None
-    try:
-        held.execute("BEGIN EXCLUSIVE")
-    except sqlite3.Error as error:
-        held.close()
-        if "locked" not in str(error):
+        return _locked(path)
+    except (sqlite3.Error, OSError) as error:
+        if not isinstance(error, BlockingIOError) and "locked" not in str(error):
             raise _unusable(path, error) from None
-        raise LedgerError(
-            f"Another run is using the ledger {path} (ledger_path): wait until it ends, then run "
-            "again"
-        ) from None
-    return held
+    raise LedgerError(
+        f"Another run is using the ledger {path} (ledger_path): wait until it ends, then run again"
+    )
+
+
+if sys.platform == "win32":
+
+    def _locked(path: Path) -> Closeable:
+        """Lock a file beside the ledger, which Windows lets nobody delete while it is open."""
+        real = path.resolve()
+        beside = real.with_name(f"{real.name}.lock")
+        held = sqlite3.connect(beside, timeout=0, isolation_level=None, check_same_thread=False)
+        try:
+            held.execute("BEGIN EXCLUSIVE")
+        except sqlite3.Error:
+            held.close()
+            raise
+        return held
+
+else:
+
+    def _locked(path: Path) -> Closeable:
+        """Lock the ledger itself, so that there is no other file to delete.
+
+        Closing it takes SQLite's own locks of this process from the ledger, which are of another
+        kind: so it must be closed last.
+        """
+        held = path.open("rb")
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            held.close()
+            raise
+        return held
 
 
 def upgrade(db: sqlite3.Connection, path: Path) -> None:

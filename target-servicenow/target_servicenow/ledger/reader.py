@@ -7,7 +7,7 @@ import typing as t
 
 from target_servicenow.ledger import file
 from target_servicenow.ledger.entries import FROM_LEDGER, from_json
-from target_servicenow.outcomes import Outcome
+from target_servicenow.outcomes import Cause, Outcome
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,7 +77,9 @@ class LedgerReader:
     def messages(self) -> Iterator[dict[str, t.Any]]:
         """Yield Singer messages that bring the waiting rows back: each schema, then its records."""
         for schema in self._rows(
-            "SELECT * FROM schemas WHERE stream IN (SELECT stream FROM rejects) ORDER BY stream"
+            "SELECT * FROM schemas WHERE stream IN (SELECT stream FROM rejects WHERE cause <> ?)"
+            " ORDER BY stream",
+            Cause.TOO_MANY_GONE,  # there is no record
         ):
             stream = schema["stream"]
             yield {
@@ -87,7 +89,9 @@ class LedgerReader:
                 "key_properties": from_json(schema["key_properties"]),
             }
             for reject in self._rows(
-                "SELECT payload FROM rejects WHERE stream = ? ORDER BY identifier", stream
+                "SELECT payload FROM rejects WHERE stream = ? AND cause <> ? ORDER BY identifier",
+                stream,
+                Cause.TOO_MANY_GONE,
             ):
                 record = {**from_json(reject["payload"]), FROM_LEDGER: True}
                 yield {"type": "RECORD", "stream": stream, "record": record}

@@ -35,6 +35,7 @@ CREATE TABLE counts (
 --   adoption     several rows, or several records, could be each other's
 --   refused      ServiceNow refused the row
 --   too_large    ServiceNow cannot read a request with the row in it
+--   too_many_gone  so many are gone at once that a person has to confirm it (max_inactive_percent)
 --   lost_answer  the answer to the write was lost; the row was found afterwards
 CREATE TABLE outcomes (
   number     INTEGER PRIMARY KEY,
@@ -75,15 +76,16 @@ CREATE TABLE records (
   PRIMARY KEY ("table", identifier)
 ) WITHOUT ROWID;
 
--- Rows held or rejected and not settled since: retried in the next run.
+-- Rows held or rejected and not settled since, and rows written without a reference (blank):
+-- retried in the next run.
 CREATE TABLE rejects (
   "table"    TEXT NOT NULL,
   identifier TEXT NOT NULL,
   run        INTEGER NOT NULL REFERENCES runs (run),
-  outcome    TEXT NOT NULL,  -- held, rejected
+  outcome    TEXT NOT NULL,  -- held, rejected; created, updated ... without a reference
   reason     TEXT NOT NULL,
   stream     TEXT NOT NULL,
-  payload    TEXT NOT NULL,  -- the Singer record, amounts exact
+  payload    TEXT NOT NULL,  -- the Singer record, amounts exact; of too_many_gone, how many of how many
   cause      TEXT NOT NULL DEFAULT '',
   PRIMARY KEY ("table", identifier)
 ) WITHOUT ROWID;

@@ -22,7 +22,6 @@ from target_servicenow.ledger.entries import (
 from target_servicenow.outcomes import Outcome
 
 if t.TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterable, Iterator, Mapping
     from collections.abc import Set as AbstractSet
     from pathlib import Path
@@ -51,7 +50,7 @@ class LedgerWriter:
         self._run = 0
         self._fates: Counter[tuple[str, str]] = Counter()  # by table and outcome
         self._path = path
-        self._claim: sqlite3.Connection | None = None
+        self._claim: file.Closeable | None = None
         self._db = file.open_to_write(path)
 
     @property
@@ -125,6 +124,11 @@ class LedgerWriter:
                 " changes = excluded.changes",
                 rows,
             )
+
+    def unsent(self, table: str, identifiers: Iterable[str]) -> None:
+        """Remove such notes of rows about which nothing was done."""
+        with self._writing():
+            self._forget([Entry(table, identifier, "") for identifier in identifiers], self._run)
 
     def unfinished(self, table: str) -> dict[str, Sent]:
         """Return the rows of a table that earlier runs were sending when they were cut off."""
@@ -246,13 +250,11 @@ class LedgerWriter:
                 ],
             )
 
-    def seen_and_unseen(self, table: str, version: int) -> tuple[int, list[str]]:
-        """Return how many rows came under a version, and which of the same companies did not."""
+    def seen_and_unseen(self, table: str, version: int) -> tuple[Counter[str], list[str]]:
+        """Return how many rows came under a version, by company, and which of these did not."""
         rows = self._rows('SELECT identifier, version FROM records WHERE "table" = ?', table)
-        seen = [identifier for identifier, last in rows if last == version]
-        companies = {_company(identifier) for identifier in seen}
-        unseen = [i for i, last in rows if last != version and _company(i) in companies]
-        return len(seen), unseen
+        seen = Counter(company(identifier) for identifier, last in rows if last == version)
+        return seen, [i for i, last in rows if last != version and seen[company(i)]]
 
     def uncount(self, rejects: Iterable[Reject]) -> None:
         """Take back the counts of rows about to be retried in this run."""
@@ -293,6 +295,6 @@ class LedgerWriter:
             self._claim.close()
 
 
-def _company(identifier: str) -> str:
+def company(identifier: str) -> str:
     """Return the source and the company, with which every identifier begins."""
     return ":".join(identifier.split(":")[:2])

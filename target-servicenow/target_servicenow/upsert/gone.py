@@ -1,6 +1,7 @@
 """Rows whose record is no longer in Sage 300: an entry taken out of a batch, a deleted account.
 
-They are never deleted, but set to the mapping's ``when_gone``.
+They are never deleted, but set to the mapping's ``when_gone``. Many at once look like a read that
+was cut short, so a guard holds them back until a person confirms them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,28 @@ if t.TYPE_CHECKING:
 
     from target_servicenow.api.session import Session
     from target_servicenow.mapping.profile import Table
+
+
+FLOOR = 5
+"""So many rows may always go at once."""
+
+
+def objection(leaving: int, total: int, where: str, *, max_percent: int) -> str:
+    """Return why so many rows may not go at once, "" when they may.
+
+    Args:
+        leaving: Rows to go, all of one company in a table or of one record.
+        total: The rows that it has, these included.
+        where: Where they were expected, such as ``were not in the complete read``.
+        max_percent: The setting max_inactive_percent.
+    """
+    if leaving <= FLOOR or 100 * leaving <= max_percent * total:
+        return ""
+    return (
+        f"{leaving} of {total} rows ({100 * leaving / total:.0f}%) {where}, more than "
+        f"max_inactive_percent ({max_percent}) allows, so none of them was changed: if they are "
+        "really gone, raise the setting and run again"
+    )
 
 
 def leftovers(session: Session, table: Table, kept: Mapping[str, AbstractSet[str]]) -> list[Row]:

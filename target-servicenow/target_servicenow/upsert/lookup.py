@@ -22,6 +22,7 @@ from target_servicenow.upsert.plan import natural_key
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from target_servicenow.api.errors import Verdict
     from target_servicenow.api.session import Session
     from target_servicenow.mapping.profile import Table
 
@@ -94,6 +95,7 @@ def _rows(session: Session, table: Table, items: Iterable[batch.Item]) -> Iterat
     pending = list(items)
     what = f"looking up {table.name}"
     failures = 0
+    sentence = f"ServiceNow did not answer while {what}"
     while pending and failures < ATTEMPTS:
         unanswered: list[batch.Item] = []
         further: list[batch.Item] = []
@@ -102,17 +104,43 @@ def _rows(session: Session, table: Table, items: Iterable[batch.Item]) -> Iterat
             reply = batch.call(session, group, what=what, repeatable=True)
             for item in group:
                 answer = reply.items.get(item.id)
-                if answer is None or answer.verdict.action in {Action.UNKNOWN, Action.WAIT}:
+                rows = _rows_of(answer, what)
+                if rows is None:
                     unanswered.append(item)
+                    sentence = (answer and answer.verdict.sentence) or sentence
+                    _renew(session, answer)
                     continue
-                if answer.verdict.action is not Action.OK or not isinstance(answer.result, list):
-                    raise StopRunError(answer.verdict.sentence or f"ServiceNow failed while {what}")
-                yield from map(read_row, answer.result)
-                more = next_page(item, len(answer.result))
+                yield from map(read_row, rows)
+                more = next_page(item, len(rows))
                 further += [more] if more else []
         failures += bool(unanswered)
         pending = unanswered + further
+        if unanswered and failures < ATTEMPTS:
+            session.stop.sleep(2.0 ** (failures - 1))
     if pending:
-        raise StopRunError(
-            f"ServiceNow did not answer while {what}: check the instance and run again"
-        )
+        raise StopRunError(f"{sentence}: check the instance and run again")
+
+
+def _renew(session: Session, answer: batch.ItemReply | None) -> None:
+    if answer and answer.verdict.action is Action.RENEW and not session.renew():
+        raise StopRunError(answer.verdict.sentence)
+
+
+def _rows_of(answer: batch.ItemReply | None, what: str) -> list[t.Any] | None:
+    """Return the rows of a whole answer, None where another is to be requested.
+
+    Raises:
+        StopRunError: ServiceNow refuses the lookup.
+    """
+    if answer is None or answer.verdict.action in {Action.UNKNOWN, Action.WAIT, Action.RENEW}:
+        return None
+    if answer.verdict.action is not Action.OK:
+        raise StopRunError(_refusal(answer.verdict, what))
+    return answer.result if isinstance(answer.result, list) else None
+
+
+def _refusal(verdict: Verdict, what: str) -> str:
+    """Return a sentence about a refused lookup."""
+    if verdict.action is Action.ROW:
+        return f"ServiceNow refused a request while {what} ({verdict.text}): check the instance"
+    return verdict.sentence

@@ -20,11 +20,18 @@ CACHE_SIZE = 20_000
 
 
 @dataclass(frozen=True)
-class Unresolved:
-    """A row one of whose references has no row in ServiceNow yet."""
+class Resolved:
+    """Rows with their references looked up.
 
-    row: Row
-    reason: str
+    Attributes:
+        ready: Rows with the sys_ids of what they point at as values.
+        unresolved: Why a row's reference has no value, by its identifier.
+        waiting: The rows that must wait for it; the others go without.
+    """
+
+    ready: list[Row]
+    unresolved: dict[str, str]
+    waiting: list[Row]
 
 
 class References:
@@ -61,65 +68,70 @@ class References:
 
     def resolve(
         self, session: Session, table: Table, rows: Sequence[Row], *, blank: bool
-    ) -> tuple[list[Row], list[Unresolved]]:
-        """Return the rows with their references' sys_ids as values, and those that must wait.
+    ) -> Resolved:
+        """Look up what rows point at.
+
+        A reference without exactly one row has no value, so that a row that exists keeps the one
+        it has: what it points at may only be hidden.
 
         Args:
             session: The session to look up what is not in the cache.
             table: The table of the rows.
             rows: Any number of rows.
-            blank: Leave a reference empty where there is no row, instead of holding the row.
+            blank: Let such rows go without that reference, instead of holding them.
         """
-        known = self._look_up(session, table, rows)
-        ready: list[Row] = []
-        waiting: list[Unresolved] = []
+        found = self._look_up(session, table, rows)
+        resolved = Resolved([], {}, [])
         columns = {column.name: column for column in table.columns}
         for row in rows:
-            found = {
-                name: known.get((columns[name].reference or "", target))
-                for name, target in row.references.items()
-            }
-            missing = [name for name, target in found.items() if target is None]
-            if missing and not row.creatable:
-                # It is not to be created; if it exists, its reference stays as it is.
-                found = {name: target for name, target in found.items() if target is not None}
-            elif missing and not blank:
-                name = missing[0]
-                waiting.append(
-                    Unresolved(
-                        row,
-                        f"{name} points at {row.references[name]}, which is not in "
-                        f"{columns[name].reference}",
-                    )
-                )
-                continue
-            values = {name: _value(columns[name], target) for name, target in found.items()}
-            ready.append(replace(row, values={**row.values, **values}) if values else row)
-        return ready, waiting
+            values: dict[str, str] = {}
+            reason = ""
+            for name, target in row.references.items():
+                column = columns[name]
+                matches = found.get((column.reference or "", target), [])
+                if len(matches) == 1:
+                    values[name] = _value(column, matches[0])
+                else:
+                    reason = reason or _reason(column, target, len(matches))
+            # A row that is not to be created keeps its reference, if it exists.
+            if reason and row.creatable:
+                resolved.unresolved[row.identifier] = reason
+                if not blank:
+                    resolved.waiting.append(row)
+                    continue
+            resolved.ready.append(replace(row, values={**row.values, **values}) if values else row)
+        return resolved
 
     def _look_up(
         self, session: Session, table: Table, rows: Sequence[Row]
-    ) -> dict[tuple[str, str], StoredRow]:
+    ) -> dict[tuple[str, str], list[StoredRow]]:
         targets = {column.name: column.reference or "" for column in table.columns}
-        known: dict[tuple[str, str], StoredRow] = {}
+        found: dict[tuple[str, str], list[StoredRow]] = {}
         wanted: dict[str, set[str]] = {}
         for row in rows:
             for name, target in row.references.items():
                 key = (targets[name], target)
-                if found := self._known.get(key) or self._planned.get(key):
-                    known[key] = found
+                if known := self._known.get(key) or self._planned.get(key):
+                    found[key] = [known]
                 else:
                     wanted.setdefault(key[0], set()).add(target)
         for name, identifiers in wanted.items():
             matches = lookup.by_identifier(session, self._profile.table(name), sorted(identifiers))
-            for identifier, rows_found in matches.items():
-                if len(rows_found) == 1:
-                    known[name, identifier] = rows_found[0]
-                    self.remember(name, identifier, rows_found[0])
-        return known
+            for identifier, stored in matches.items():
+                found[name, identifier] = stored
+                if len(stored) == 1:
+                    self.remember(name, identifier, stored[0])
+        return found
 
 
-def _value(column: Column, target: StoredRow | None) -> str:
-    if target is None:
-        return ""
+def _value(column: Column, target: StoredRow) -> str:
     return target.values.get(column.take, "") if column.take else target.sys_id
+
+
+def _reason(column: Column, target: str, matches: int) -> str:
+    if matches:
+        return (
+            f"{column.name} points at {target}, which {matches} rows of {column.reference} carry: "
+            "delete or clear all but one"
+        )
+    return f"{column.name} points at {target}, which is not in {column.reference}"

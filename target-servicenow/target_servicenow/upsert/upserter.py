@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 import logging
-import threading
-import time
 import typing as t
 import zlib
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
-from target_servicenow.api.table import StoredRow
+from target_servicenow.api import batch
 from target_servicenow.outcomes import WRITTEN, Cause, Outcome
+from target_servicenow.stopping import SLICE_SECONDS, StoppedError
 from target_servicenow.upsert import adopt, lookup
 from target_servicenow.upsert.batch_size import BatchSize
 from target_servicenow.upsert.gone import leftovers
+from target_servicenow.upsert.notes import Notes
 from target_servicenow.upsert.plan import Decision, decide, difference, too_long, truncated
-from target_servicenow.upsert.references import References
-from target_servicenow.upsert.writer import RowWriter, Settled
+from target_servicenow.upsert.references import References, Resolved
+from target_servicenow.upsert.refusals import Refusals
+from target_servicenow.upsert.settled import Settled
+from target_servicenow.upsert.writer import RowWriter
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from target_servicenow.api.dictionary import Definitions
     from target_servicenow.api.session import Session
     from target_servicenow.mapping.profile import Profile, Table
     from target_servicenow.mapping.render import Row
+    from target_servicenow.upsert.notes import Recorder
 
 logger = logging.getLogger(__name__)
 
@@ -44,24 +47,6 @@ class Policy:
     on_long_text: t.Literal["reject", "truncate"] = "reject"
 
 
-class Recorder(t.Protocol):
-    """Keeps what becomes of the rows of one table; may be called from any worker."""
-
-    def decided(self, decisions: Sequence[Decision]) -> float:
-        """Take in rows that were looked up and are not sent yet.
-
-        Returns:
-            Seconds to wait before looking again, since a call in which an earlier run was cut off
-            may still be at work on them; 0 when there is none.
-        """
-
-    def sending(self, decisions: Sequence[Decision]) -> None:
-        """Note rows that are about to be sent."""
-
-    def settled(self, settled: Sequence[Settled]) -> None:
-        """Record the fate of rows."""
-
-
 class Upserter:
     """Upserts rows, table after table, over one session for each worker."""
 
@@ -71,8 +56,6 @@ class Upserter:
         profile: Profile,
         definitions: Definitions,
         policy: Policy,
-        *,
-        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """Prepare.
 
@@ -81,14 +64,14 @@ class Upserter:
             profile: The mapping.
             definitions: ServiceNow's dictionary of the tables, as far as it is readable.
             policy: What to do about rows that do not fit.
-            sleep: Waits so many seconds.
         """
         self._sessions = sessions
         self._definitions = definitions
         self._policy = policy
-        self._sleep = sleep
+        self._stop = sessions[0].stop
         self._references = References(profile)
         self._batch_sizes: dict[str, BatchSize] = {}
+        self._refusals: dict[str, Refusals] = {}
         # Tables seen to hold their source column.
         self._verified: set[str] = set()
         # Tables seen to keep the sys_id that a create names.
@@ -104,19 +87,26 @@ class Upserter:
 
         Raises:
             StopRunError: The run cannot go on; what was answered until then is settled.
+            StoppedError: The run is ending; likewise.
         """
-        ready, settled = self._prepared(table, rows)
+        resolved = self._references.resolve(
+            self._sessions[0], table, rows, blank=self._policy.on_missing_reference == "blank"
+        )
+        ready, settled = self._prepared(table, resolved)
         decisions = self._decisions(table, ready)
-        if wait := recorder.decided(decisions):
+        commit_seconds = (
+            batch.SINGLE_COMMIT_SECONDS if self._sessions[0].batch_refused else batch.COMMIT_SECONDS
+        )
+        if seconds := recorder.decided(decisions, commit_seconds):
             logger.info(
                 "An earlier run was interrupted while writing %s: waiting %.0f s for ServiceNow to "
                 "finish that call",
                 table.name,
-                wait,
+                seconds,
             )
-            self._sleep(wait)
+            self._stop.sleep(seconds)
             decisions = self._decisions(table, ready)
-            recorder.decided(decisions)
+            recorder.decided(decisions, commit_seconds)
         writes = []
         for decision in decisions:
             if decision.outcome in WRITTEN and not self._policy.dry_run:
@@ -126,18 +116,13 @@ class Upserter:
                 sys_id = decision.sys_id or decision.new_sys_id
                 settled.append(_as_decided(decision, decision.outcome, sys_id))
 
-        def remember_and_record(done: list[Settled]) -> None:
-            for fate in done:
-                if fate.sys_id:
-                    row = fate.decision.row
-                    stored = StoredRow(fate.sys_id, row.values)
-                    planned = self._policy.dry_run and fate.outcome is Outcome.CREATED
-                    self._references.remember(table.name, row.identifier, stored, planned=planned)
-            if done:
-                recorder.settled(done)
-
-        remember_and_record(settled)
-        self._write(table, writes, recorder.sending, remember_and_record)
+        refusals = self._refusals.setdefault(table.name, Refusals())
+        planned = self._policy.dry_run
+        notes = Notes(table.name, recorder, refusals, self._references, resolved, planned=planned)
+        notes.record(settled)
+        if writes:
+            self._write(table, writes, notes)
+            notes.record(refusals.end())
 
     def leftovers(self, table: Table, kept: Mapping[str, AbstractSet[str]]) -> list[Row]:
         """Return the rows of entries that their records no longer hold, as `gone` makes them."""
@@ -152,26 +137,22 @@ class Upserter:
             if any(difference(table, match.values, row.values) for match in matches[row.identifier])
         ]
 
-    def _prepared(self, table: Table, rows: Sequence[Row]) -> tuple[list[Row], list[Settled]]:
-        """Return the rows with references resolved and texts that fit; settle the others."""
+    def _prepared(self, table: Table, resolved: Resolved) -> tuple[list[Row], list[Settled]]:
+        """Return the rows that can be written, with texts that fit; settle the others."""
         policy = self._policy
-        ready, waiting = self._references.resolve(
-            self._sessions[0], table, rows, blank=policy.on_missing_reference == "blank"
-        )
         outcome = Outcome.REJECTED if policy.on_missing_reference == "reject" else Outcome.HELD
-        settled = [
-            _as_decided(
-                Decision(one.row, outcome, cause=Cause.REFERENCE, reason=one.reason), outcome
-            )
-            for one in waiting
-        ]
+        settled = []
+        for row in resolved.waiting:
+            reason = resolved.unresolved[row.identifier]
+            waits = Decision(row, outcome, cause=Cause.REFERENCE, reason=reason)
+            settled.append(_as_decided(waits, outcome))
         lengths = {
             name: definition.max_length
             for name, definition in self._definitions.get(table.name, {}).items()
             if definition.type in _TEXT_TYPES
         }
         fitting = []
-        for row in ready:
+        for row in resolved.ready:
             if policy.on_long_text == "truncate":
                 fitting.append(truncated(row, lengths))
             elif problems := too_long(row, lengths):
@@ -197,14 +178,7 @@ class Upserter:
         ]
         return decisions
 
-    def _write(
-        self,
-        table: Table,
-        writes: list[Decision],
-        sending: Callable[[list[Decision]], None],
-        settle: Callable[[list[Settled]], None],
-    ) -> None:
-        stop = threading.Event()
+    def _write(self, table: Table, writes: list[Decision], notes: Notes) -> None:
         batch_size = self._batch_sizes.setdefault(table.name, BatchSize())
 
         def write(session: Session, share: Sequence[Decision]) -> None:
@@ -212,39 +186,48 @@ class Upserter:
                 RowWriter(
                     session,
                     table,
+                    notes,
                     batch_size=batch_size,
                     keeps_sys_ids=self._keeps_sys_ids,
-                    sending=sending,
-                    settle=settle,
-                    stop=stop,
-                    sleep=self._sleep,
                 ).write(share)
             except BaseException:
-                stop.set()
+                self._stop.set()
                 raise
 
-        if writes and table.name not in self._verified:
-            # One row alone shows whether the instance keeps the identifier, before there are many.
-            write(self._sessions[0], writes[:1])
-            self._verified.add(table.name)
-            writes = writes[1:]
+        # The first row that is taken shows whether the instance keeps the identifier, before
+        # there are many. While all are refused, twice as many are tried.
+        few = 1
+        while writes and table.name not in self._verified:
+            write(self._sessions[0], writes[:few])
+            writes = writes[few:]
+            few *= 2
+            if notes.refusals.taken:
+                self._verified.add(table.name)
         if len(writes) <= batch_size.rows or len(self._sessions) == 1:
             write(self._sessions[0], writes)
             return
         shares: list[list[Decision]] = [[] for _ in self._sessions]
         for decision in writes:
             shares[zlib.crc32(decision.row.identifier.encode()) % len(shares)].append(decision)
-        with ThreadPoolExecutor(len(shares)) as pool:
+        with ThreadPoolExecutor(len(shares)) as pool:  # left when the last worker has ended
             futures = [
                 pool.submit(write, session, share)
                 for session, share in zip(self._sessions, shares, strict=True)
             ]
             try:
-                for future in futures:
-                    future.result()
-            except BaseException:  # a signal, too: the workers end with their current call
-                stop.set()
+                while wait(futures, timeout=SLICE_SECONDS).not_done:
+                    pass
+            except BaseException:  # a signal
+                self._stop.set()
                 raise
+        _raise_first(futures)
+
+
+def _raise_first(futures: Sequence[Future[None]]) -> None:
+    """Raise what stopped a worker; the others only stopped because of it."""
+    errors = [error for future in futures if (error := future.exception())]
+    for error in sorted(errors, key=lambda error: isinstance(error, StoppedError)):
+        raise error
 
 
 def _as_decided(decision: Decision, outcome: Outcome, sys_id: str = "") -> Settled:

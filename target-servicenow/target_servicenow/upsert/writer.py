@@ -10,70 +10,34 @@ from __future__ import annotations
 import logging
 import time
 import typing as t
-from collections import defaultdict, deque
-from dataclasses import dataclass, field, replace
+from collections import deque
+from dataclasses import replace
 
 from target_servicenow.api import batch
 from target_servicenow.api.errors import Action, StopRunError, UnknownOutcomeError
-from target_servicenow.api.table import StoredRow, create_item, read_row, update_item
-from target_servicenow.mapping.types import same
-from target_servicenow.outcomes import Cause, Outcome
+from target_servicenow.api.table import create_item, read_row, update_item
+from target_servicenow.outcomes import Outcome
+from target_servicenow.stopping import StoppedError
 from target_servicenow.upsert import lookup
-from target_servicenow.upsert.plan import Change, Decision, decide
+from target_servicenow.upsert import settled as fate
+from target_servicenow.upsert.answers import Pending, sort
+from target_servicenow.upsert.plan import decide
 
 if t.TYPE_CHECKING:
-    import threading
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from target_servicenow.api.session import Session
     from target_servicenow.mapping.profile import Table
+    from target_servicenow.upsert.answers import Answers
     from target_servicenow.upsert.batch_size import BatchSize
+    from target_servicenow.upsert.notes import Notes
+    from target_servicenow.upsert.plan import Decision
+    from target_servicenow.upsert.settled import Settled
 
 logger = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 8
 """Times one row is sent before the run stops with state where it was."""
-
-COMMIT_SECONDS = 35.0
-"""After this long a Batch call that was cut off is no longer running: its limit is 30 s."""
-
-TOO_LARGE = "the row is too large for the instance"
-
-
-@dataclass(frozen=True)
-class Settled:
-    """The fate of a row, for the ledger.
-
-    Attributes:
-        status: The HTTP status of the write; 0 when nothing was sent.
-        altered: Columns that came back other than they were sent: sent as `new`, stored as `old`.
-    """
-
-    decision: Decision
-    outcome: Outcome
-    sys_id: str = ""
-    status: int = 0
-    attempts: int = 0
-    cause: Cause = Cause.NONE
-    reason: str = ""
-    altered: dict[str, Change] = field(default_factory=dict)
-
-
-@dataclass
-class _Pending:
-    """A row on its way.
-
-    Attributes:
-        item: The request that writes it.
-        unserviced_alone: Times it was unserviced though it was alone in its call.
-        refusal: ServiceNow's words when it said that the row exists already, or no longer.
-    """
-
-    decision: Decision
-    item: batch.Item
-    attempts: int = 0
-    unserviced_alone: int = 0
-    refusal: str = ""
 
 
 class RowWriter:
@@ -83,34 +47,26 @@ class RowWriter:
         self,
         session: Session,
         table: Table,
+        notes: Notes,
         *,
         batch_size: BatchSize,
         keeps_sys_ids: set[str],
-        sending: Callable[[list[Decision]], None],
-        settle: Callable[[list[Settled]], None],
-        stop: threading.Event,
-        sleep: Callable[[float], None],
     ) -> None:
         """Prepare for one table.
 
         Args:
             session: This worker's own session.
             table: The table of the rows.
+            notes: Keeps what is done; called from this worker.
             batch_size: Shared by the workers of a run.
             keeps_sys_ids: Tables seen to keep the sys_id that a create names; shared likewise.
-            sending: Notes rows before they are sent; called from this worker.
-            settle: Records rows as soon as their answer is known; called from this worker.
-            stop: Set by any worker that cannot go on.
-            sleep: Waits so many seconds.
         """
         self._session = session
         self._table = table
+        self._notes = notes
         self._batch_size = batch_size
         self._keeps_sys_ids = keeps_sys_ids
-        self._sending = sending
-        self._settle = settle
-        self._stop = stop
-        self._sleep = sleep
+        self._stop = session.stop
         self._what = f"writing {table.name}"
 
     def write(self, decisions: Sequence[Decision]) -> None:
@@ -118,45 +74,59 @@ class RowWriter:
 
         Raises:
             StopRunError: What was answered is settled; the rest is not.
+            StoppedError: The run is ending; likewise.
         """
         pending = deque(
-            _Pending(decision, self._item(str(number), decision))
+            Pending(decision, self._item(str(number), decision))
             for number, decision in enumerate(decisions)
         )
-        while pending and not self._stop.is_set():
-            group = self._take(pending)
-            sent_at = time.monotonic()
+        try:
+            while pending:
+                self._stop.check()
+                self._send(pending)
+        finally:
+            # Nothing was done about what is still pending, unless an answer was lost.
+            if left := [e.decision for e in pending if e.attempts and not e.unknown]:
+                self._notes.unsent(left)
+
+    def _send(self, pending: deque[Pending]) -> None:
+        """Send the first rows that are pending, and settle those whose answer says enough."""
+        group = self._take(pending)
+        try:
             for entry in group:
                 entry.attempts += 1
-                if entry.attempts > MAX_ATTEMPTS:
-                    raise StopRunError(
-                        f"{self._table.name} {entry.decision.row.identifier} could not be "
-                        f"confirmed after {MAX_ATTEMPTS} attempts: check the instance and run again"
-                    )
-            self._sending([entry.decision for entry in group])
-            try:
-                reply = batch.call(
-                    self._session,
-                    [entry.item for entry in group],
-                    what=self._what,
-                    repeatable=False,
-                )
-            except UnknownOutcomeError:
+                self._check_attempts(entry)
+            self._notes.sending([entry.decision for entry in group])
+            reply = batch.call(
+                self._session, [entry.item for entry in group], what=self._what, repeatable=False
+            )
+        except UnknownOutcomeError:
+            self._batch_size.cut_short()
+            for entry in group:
+                entry.unknown = True
+            self._await_commit(group, batch.COMMIT_SECONDS)
+            pending.extend(self._look_again(group))
+        except (StopRunError, StoppedError):  # nothing was done
+            pending.extendleft(reversed(group))
+            raise
+        else:
+            if not reply.too_large:
+                self._read(group, reply, pending)
+            elif len(group) == 1:
+                self._notes.settled([fate.too_large(group[0])])
+            else:
                 self._batch_size.cut_short()
-                self._await_commit(group, sent_at)
-                pending.extend(self._look_again(group))
-                continue
-            if reply.too_large:
-                if len(group) == 1:
-                    self._settle([self._too_large(group[0])])
-                else:
-                    self._batch_size.cut_short()
-                    pending.extendleft(reversed(group))
-                continue
-            pending.extend(self._read(group, reply, sent_at))
+                pending.extendleft(reversed(group))
 
-    def _take(self, pending: deque[_Pending]) -> list[_Pending]:
-        group: list[_Pending] = []
+    def _check_attempts(self, entry: Pending) -> None:
+        if entry.attempts > MAX_ATTEMPTS:
+            raise StopRunError(
+                f"{self._table.name} {entry.decision.row.identifier} could not be confirmed after "
+                f"{MAX_ATTEMPTS} attempts: check the instance and run again"
+            )
+
+    def _take(self, pending: deque[Pending]) -> list[Pending]:
+        group: list[Pending] = []
         size = 0
         while pending and len(group) < self._batch_size.rows:
             size += pending[0].item.size
@@ -172,74 +142,62 @@ class RowWriter:
         values = {"sys_id": decision.new_sys_id, **decision.values}
         return create_item(name, table.name, values, table.fields)
 
-    def _read(
-        self, group: list[_Pending], reply: batch.BatchReply, sent_at: float
-    ) -> list[_Pending]:
-        """Settle what is known; return what is to be sent (again)."""
-        answers: dict[Action, list[tuple[_Pending, batch.ItemReply]]] = defaultdict(list)
-        unserviced, unknown = [], []
-        for entry in group:
-            answer = reply.items.get(entry.item.id)
-            if entry.item.id in reply.unserviced:
-                entry.attempts -= 1  # it never had its turn
-                unserviced.append(entry)
-            elif answer is None or answer.verdict.action is Action.UNKNOWN:
-                unknown.append(entry)
-            else:
-                answers[answer.verdict.action].append((entry, answer))
-        settled = [self._stored(*pair) for pair in answers[Action.OK]]
-        settled += [self._refused(e, a.verdict.sentence, a.status) for e, a in answers[Action.ROW]]
-        settled += [self._too_large(e, a.status) for e, a in answers[Action.SPLIT]]
-        if len(group) == 1 and unserviced:
-            settled += self._unserviced_alone(unserviced)
-        self._settle(settled)
+    def _read(self, group: list[Pending], reply: batch.BatchReply, pending: deque[Pending]) -> None:
+        """Settle what is known, and put back what is to be sent (again)."""
+        answers = sort(group, reply)
+        by_action = answers.by_action
+        settled = [self._stored(*pair) for pair in by_action[Action.OK]]
+        settled += [fate.refused(e, a.verdict.sentence, a.status) for e, a in by_action[Action.ROW]]
+        settled += [fate.denied(*pair) for pair in by_action[Action.DENIED]]
+        settled += [fate.too_large(e, a.status) for e, a in by_action[Action.SPLIT]]
+        settled += map(fate.failed, answers.failed)
+        if len(group) == 1 and answers.unserviced:
+            settled += self._unserviced_alone(answers.unserviced)
+        self._notes.settled(settled)
+        pending.extend(answers.unserviced + answers.again)
         self._check_identifiers(settled)
-        for _, answer in answers[Action.STOP]:
+        pending.extend(entry for entry, _ in by_action[Action.STOP])
+        for _, answer in by_action[Action.STOP]:
             raise StopRunError(answer.verdict.sentence)
-        if unserviced:
+        if reply.failure:
+            raise reply.failure
+        if answers.unserviced:
             self._batch_size.cut_short()
         else:
             self._batch_size.took(len(group), reply.seconds)
-        if answers[Action.RENEW]:
-            self._session.renew()
-        again = [e for action in (Action.RENEW, Action.WAIT) for e, _ in answers[action]]
-        if answers[Action.WAIT]:
-            self._sleep(2.0 ** again[0].attempts)
+        self._recover(answers)
         moved = [
             replace(e, refusal=a.verdict.sentence)
             for action in (Action.GONE, Action.TAKEN)
-            for e, a in answers[action]
+            for e, a in by_action[action]
         ]
-        if unknown:
-            self._await_commit(unknown, sent_at)
-        return unserviced + again + self._look_again(unknown + moved)
+        self._await_commit(
+            [entry for entry in answers.unknown if entry.may_run],
+            batch.SINGLE_COMMIT_SECONDS if reply.single else batch.COMMIT_SECONDS,
+        )
+        pending.extend(self._look_again(answers.unknown + moved))
 
-    def _stored(self, entry: _Pending, answer: batch.ItemReply) -> Settled:
-        decision = entry.decision
-        row = read_row(answer.result) if isinstance(answer.result, dict) else StoredRow("", {})
-        if not decision.sys_id:
-            if row.sys_id == decision.new_sys_id:
+    def _recover(self, answers: Answers) -> None:
+        """Do what rows that are sent again need first."""
+        if answers.by_action[Action.RENEW]:
+            self._session.renew()
+        if answers.by_action[Action.WAIT] and answers.again:
+            self._stop.sleep(2.0 ** answers.again[0].attempts)
+
+    def _stored(self, entry: Pending, answer: batch.ItemReply) -> Settled:
+        row = read_row(answer.result)
+        if not entry.decision.sys_id:
+            if row.sys_id == entry.decision.new_sys_id:
                 self._keeps_sys_ids.add(self._table.name)
             else:
                 self._keeps_sys_ids.discard(self._table.name)
-        return Settled(
-            decision=decision,
-            outcome=decision.outcome or Outcome.UNCHANGED,
-            sys_id=row.sys_id or decision.sys_id,
-            status=answer.status,
-            attempts=entry.attempts,
-            altered={
-                name: Change(old=row.values.get(name, ""), new=value)
-                for name, value in decision.values.items()
-                if not same(row.values.get(name, ""), value, self._table.type_of(name))
-            },
-        )
+        return fate.stored(self._table, entry, row, answer.status)
 
-    def _unserviced_alone(self, unserviced: list[_Pending]) -> list[Settled]:
+    def _unserviced_alone(self, unserviced: list[Pending]) -> list[Settled]:
         """Reject the row at its second try: ServiceNow skips an item for its size, too."""
         [entry] = unserviced
         entry.unserviced_alone += 1
-        return [self._too_large(unserviced.pop())] if entry.unserviced_alone > 1 else []
+        return [fate.too_large(unserviced.pop())] if entry.unserviced_alone > 1 else []
 
     def _check_identifiers(self, settled: list[Settled]) -> None:
         """Stop where an identifier was not kept: its row could not be found, and be made twice."""
@@ -254,37 +212,21 @@ class RowWriter:
                     "mapping_overrides"
                 )
 
-    def _too_large(self, entry: _Pending, status: int = 0) -> Settled:
-        return self._refused(entry, TOO_LARGE, status, Cause.TOO_LARGE)
-
-    def _refused(
-        self, entry: _Pending, reason: str, status: int = 0, cause: Cause = Cause.REFUSED
-    ) -> Settled:
-        return Settled(
-            decision=entry.decision,
-            outcome=Outcome.REJECTED,
-            sys_id=entry.decision.sys_id,
-            status=status,
-            attempts=entry.attempts,
-            cause=cause,
-            reason=reason,
-        )
-
-    def _await_commit(self, entries: Sequence[_Pending], sent_at: float) -> None:
+    def _await_commit(self, entries: Sequence[Pending], seconds: float) -> None:
         """Wait until no create can be under way where ServiceNow chooses the sys_id itself."""
         creates = any(not entry.decision.sys_id for entry in entries)
         if creates and self._table.name not in self._keeps_sys_ids:
-            seconds = max(0.0, COMMIT_SECONDS - (time.monotonic() - sent_at))
+            left = max(0.0, seconds - (time.monotonic() - self._session.sent_at))
             logger.info(
                 "A call that was writing %s was interrupted: waiting %.0f s for ServiceNow to "
                 "finish it, then looking up its rows (%d)",
                 self._table.name,
-                seconds,
+                left,
                 len(entries),
             )
-            self._sleep(seconds)
+            self._stop.sleep(left)
 
-    def _look_again(self, entries: list[_Pending]) -> list[_Pending]:
+    def _look_again(self, entries: list[Pending]) -> list[Pending]:
         """Settle what turns out to have been done; return what is to be sent (again)."""
         if not entries:
             return []
@@ -292,35 +234,31 @@ class RowWriter:
             self._session, self._table, [entry.decision.row.identifier for entry in entries]
         )
         settled: list[Settled] = []
-        again: list[_Pending] = []
+        again: list[Pending] = []
         for entry in entries:
             before = entry.decision
             now = decide(self._table, before.row, matches[before.row.identifier], [])
             if now.outcome is None:  # gone meanwhile, and not to be created (`create_when`)
+                self._notes.unsent([before])
                 continue
             if now.outcome is Outcome.REJECTED:
-                settled.append(self._refused(entry, now.reason, cause=now.cause))
-            elif now.outcome is Outcome.UNCHANGED:  # it had been done
-                settled.append(
-                    Settled(
-                        before,
-                        before.outcome or Outcome.UNCHANGED,
-                        sys_id=now.sys_id,
-                        attempts=entry.attempts,
-                        cause=Cause.LOST_ANSWER,
-                        reason="the answer was lost; the row was found afterwards",
-                    )
-                )
+                settled.append(fate.refused(entry, now.reason, cause=now.cause))
+            elif now.outcome is Outcome.UNCHANGED:
+                settled.append(fate.done(entry, now))
             elif now.outcome is Outcome.CREATED and entry.refusal and not before.sys_id:
                 # Another row prevents it: one we may not see, or one with the same unique value.
-                settled.append(self._refused(entry, entry.refusal))
+                settled.append(fate.refused(entry, entry.refusal))
+            elif entry.is_at_fault:
+                settled.append(fate.failed(entry))
             else:
                 if now.sys_id:
-                    entry.decision = replace(now, outcome=before.outcome)
+                    entry.decision = (
+                        replace(now, outcome=before.outcome) if entry.may_be_done else now
+                    )
                 elif entry.refusal or not before.sys_id:
                     entry.decision = now
                 # Else it is a PATCH of a row that exists, which can be repeated safely.
                 entry.item = self._item(entry.item.id, entry.decision)
                 again.append(entry)
-        self._settle(settled)
+        self._notes.settled(settled)
         return again

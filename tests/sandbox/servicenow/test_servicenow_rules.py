@@ -126,6 +126,19 @@ def test_a_business_rule_refuses(instance):
     assert instance.send("POST", "cmn_cost_center", {"name": "Copper"})["name"] == "Copper"
 
 
+def test_a_business_rule_fails(instance):
+    rule = {"table": "proc_vendor", "action": "fail", "when": "name=Copper"}
+    instance.app.behave(business_rules=[{**rule, "status": 423, "message": "{locked}"}])
+    assert instance.send("POST", "proc_vendor", {"name": "Tin"})["name"] == "Tin"
+    failed = instance.call("POST", VENDORS, json={"name": "Copper"})
+    assert failed.status_code == 423
+    assert failed.json() == {
+        "error": {"message": "{locked}", "detail": None},
+        "status": "failure",
+    }
+    assert names(instance) == ["Tin"]
+
+
 def test_a_business_rule_changes_what_is_stored(instance):
     rules = [
         {"table": "proc_vendor", "action": "set", "column": "currency", "value": "EUR"},

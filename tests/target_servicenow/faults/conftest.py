@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import pytest
 import requests
+from typing_extensions import override
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
@@ -20,6 +21,7 @@ from target_servicenow.api.session import Connection, Session
 from target_servicenow.ledger.writer import LedgerWriter
 from target_servicenow.loader import Loader
 from target_servicenow.mapping.parse import load as load_profile
+from target_servicenow.stopping import Stop
 from target_servicenow.upsert.upserter import Policy, Upserter
 
 if t.TYPE_CHECKING:
@@ -65,7 +67,12 @@ class Call:
     def failed(number: int, status: int, message: str, detail: str = "") -> dict[str, t.Any]:
         """An item's answer that is an error."""
         error = {"error": {"message": message, "detail": detail}, "status": "failure"}
-        body = base64.b64encode(json.dumps(error).encode()).decode()
+        return Call.succeeded(number, error, status)
+
+    @staticmethod
+    def succeeded(number: int, content: t.Any, status: int = 200) -> dict[str, t.Any]:
+        """An item's answer."""
+        body = base64.b64encode(json.dumps(content).encode()).decode()
         return {"id": str(number), "body": body, "status_code": status, "headers": []}
 
 
@@ -92,8 +99,13 @@ class FaultProxy:
         self.sizes: list[int] = []
         self.keeps_sys_ids = True
         self.hidden: set[str] = set()
+        self._closed = False
         self._upstream = upstream
         self._lock = threading.Lock()
+
+    def close_batch(self) -> None:
+        """Refuse the Batch API; single calls meet the faults instead."""
+        self._closed = True
 
     def __call__(self, environ: dict[str, t.Any], start_response: t.Any) -> Iterable[bytes]:
         request = Request(environ)
@@ -114,18 +126,14 @@ class FaultProxy:
                 request.method, f"{self._upstream}{path}", headers=headers, data=body, timeout=30
             )
 
+        if self._closed and "/table/" in request.path:
+            return self._answer_single(request, forward)
         if not request.path.endswith("/batch"):
-            got = forward(request.get_data())
-            kind = got.headers.get("Content-Type", "text/plain")
-            return Response(got.content, got.status_code, content_type=kind)
+            return _passed_on(forward(request.get_data()))
+        if self._closed:
+            return as_json({"error": {"message": "Closed"}}, 403)
         content = json.loads(request.get_data())
-        with self._lock:
-            writes = any(item["method"] != "GET" for item in content["rest_requests"])
-            kind = "write" if writes else "lookup"
-            self.seen[kind] += 1
-            if writes:
-                self.sizes.append(len(content["rest_requests"]))
-            fault = self.plan.get((kind, self.seen[kind]), Call.forward)
+        fault = self._fault(content["rest_requests"])
 
         def send(content: dict[str, t.Any]) -> dict[str, t.Any]:
             items = [self._hidden(item) for item in content["rest_requests"]]
@@ -138,12 +146,43 @@ class FaultProxy:
         answer = fault(Call(content, send))
         return as_json(answer) if isinstance(answer, dict) else answer
 
+    def _fault(self, items: list[dict[str, t.Any]]) -> Callable[[Call], t.Any]:
+        """Count a call, and return the fault that is planned for it."""
+        with self._lock:
+            writes = any(item["method"] != "GET" for item in items)
+            kind = "write" if writes else "lookup"
+            self.seen[kind] += 1
+            if writes:
+                self.sizes.append(len(items))
+            return self.plan.get((kind, self.seen[kind]), Call.forward)
+
+    def _answer_single(
+        self, request: Request, forward: Callable[[bytes], requests.Response]
+    ) -> Response:
+        """Answer a call for one row, which a fault sees as a Batch call with one item."""
+        body = base64.b64encode(request.get_data()).decode()
+        item = {"id": "1", "method": request.method, "url": request.full_path, "body": body}
+        fault = self._fault([item])
+
+        def send(content: dict[str, t.Any]) -> t.Any:
+            [sent] = content["rest_requests"]
+            sent = sent if self.keeps_sys_ids else without_sys_id(sent)
+            return _passed_on(forward(base64.b64decode(sent["body"])))
+
+        answer: Response = fault(Call({"rest_requests": [item]}, send))
+        return answer
+
     def _hidden(self, item: dict[str, t.Any]) -> dict[str, t.Any]:
         """The request itself, or one that finds nothing if the table is hidden."""
         path = item["url"].partition("?")[0]
         if path.rpartition("/")[2] not in self.hidden:
             return item
         return {**item, "url": f"{path}?sysparm_query=sys_id=none"}
+
+
+def _passed_on(got: requests.Response) -> Response:
+    kind = got.headers.get("Content-Type", "text/plain")
+    return Response(got.content, got.status_code, content_type=kind)
 
 
 def as_json(content: t.Any, status: int = 200, **headers: str) -> Response:
@@ -182,6 +221,20 @@ def proxy(instance: Instance) -> Iterator[FaultProxy]:
     server.server_close()
 
 
+class RecordedWaits(Stop):
+    """Records waits instead of sleeping them."""
+
+    def __init__(self, on_wait: Callable[[float], None]) -> None:
+        super().__init__()
+        self._on_wait = on_wait
+
+    @override
+    def sleep(self, seconds: float) -> None:
+        """Record the wait."""
+        self._on_wait(seconds)
+        self.check()
+
+
 @dataclass
 class Load:
     """Loads records through the proxy; waits are recorded instead of slept."""
@@ -196,10 +249,11 @@ class Load:
     ) -> None:
         """Load the records, as one run."""
         profile = load_profile("default")
-        connection = Connection(self.proxy.url, max_retries=retries, sleep=self._sleep)
+        stop = RecordedWaits(self._sleep)
+        connection = Connection(self.proxy.url, max_retries=retries, stop=stop)
         account = BasicAuth("integration", "sandbox")
         sessions = [Session(connection, account) for _ in range(workers)]
-        upserter = Upserter(sessions, profile, {}, Policy(), sleep=self._sleep)
+        upserter = Upserter(sessions, profile, {}, Policy())
         ledger = LedgerWriter(self.instance.ledger)
         ledger.start(mode="apply", mapping="default")
         records: dict[str, list[dict[str, t.Any]]] = {}

@@ -94,6 +94,21 @@ def test_the_next_run_waits_for_a_call_still_in_progress(
     assert len(recorded(instance, 1)) == 51
 
 
+def test_the_next_run_waits_longer_for_a_single_call(
+    proxy: t.Any, load: t.Any, instance: Instance, singer: Singer
+) -> None:
+    """Without Batch the interrupted call may take 60 s."""
+    vendors = [singer.vendor(n) for n in range(5)]
+    proxy.keeps_sys_ids = False
+    proxy.close_batch()
+    interrupt(proxy, load, drop, *vendors)
+    load.waits.clear()
+    load(vendors)
+    [wait] = load.waits
+    assert 60 < wait <= 65
+    assert instance.by_source("proc_vendor").keys() == {str(n) for n in range(5)}
+
+
 @pytest.mark.parametrize(
     ("fault", "city", "outcomes"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import typing as t
 from contextlib import closing
@@ -38,21 +39,40 @@ def test_a_ledger_is_created_along_with_its_folder(tmp_path: Path) -> None:
         assert db.execute("PRAGMA user_version").fetchone() == (FORMAT,)
 
 
-def test_the_lock_is_exclusive(tmp_path: Path) -> None:
+@pytest.mark.skipif(os.name == "nt", reason="links take a privilege on Windows")
+@pytest.mark.parametrize("name", ["ledger.sqlite", "symbolic", "hard", "folder/ledger.sqlite"])
+def test_the_lock_is_exclusive_by_whatever_name(tmp_path: Path, name: str) -> None:
+    """A link to the ledger, or to its folder, is the same ledger."""
     path = tmp_path / "ledger.sqlite"
+    open_to_write(path).close()
+    (tmp_path / "symbolic").symlink_to(path)
+    (tmp_path / "hard").hardlink_to(path)
+    (tmp_path / "folder").symlink_to(tmp_path)
     first = lock(path)
     with pytest.raises(LedgerError) as caught:
-        lock(path)
+        lock(tmp_path / name)
     assert str(caught.value) == (
-        f"Another run is using the ledger {path} (ledger_path): wait until it ends, then run again"
+        f"Another run is using the ledger {tmp_path / name} (ledger_path): wait until it ends, "
+        "then run again"
     )
     first.close()
-    lock(path).close()
+    lock(tmp_path / name).close()
+
+
+def test_the_lock_has_no_file_to_delete(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    open_to_write(path).close()
+    with closing(lock(path)):
+        for other in tmp_path.iterdir():
+            if other != path:
+                other.unlink()
+        with pytest.raises(LedgerError, match=r"^Another run is using the ledger "):
+            lock(path)
 
 
 def test_a_lock_that_cannot_be_created(tmp_path: Path) -> None:
-    (tmp_path / "ledger.sqlite.lock").mkdir()
-    with pytest.raises(LedgerError, match=r"^The ledger .* cannot be used \(unable to open"):
+    (tmp_path / "ledger.sqlite").mkdir()
+    with pytest.raises(LedgerError, match=r"^The ledger .* cannot be used \("):
         lock(tmp_path / "ledger.sqlite")
 
 

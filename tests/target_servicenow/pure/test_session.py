@@ -9,6 +9,7 @@ from email.utils import format_datetime
 
 import pytest
 import requests
+from typing_extensions import override
 
 from target_servicenow.api.errors import Action, RefusedError, StopRunError, UnknownOutcomeError
 from target_servicenow.api.oauth import BasicAuth
@@ -18,6 +19,7 @@ from target_servicenow.api.session import (
     Session,
     client_credentials,
 )
+from target_servicenow.stopping import Stop
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,8 +35,16 @@ ERROR = {"error": {"message": "No", "detail": None}, "status": "failure"}
 Answer = dict[str, t.Any]
 
 
-class Waits(list[float]):
+class Waits(list[float], Stop):
     """The seconds of each wait."""
+
+    def __init__(self) -> None:
+        list.__init__(self)
+        Stop.__init__(self)
+
+    @override
+    def sleep(self, seconds: float) -> None:
+        self.append(seconds)
 
 
 @pytest.fixture
@@ -47,7 +57,7 @@ def connect(waits: Waits) -> Callable[..., Session]:
     """Opens sessions with Basic auth whose waits are recorded instead of slept."""
 
     def open_session(**changes: t.Any) -> Session:
-        connection = Connection(URL, **{"max_retries": 2, "sleep": waits.append, **changes})
+        connection = Connection(URL, **{"max_retries": 2, "stop": waits, **changes})
         return Session(connection, BasicAuth("user", "sécret"))
 
     return open_session
@@ -66,10 +76,15 @@ def connect(waits: Waits) -> Callable[..., Session]:
         (403, 1, RefusedError),
         (404, 1, RefusedError),
         (405, 1, RefusedError),
-        (409, 1, Action.ROW),
+        (406, 1, Action.ROW),
+        (408, 3, StopRunError),
+        (409, 3, StopRunError),
         (413, 1, Action.SPLIT),
         (414, 1, Action.SPLIT),
+        (423, 3, StopRunError),
+        (425, 3, StopRunError),
         (429, 3, StopRunError),
+        (499, 3, StopRunError),
         (500, 3, StopRunError),
         (502, 3, StopRunError),
         (503, 3, StopRunError),
@@ -84,7 +99,8 @@ def test_statuses(  # noqa: PLR0917
     calls: int,
     expected: Action | type[Exception],
 ) -> None:
-    requests_mock.get(URL + PATH, status_code=status, json=ERROR, headers=JSON)
+    body = {"result": []} if expected is Action.OK else ERROR
+    requests_mock.get(URL + PATH, status_code=status, json=body, headers=JSON)
     session = connect()
     if isinstance(expected, Action):
         assert session.call("GET", PATH, what="reading x").verdict.action is expected
@@ -95,7 +111,7 @@ def test_statuses(  # noqa: PLR0917
     assert (requests_mock.call_count, session.calls, len(waits)) == (calls, calls, calls - 1)
 
 
-@pytest.mark.parametrize("status", [500, 502, 503, 504])
+@pytest.mark.parametrize("status", [408, 425, 499, 500, 502, 503, 504])
 def test_a_write_with_an_unknown_outcome_is_not_repeated(
     requests_mock: Mocker, connect: Callable[..., Session], status: int
 ) -> None:
