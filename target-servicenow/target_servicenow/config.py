@@ -14,6 +14,7 @@ from singer_sdk.plugin_base import JSONSchemaValidator
 from target_servicenow.api.session import Connection
 from target_servicenow.errors import TargetError
 from target_servicenow.settings import SCHEMA
+from target_servicenow.text_files import EncodingError, expanded, read_text
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -100,8 +101,8 @@ def read(raw: Mapping[str, t.Any]) -> Config:
         | {
             "instance_url": _instance_url(given["instance_url"]),
             "mapping_overrides": given.get("mapping_overrides") or {},
-            "ledger_path": Path(given["ledger_path"]),
-            "ca_bundle": _certificates(Path(bundle)) if bundle else None,
+            "ledger_path": expanded(Path(given["ledger_path"])),
+            "ca_bundle": _certificates(expanded(Path(bundle))) if bundle else None,
         }
     )
 
@@ -139,7 +140,9 @@ def read_files(paths: Sequence[str]) -> dict[str, t.Any]:
     config: dict[str, t.Any] = {}
     for path in paths:
         try:
-            settings = json.loads(Path(path).read_text(encoding="utf-8"))
+            settings = json.loads(read_text(expanded(Path(path))))
+        except EncodingError as error:
+            raise SettingError(f"Configuration file {path} {error}: save it as UTF-8") from None
         except OSError:
             raise SettingError(
                 f"Configuration file {path} cannot be read: name a JSON file with the settings"

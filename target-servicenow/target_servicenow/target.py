@@ -125,11 +125,14 @@ class TargetServiceNow(CommandLineTarget):
     def tables_of(
         self, stream: str, schema: dict[str, t.Any], key_properties: tuple[str, ...]
     ) -> tuple[Table, ...]:
-        """Return the tables that a stream fills.
+        """Return the tables that a stream fills: none when ``stream_maps`` drops it.
 
         Raises:
             MappingError: Nothing maps the stream, or it lacks what the mapping needs.
         """
+        if self.is_dropped(stream):
+            self.logger.info("Stream %s is dropped by stream_maps", stream)
+            return ()
         return self._tables.of_stream(stream, schema, key_properties)
 
     def drain_before(self, sink: TableSink) -> None:

@@ -13,6 +13,7 @@ from target_servicenow.ledger.entries import to_json
 from target_servicenow.ledger.file import LedgerError
 from target_servicenow.ledger.reader import LedgerReader
 from target_servicenow.outcomes import Outcome
+from target_servicenow.text_files import expanded
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -48,7 +49,7 @@ def ledger(context: click.Context, path: Path) -> None:
 
     Example: target-servicenow ledger --ledger output/prod.ledger.sqlite runs
     """
-    context.obj = path
+    context.obj = expanded(path)
 
 
 def _reader(path: Path) -> LedgerReader:

@@ -20,6 +20,9 @@ MISSING: t.Any = type("Missing", (), {"__repr__": lambda _: "MISSING"})()
 PARENT = "parent"
 """Inside `each`, the record around the entry: ``parent.BatchStatus``."""
 
+RECORD = "record"
+"""As in stream maps, a property of any name: ``record['Vendor Number']``."""
+
 CACHED_RESULTS = 256
 """Results that an expression over one property keeps; most properties have few values."""
 
@@ -75,7 +78,7 @@ FUNCTIONS: dict[str, Callable[..., t.Any]] = {
 
 
 class _Rewriter(ast.NodeTransformer):
-    """Makes ``0.5`` the decimal 0.5, and ``parent.X`` one name with one value."""
+    """Makes ``0.5`` the decimal 0.5, and ``parent.X`` and ``record['X']`` one name each."""
 
     @override
     def visit_Constant(self, node: ast.Constant) -> ast.Constant:
@@ -88,6 +91,16 @@ class _Rewriter(ast.NodeTransformer):
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         if isinstance(node.value, ast.Name) and node.value.id == PARENT:
             return ast.copy_location(ast.Name(parent_name(node.attr), ast.Load()), node)
+        return self.generic_visit(node)
+
+    @override
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        name = node.slice.value if isinstance(node.slice, ast.Constant) else None
+        if isinstance(node.value, ast.Name) and isinstance(name, str):
+            if node.value.id == PARENT:
+                name = parent_name(name)
+            if node.value.id in {PARENT, RECORD}:
+                return ast.copy_location(ast.Name(name, ast.Load()), node)
         return self.generic_visit(node)
 
 
@@ -138,21 +151,28 @@ class Expression(Property):
         try:
             tree = ast.parse(text.strip(), mode="eval")
         except (SyntaxError, ValueError) as error:
-            raise MappingError(f"{text!r} is not an expression ({error})") from None
-        called = {
-            node.func.id
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-        }
-        if unknown := called - FUNCTIONS.keys():
+            raise MappingError(
+                f"{text!r} is not an expression ({error}); a property of any name is written as "
+                "record['Vendor Number']"
+            ) from None
+        called = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
+        functions = [node for node in called if isinstance(node, ast.Name)]
+        if unknown := {node.id for node in functions} - FUNCTIONS.keys():
             raise MappingError(
                 f"{text!r} calls {min(unknown)}; a mapping can call {', '.join(sorted(FUNCTIONS))}"
             )
         body = _Rewriter().visit(tree.body)
         self.name = body.id if isinstance(body, ast.Name) else None
         self.names = {
-            node.id for node in ast.walk(body) if isinstance(node, ast.Name)
-        } - FUNCTIONS.keys()
+            node.id
+            for node in ast.walk(body)
+            if isinstance(node, ast.Name) and node not in functions
+        }
+        self._paths = [
+            node
+            for node in ast.walk(body)
+            if isinstance(node, ast.Attribute | ast.Subscript) and node not in called
+        ]
         self._only = next(iter(self.names)) if len(self.names) == 1 else None
         self._cache: dict[str, t.Any] = {}
         self._body = body
@@ -195,7 +215,23 @@ class Expression(Property):
         except NameNotDefined:
             return MISSING
         except (InvalidExpression, ArithmeticError, TypeError, ValueError, LookupError) as error:
+            if self._leads_nowhere():
+                return MISSING
             raise RecordError(f"{self.text!r} cannot be evaluated: {error}") from None
+
+    def _leads_nowhere(self) -> bool:
+        """Tell whether a path such as ``Address.City`` goes through an object that is not there."""
+        for node in self._paths:
+            try:
+                around = self._evaluator.eval(self.text, previously_parsed=node.value)
+                name = (
+                    node.attr if isinstance(node, ast.Attribute) else ast.literal_eval(node.slice)
+                )
+            except (InvalidExpression, ArithmeticError, TypeError, ValueError, LookupError):
+                continue
+            if around is None or (isinstance(around, dict) and name not in around):
+                return True
+        return False
 
 
 def _plain_call(

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import yaml
 
+from target_servicenow import text_files
 from target_servicenow.mapping.expression import Expression, MappingError
 from target_servicenow.mapping.profile import (
     DEFAULT_SOURCE_COLUMN,
@@ -22,6 +23,7 @@ from target_servicenow.mapping.profile import (
     Column,
     Profile,
     Table,
+    reserved,
 )
 from target_servicenow.mapping.rules import Rule, RuleSet
 from target_servicenow.mapping.types import ColumnType
@@ -50,10 +52,12 @@ def load(name: str, overrides: Mapping[str, t.Any] | None = None) -> Profile:
         MappingError: The profile does not exist or is not valid.
     """
     shipped = _PROFILES / f"{name}.yml"
-    source = shipped if shipped.is_file() else Path(name)
+    source = shipped if shipped.is_file() else text_files.expanded(Path(name))
     try:
-        raw = yaml.safe_load(source.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError):
+        raw = yaml.safe_load(text_files.read_text(source))
+    except text_files.EncodingError as error:
+        raise MappingError(f"Mapping {name} {error}: save it as UTF-8") from None
+    except OSError:
         profiles = (Path(p.name) for p in _PROFILES.iterdir())
         known = ", ".join(sorted(path.stem for path in profiles if path.suffix == ".yml"))
         raise MappingError(
@@ -83,6 +87,12 @@ def parse(raw: t.Any, name: str) -> Profile:
     if not isinstance(raw, dict) or not isinstance(raw.get("tables"), dict) or not raw["tables"]:
         raise MappingError(f"Mapping {name}: it needs `tables`, each with its columns")
     _only_known(raw, {"source", "rules", "tables"}, f"Mapping {name}")
+    source = str(raw.get("source", "")).strip()
+    if not source:
+        raise MappingError(
+            f"Mapping {name}: source is missing: name the system that the rows come from, which "
+            "is the first part of their source identifiers, such as sage300"
+        )
     if not isinstance(raw.get("rules", {}), dict):
         raise MappingError(f"Mapping {name}: rules must give a list of rules for each name")
     _only_text([*raw["tables"], *raw.get("rules", {})], f"Mapping {name}")
@@ -101,7 +111,7 @@ def parse(raw: t.Any, name: str) -> Profile:
     except CycleError as error:
         circle = " -> ".join(error.args[1])
         raise MappingError(f"Mapping {name}: its references form a cycle: {circle}") from None
-    profile = Profile(source=str(raw.get("source", "sage300")), tables=ordered, rules=rules)
+    profile = Profile(source=source, tables=ordered, rules=rules)
     return profile.without(taken_out)
 
 
@@ -195,6 +205,8 @@ def _table(name: str, data: t.Any, place: str) -> Table:
     when_gone = data.get("when_gone", {})
     if not isinstance(when_gone, dict):
         raise MappingError(f"{place}: when_gone must give a value for each column it sets")
+    source_column = str(data.get("source_column", DEFAULT_SOURCE_COLUMN))
+    _check_reserved(source_column, [*data["columns"], *map(str, when_gone)], place)
     adopt_by = data.get("adopt_by")
     if adopt_by and adopt_by not in [column.name for column in columns]:
         raise MappingError(f"{place}: adopt_by names {adopt_by}, which is not one of its columns")
@@ -208,12 +220,23 @@ def _table(name: str, data: t.Any, place: str) -> Table:
         each=tuple(str(part) for part in _list(data.get("each", []))),
         where=_expression(data.get("where"), f"{place}, where"),
         create_when=_expression(data.get("create_when"), f"{place}, create_when"),
-        source_column=str(data.get("source_column", DEFAULT_SOURCE_COLUMN)),
+        source_column=source_column,
         source_length=length,
         adopt_by=adopt_by,
         optional=optional,
         when_gone={str(name): str(value) for name, value in when_gone.items()},
     )
+
+
+def _check_reserved(source_column: str, columns: Iterable[str], place: str) -> None:
+    if why := reserved(source_column, ""):
+        raise MappingError(f"{place}: source_column {source_column} {why}: name another column")
+    for column in columns:
+        if why := reserved(column, source_column):
+            raise MappingError(
+                f"{place}, column {column}: it cannot be mapped, since it {why}: remove it, or "
+                "name another column"
+            )
 
 
 def _column(name: str, spec: t.Any, place: str) -> Column:

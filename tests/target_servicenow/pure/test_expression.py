@@ -21,6 +21,12 @@ RECORD = {
     "Amount": Decimal("12.90"),
     "Status": "Active",
     "parent.BatchStatus": "Open",
+    "Vendor Number": "7",
+    "user.login": "ann",
+    "class": "A",
+    "len": 3,
+    "parent.Batch No": 28,
+    "Address": {"City": "Delft", "Geo": None},
 }
 
 
@@ -49,6 +55,23 @@ RECORD = {
         ("Status.upper()", "ACTIVE"),
         ("Name[0:2]", "Ac"),
         ("  Name  ", "Acme "),
+        # Properties that are no Python names
+        ("record['Vendor Number']", "7"),
+        ("record['user.login'].upper()", "ANN"),
+        ("first(Empty, record['class'])", "A"),
+        ("record['len'] + len(Status)", 9),
+        ("record['Status'] == 'Active'", True),
+        ("record['None']", MISSING),
+        ("parent['Batch No']", 28),
+        # A parent that is null is like one that is missing
+        ("Address.City", "Delft"),
+        ("Address['City']", "Delft"),
+        ("Null.City", MISSING),
+        ("Null['City']", MISSING),
+        ("Absent.City", MISSING),
+        ("Address.Street", MISSING),
+        ("Address.Geo.Lat", MISSING),
+        ("join(', ', Address.Geo.Lat, Name)", MISSING),
     ],
 )
 def test_evaluation(text: str, value: object) -> None:
@@ -76,7 +99,13 @@ def test_an_expression_that_fails_on_a_record(text: str, sentence: str) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("Name ==", "'Name ==' is not an expression (invalid syntax (<unknown>, line 1))"),
+        (
+            "Vendor Number",
+            (
+                "'Vendor Number' is not an expression (invalid syntax (<unknown>, line 1)); a "
+                "property of any name is written as record['Vendor Number']"
+            ),
+        ),
         (
             "open('x')",
             "'open('x')' calls open; a mapping can call {KNOWN}",
@@ -95,6 +124,8 @@ def test_an_invalid_expression(text: str, sentence: str) -> None:
 
 
 def test_property_names() -> None:
+    expression = Expression("join(' ', record['Vendor Number'], record['len'], parent['Batch No'])")
+    assert expression.names == {"Vendor Number", "len", "parent.Batch No"}
     expression = Expression("join(' ', Name, parent.BatchStatus) if len(Status) else str(Amount)")
     assert expression.names == {"Name", "parent.BatchStatus", "Status", "Amount"}
 
