@@ -87,7 +87,11 @@ class CommandLineTap(SingerTap):
         """
         # Before the SDK, which splits a list that is not JSON and reads anything as a boolean.
         configuration.check_environment(os.environ)
-        return super().read_environment()
+        try:
+            settings = super().read_environment()
+        finally:
+            configuration.check_environment(os.environ)  # again, with what a .env file added
+        return configuration.with_booleans(settings, os.environ)
 
     @override
     def end_by_signal(self, signum: int) -> t.NoReturn:

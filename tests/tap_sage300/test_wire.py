@@ -42,17 +42,6 @@ def test_cookies_and_connection_are_kept(fake, open_session, helpers):
     assert [r.cookies.get("ASP.NET_SessionId") for r in fake.requests] == [None, "abc"]
 
 
-def test_another_host_gets_no_credentials(fake, fake_class, open_session, helpers):
-    other = fake_class()
-    moved = f"{other.host.replace('127.0.0.1', 'localhost')}/moved"
-    fake.answer = lambda _request: helpers.Response("", 302, {"Location": moved})
-    assert open_session().page(VENDORS).records == []
-    (there,) = other.requests
-    other.stop()
-    assert "Authorization" in fake.requests[0].headers
-    assert "Authorization" not in there.headers
-
-
 def test_a_timeout_asks_for_a_smaller_page(fake, open_session, helpers):
     released = threading.Event()
 

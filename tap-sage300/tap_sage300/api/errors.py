@@ -52,6 +52,10 @@ class CallBudgetError(Exception):
     """The calls allowed for this run are spent; the next run goes on."""
 
 
+class RedirectError(requests.exceptions.RequestException):
+    """The server sends a request on to another one."""
+
+
 class PageTooHeavyError(Exception):
     """The server could not cope with the page in time, and a smaller one may pass.
 
@@ -152,6 +156,12 @@ SLOW = Verdict(
     "{max_calls_per_run}) if its IIS application pool is exhausted, or check the server's load; "
     "what was read so far is kept",
 )
+REDIRECT = Verdict(
+    Action.STOP,
+    "The server at {api_url} redirects to another address, where the credentials are not sent: "
+    "check the setting api_url, and whether a proxy or a sign-on page answers instead",
+    NoAccessError,
+)
 UNREACHABLE = Verdict(
     Action.RETRY,
     "Sage 300 cannot be reached at {api_url} (tries: {tries}): check the setting api_url, the "
@@ -224,6 +234,7 @@ BY_EXCEPTION: t.Final[tuple[tuple[type[requests.RequestException], Verdict], ...
     (requests.exceptions.ContentDecodingError, GARBLED),
     (requests.exceptions.ConnectionError, UNREACHABLE),
     (requests.exceptions.TooManyRedirects, NO_WEB_API),
+    (RedirectError, REDIRECT),
 )
 
 

@@ -61,6 +61,21 @@ class ReadOnlySession(requests.Session):
         self._limiter.acquire()
         return super().send(request, **kwargs)
 
+    @override
+    def rebuild_auth(
+        self, prepared_request: requests.PreparedRequest, response: requests.Response
+    ) -> None:
+        """Keep the credentials of a redirected request, which stays on its server.
+
+        Requests would go to any server, and take what ``~/.netrc`` holds for it.
+
+        Raises:
+            RedirectError: Another server is meant.
+        """
+        before, after = response.request.url, prepared_request.url
+        if self.should_strip_auth(before, after):  # type: ignore[no-untyped-call]
+            raise errors.RedirectError
+
 
 class SageSession:
     """A session with the Sage 300 Web API, which asks until there is an answer or no hope of one.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sqlite3
 import typing as t
 
@@ -37,6 +38,7 @@ def open_to_write(path: Path) -> sqlite3.Connection:
     with contextlib.ExitStack() as undo:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            make_private(path)
             db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             undo.callback(db.close)
             if not _format(db, path):
@@ -47,6 +49,18 @@ def open_to_write(path: Path) -> sqlite3.Connection:
             raise _unusable(path, error) from None
         undo.pop_all()
     return db
+
+
+def make_private(path: Path) -> None:
+    """Create a file that only its owner can read, if it is not there.
+
+    SQLite gives the files it adds (``-wal``, ``-shm``) the rights of the ledger.
+
+    Raises:
+        OSError: It cannot be created.
+    """
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def lock(path: Path) -> sqlite3.Connection:
@@ -60,8 +74,9 @@ def lock(path: Path) -> sqlite3.Connection:
     """
     beside = path.with_name(f"{path.name}.lock")
     try:
+        make_private(beside)
         held = sqlite3.connect(beside, timeout=0, isolation_level=None, check_same_thread=False)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         raise _unusable(path, error) from None
     try:
         held.execute("BEGIN EXCLUSIVE")
