@@ -22,13 +22,17 @@ from target_servicenow.recorder import LedgerRecorder
 from target_servicenow.upsert.gone import gone
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from target_servicenow.ledger.entries import Reject
     from target_servicenow.ledger.writer import LedgerWriter
     from target_servicenow.mapping.profile import Profile, Table
     from target_servicenow.upsert.upserter import Upserter
 
 logger = logging.getLogger(__name__)
+
+RETRIED_TOGETHER = 500
+"""Waiting rows that are read and tried at once."""
 
 
 class Loader:
@@ -191,20 +195,21 @@ class Loader:
             if table.name not in by_name and any(_feeds(table, other) for other in tables)
         ]
         for table in (*beside, *tables):
-            payloads = [
-                reject.payload
+            wanted = [
+                reject
                 for reject in again
                 if reject.table == table.name or _feeds(table, by_name[reject.table])
             ]
-            self._load(
-                table,
-                (
-                    row
-                    for payload in payloads
-                    for row in render_record(self._profile, table, payload)
-                ),
-                None,
-            )
+            for page in _pages(wanted):
+                self._load(
+                    table,
+                    (
+                        row
+                        for payload in self._ledger.payloads(page)
+                        for row in render_record(self._profile, table, payload)
+                    ),
+                    None,
+                )
 
     def _load(
         self, table: Table, rendered: Iterable[Row | Unrendered], version: int | None
@@ -247,6 +252,19 @@ class Loader:
                 f"({self._max_rejects}): see their reasons with target-servicenow ledger rejects, "
                 "correct them or raise max_rejects, and run again"
             )
+
+
+def _pages(rejects: Sequence[Reject]) -> Iterator[Sequence[Reject]]:
+    """Yield waiting rows in pages, since all their records together may not fit into memory.
+
+    Rows that could be each other's are decided together.
+    """
+    together = [reject for reject in rejects if reject.cause == Cause.ADOPTION]
+    if together:
+        yield together
+    others = [reject for reject in rejects if reject.cause != Cause.ADOPTION]
+    for start in range(0, len(others), RETRIED_TOGETHER):
+        yield others[start : start + RETRIED_TOGETHER]
 
 
 def _feeds(table: Table, other: Table) -> bool:

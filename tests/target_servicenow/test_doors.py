@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import stat
 import typing as t
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
 import pytest
 
@@ -20,52 +18,13 @@ from target_servicenow.target import TargetServiceNow
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from http.server import BaseHTTPRequestHandler
     from pathlib import Path
 
-    from conftest import Instance, Singer
+    from conftest import Instance, Server, Singer
 
 PATH = "/api/now/table/proc_vendor"
 VARIABLE = "TARGET_SERVICENOW_VERIFY_SSL"
-
-
-class Server:
-    """An HTTP server on loopback that answers as it is told, and keeps what it was sent."""
-
-    def __init__(self, answer: Callable[[BaseHTTPRequestHandler], None]) -> None:
-        server = self
-        self.headers: list[t.Any] = []
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                server.headers.append(self.headers)
-                answer(self)
-
-            do_POST = do_GET  # noqa: N815 - the name it is called by
-
-            def log_message(self, *_: t.Any) -> None: ...
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-
-@pytest.fixture
-def serve() -> Iterator[Callable[..., Server]]:
-    """Starts servers, and stops them at the end."""
-    servers: list[Server] = []
-
-    def start(answer: Callable[[BaseHTTPRequestHandler], None]) -> Server:
-        servers.append(Server(answer))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.close()
 
 
 def reply(handler: BaseHTTPRequestHandler, status: int = 200, **headers: str) -> None:
@@ -238,7 +197,7 @@ def test_files_that_only_their_owner_can_read(instance: Instance, singer: Singer
         ledger.main(arguments, standalone_mode=False)
     finally:
         os.umask(old)
-    names = {f"ledger.sqlite{end}" for end in ("", "-wal", "-shm", ".lock")}
+    names = {f"ledger.sqlite{end}" for end in ("", "-wal", "-shm")}
     assert {name for name, mode in seen.items() if mode == 0o600} >= names
     assert stat.S_IMODE(waiting.stat().st_mode) == 0o600
     assert waiting.read_text(encoding="utf-8").count("\n") == 2

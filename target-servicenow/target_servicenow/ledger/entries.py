@@ -71,16 +71,13 @@ class Entry(t.NamedTuple):
 
 
 class Reject(t.NamedTuple):
-    """A row held or rejected, waiting for its next try."""
+    """A row held or rejected, waiting for its next try; its record is read when it is tried."""
 
     table: str
     identifier: str
     run: int
     outcome: str
-    reason: str
-    stream: str
-    payload: dict[str, t.Any]
-    cause: str = ""
+    cause: str
 
 
 class Sent(t.NamedTuple):

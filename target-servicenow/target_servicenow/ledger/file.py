@@ -74,9 +74,8 @@ def lock(path: Path) -> sqlite3.Connection:
     """
     beside = path.with_name(f"{path.name}.lock")
     try:
-        make_private(beside)
         held = sqlite3.connect(beside, timeout=0, isolation_level=None, check_same_thread=False)
-    except (sqlite3.Error, OSError) as error:
+    except sqlite3.Error as error:
         raise _unusable(path, error) from None
     try:
         held.execute("BEGIN EXCLUSIVE")
@@ -137,14 +136,14 @@ def open_to_read(path: Path) -> sqlite3.Connection:
 
 @contextlib.contextmanager
 def reading() -> Iterator[None]:
-    """Report an open ledger that cannot be read.
+    """Report an open ledger that cannot be read, or that holds what no run wrote.
 
     Raises:
         LedgerError: Its disk failed, or the file is damaged.
     """
     try:
         yield
-    except sqlite3.Error as error:
+    except (sqlite3.Error, ValueError) as error:  # ValueError: not JSON, or not a time
         raise LedgerError(
             f"The ledger (ledger_path) cannot be read ({error}): check its disk, and restore the "
             "file from a backup if it is damaged"
