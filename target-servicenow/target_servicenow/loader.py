@@ -40,6 +40,7 @@ class Loader:
 
     Attributes:
         altered: Rows whose column was stored differently from what was sent, by table and column.
+        unseen: Rows in which ServiceNow did not show a column, by table and column.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Loader:
         self._announce = announce
         self._validating = validating
         self.altered: Counter[tuple[str, str]] = Counter()
+        self.unseen: Counter[tuple[str, str]] = Counter()
 
     def load(
         self,
@@ -238,7 +240,12 @@ class Loader:
 
         if rows:
             recorder = LedgerRecorder(
-                table, self._ledger, version, altered=self.altered, announce=self._announce
+                table,
+                self._ledger,
+                version,
+                altered=self.altered,
+                unseen=self.unseen,
+                announce=self._announce,
             )
             self._upserter.upsert(table, rows, recorder)
         self._guard()
