@@ -16,6 +16,7 @@ import yaml
 
 from target_servicenow import text_files
 from target_servicenow.mapping.expression import Expression, MappingError
+from target_servicenow.mapping.names import check_columns, only_known, only_names, only_text
 from target_servicenow.mapping.profile import (
     DEFAULT_SOURCE_COLUMN,
     DEFAULT_SOURCE_LENGTH,
@@ -23,13 +24,12 @@ from target_servicenow.mapping.profile import (
     Column,
     Profile,
     Table,
-    reserved,
 )
 from target_servicenow.mapping.rules import Rule, RuleSet
 from target_servicenow.mapping.types import ColumnType
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
 _PROFILES = resources.files("target_servicenow.mapping") / "profiles"
 _TABLE_FIELDS = {
@@ -86,7 +86,7 @@ def parse(raw: t.Any, name: str) -> Profile:
     raw = _without_nulls(raw)
     if not isinstance(raw, dict) or not isinstance(raw.get("tables"), dict) or not raw["tables"]:
         raise MappingError(f"Mapping {name}: it needs `tables`, each with its columns")
-    _only_known(raw, {"source", "rules", "tables"}, f"Mapping {name}")
+    only_known(raw, {"source", "rules", "tables"}, f"Mapping {name}")
     source = str(raw.get("source", "")).strip()
     if not source:
         raise MappingError(
@@ -95,7 +95,8 @@ def parse(raw: t.Any, name: str) -> Profile:
         )
     if not isinstance(raw.get("rules", {}), dict):
         raise MappingError(f"Mapping {name}: rules must give a list of rules for each name")
-    _only_text([*raw["tables"], *raw.get("rules", {})], f"Mapping {name}")
+    only_text([*raw["tables"], *raw.get("rules", {})], f"Mapping {name}")
+    only_names(raw["tables"], f"Mapping {name}")
     rules = {
         title: _rules(title, data, f"Mapping {name}, rules {title}")
         for title, data in raw.get("rules", {}).items()
@@ -158,7 +159,7 @@ def _rules(title: str, data: t.Any, place: str) -> RuleSet:
         where = f"{place}, rule {number}"
         if not isinstance(entry, dict) or not entry.get("code"):
             raise MappingError(f"{where}: it needs a code")
-        _only_known(entry, _RULE_FIELDS, where)
+        only_known(entry, _RULE_FIELDS, where)
         code = _expression(entry["code"], where)
         assert code is not None  # noqa: S101 - checked above
         rules.append(
@@ -178,7 +179,7 @@ def _with_rules(table: Table, rules: Mapping[str, RuleSet]) -> Table:
 def _table(name: str, data: t.Any, place: str) -> Table:
     if not isinstance(data, dict):
         raise MappingError(f"{place}: it needs stream, identity and columns")
-    _only_known(data, _TABLE_FIELDS, place)
+    only_known(data, _TABLE_FIELDS, place)
     for field in ("stream", "identity", "columns"):
         if not data.get(field):
             raise MappingError(f"{place}: {field} is missing")
@@ -187,7 +188,7 @@ def _table(name: str, data: t.Any, place: str) -> Table:
         raise MappingError(f"{place}: identity needs entity and key")
     if not isinstance(data["columns"], dict):
         raise MappingError(f"{place}: columns must name each column with what it is made from")
-    _only_text(data["columns"], place)
+    only_text(data["columns"], place)
     optional = data.get("optional", False)
     if not isinstance(optional, bool):
         raise MappingError(f"{place}: optional is {optional!r}: it must be true or false")
@@ -197,7 +198,7 @@ def _table(name: str, data: t.Any, place: str) -> Table:
             f"{place}: source_length is {length!r}: it must be a whole number of at least "
             f"{MIN_SOURCE_LENGTH}"
         )
-    _only_known(identity, _IDENTITY_FIELDS, f"{place}, identity")
+    only_known(identity, _IDENTITY_FIELDS, f"{place}, identity")
     columns = tuple(
         _column(column, spec, f"{place}, column {column}")
         for column, spec in data["columns"].items()
@@ -206,7 +207,7 @@ def _table(name: str, data: t.Any, place: str) -> Table:
     if not isinstance(when_gone, dict):
         raise MappingError(f"{place}: when_gone must give a value for each column it sets")
     source_column = str(data.get("source_column", DEFAULT_SOURCE_COLUMN))
-    _check_reserved(source_column, [*data["columns"], *map(str, when_gone)], place)
+    check_columns(source_column, [*data["columns"], *map(str, when_gone)], place)
     adopt_by = data.get("adopt_by")
     if adopt_by and adopt_by not in [column.name for column in columns]:
         raise MappingError(f"{place}: adopt_by names {adopt_by}, which is not one of its columns")
@@ -228,21 +229,10 @@ def _table(name: str, data: t.Any, place: str) -> Table:
     )
 
 
-def _check_reserved(source_column: str, columns: Iterable[str], place: str) -> None:
-    if why := reserved(source_column, ""):
-        raise MappingError(f"{place}: source_column {source_column} {why}: name another column")
-    for column in columns:
-        if why := reserved(column, source_column):
-            raise MappingError(
-                f"{place}, column {column}: it cannot be mapped, since it {why}: remove it, or "
-                "name another column"
-            )
-
-
 def _column(name: str, spec: t.Any, place: str) -> Column:
     if not isinstance(spec, dict):
         return Column(name=name, value=_expression(str(spec), place))
-    _only_known(spec, _COLUMN_FIELDS, place)
+    only_known(spec, _COLUMN_FIELDS, place)
     if "reference" in spec:
         if not spec.get("key") or "value" in spec:
             raise MappingError(f"{place}: a reference takes `reference` and `key`, and no `value`")
@@ -296,19 +286,6 @@ def _expressions(texts: t.Any, place: str) -> tuple[Expression, ...]:
 
 def _list(value: t.Any) -> list[t.Any]:
     return value if isinstance(value, list) else [value]
-
-
-def _only_text(names: Iterable[t.Any], place: str) -> None:
-    """Refuse names that are not text: YAML reads a bare ``on``, ``no`` or ``2026`` as no text."""
-    for name in names:
-        if not isinstance(name, str):
-            raise MappingError(f"{place}: the name {name!r} is not text: put it in quotes")
-
-
-def _only_known(data: Mapping[str, t.Any], known: set[str], place: str) -> None:
-    for field in data:
-        if field not in known:
-            raise MappingError(f"{place}: {field!r} is not one of {', '.join(sorted(known))}")
 
 
 def _merged(base: t.Any, over: t.Any) -> t.Any:

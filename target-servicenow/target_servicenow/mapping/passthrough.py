@@ -6,7 +6,8 @@ import logging
 import typing as t
 
 from target_servicenow.mapping.expression import MappingError, Property
-from target_servicenow.mapping.profile import DEFAULT_SOURCE_COLUMN, Column, Table, reserved
+from target_servicenow.mapping.names import reserved
+from target_servicenow.mapping.profile import DEFAULT_SOURCE_COLUMN, Column, Table
 from target_servicenow.mapping.types import ColumnType
 
 if t.TYPE_CHECKING:

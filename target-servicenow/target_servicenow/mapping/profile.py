@@ -22,18 +22,6 @@ MIN_SOURCE_LENGTH = 40
 """A digest with its mark takes 34 characters, and the source must still be readable."""
 
 
-def reserved(column: str, source_column: str) -> str:
-    """Return why no value can be written to a column, as a clause, or "".
-
-    A value of the source's in the identity of a row would make the next run lose that row.
-    """
-    if column.lower() == source_column.lower():
-        return "holds the source identifiers (source_column)"
-    if column.lower().startswith("sys_"):
-        return "belongs to ServiceNow, as all sys_ columns do"
-    return "" if column else "has no name"
-
-
 @dataclass(frozen=True)
 class Column:
     """One column: a value of a type, or a reference to a row of another mapped table.

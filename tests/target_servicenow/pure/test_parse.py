@@ -80,6 +80,27 @@ def test_removing_a_table_removes_references_to_it(valid_mapping: dict[str, t.An
             ),
         ),
         (
+            {"tables": {"vendor": {"source_column": "javascript:x"}}},
+            (
+                "Mapping mine, table vendor: 'javascript:x' is not the name of a table or column "
+                "in ServiceNow, which is made of letters, digits and underscores"
+            ),
+        ),
+        (
+            {"tables": {"invoice": {"columns": {"a^b": "Number"}}}},
+            (
+                "Mapping mine, table invoice: 'a^b' is not the name of a table or column in "
+                "ServiceNow, which is made of letters, digits and underscores"
+            ),
+        ),
+        (
+            {"tables": {"ven,dor": {"stream": "Vendors"}}},
+            (
+                "Mapping mine: 'ven,dor' is not the name of a table or column in ServiceNow, which "
+                "is made of letters, digits and underscores"
+            ),
+        ),
+        (
             {"tables": {"vendor": {"source_column": "sys_id"}}},
             (
                 "Mapping mine, table vendor: source_column sys_id belongs to ServiceNow, as all "
