@@ -91,6 +91,11 @@ class CommandLineTarget(SingerTarget):
             del given[name]
         if must_be_complete:
             self.values = configuration.read(given)
+            if configuration.is_open(self.values.instance_url):
+                self.logger.warning(
+                    "The setting instance_url is a plain http address of another machine: the "
+                    "credentials and all rows can be read on the way; give its https address"
+                )
 
     @classmethod
     @override
@@ -103,7 +108,11 @@ class CommandLineTarget(SingerTarget):
         configuration.check_environment(
             os.environ
         )  # before the SDK, whose words are for developers
-        return super().read_environment()
+        try:
+            settings = super().read_environment()
+        finally:
+            configuration.check_environment(os.environ)  # again, with what a .env file added
+        return configuration.with_booleans(settings, os.environ)
 
     @override
     def end_by_signal(self, signum: int) -> None:

@@ -7,13 +7,16 @@ import re
 import ssl
 import typing as t
 from dataclasses import dataclass, fields
+from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from singer_sdk.plugin_base import JSONSchemaValidator
 
 from target_servicenow.api.session import Connection
 from target_servicenow.errors import TargetError
 from target_servicenow.settings import SCHEMA
+from target_servicenow.text_files import EncodingError, expanded, read_text
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,7 +24,11 @@ if t.TYPE_CHECKING:
     from jsonschema import ValidationError
 
 VARIABLE_PREFIX = "TARGET_SERVICENOW_"
-BOOLEANS = {"true", "1", "yes", "on", "false", "0", "no", "off"}
+WORDS = {
+    **dict.fromkeys(("true", "t", "yes", "y", "1", "on", "enabled"), True),
+    **dict.fromkeys(("false", "f", "no", "n", "0", "off", "disabled"), False),
+}
+"""What an environment variable may hold for a setting that is true or false."""
 KINDS = {
     "integer": "a whole number",
     "boolean": "true or false",
@@ -100,8 +107,8 @@ def read(raw: Mapping[str, t.Any]) -> Config:
         | {
             "instance_url": _instance_url(given["instance_url"]),
             "mapping_overrides": given.get("mapping_overrides") or {},
-            "ledger_path": Path(given["ledger_path"]),
-            "ca_bundle": _certificates(Path(bundle)) if bundle else None,
+            "ledger_path": expanded(Path(given["ledger_path"])),
+            "ca_bundle": _certificates(expanded(Path(bundle))) if bundle else None,
         }
     )
 
@@ -139,7 +146,9 @@ def read_files(paths: Sequence[str]) -> dict[str, t.Any]:
     config: dict[str, t.Any] = {}
     for path in paths:
         try:
-            settings = json.loads(Path(path).read_text(encoding="utf-8"))
+            settings = json.loads(read_text(expanded(Path(path))))
+        except EncodingError as error:
+            raise SettingError(f"Configuration file {path} {error}: save it as UTF-8") from None
         except OSError:
             raise SettingError(
                 f"Configuration file {path} cannot be read: name a JSON file with the settings"
@@ -170,11 +179,31 @@ def check_environment(environment: Mapping[str, str]) -> None:
             )
 
 
+def with_booleans(
+    settings: Mapping[str, t.Any], environment: Mapping[str, str]
+) -> dict[str, t.Any]:
+    """Return settings read from the environment with what is true or false read by `WORDS`.
+
+    The SDK knows fewer words, and takes every other one as false. An empty variable is not set.
+    """
+    texts = {
+        name: _word(environment[_variable(name)])
+        for name, schema in SCHEMA["properties"].items()
+        if _kind(schema) == "boolean" and _variable(name) in environment
+    }
+    others = {name: value for name, value in settings.items() if name not in texts}
+    return others | {name: WORDS[text] for name, text in texts.items() if text}
+
+
+def _word(text: str) -> str:
+    return text.strip().lower()
+
+
 def _is_readable(text: str, kind: str) -> bool:
     if kind == "integer":
         return re.fullmatch(r"\s*[+-]?\d+\s*", text) is not None
     if kind == "boolean":
-        return text.lower() in BOOLEANS
+        return _word(text) in {*WORDS, ""}
     if kind == "string":
         return True
     try:
@@ -190,12 +219,37 @@ def _variable(name: str) -> str:
 def _instance_url(setting: str) -> str:
     text = setting.strip().rstrip("/")
     url = text if "://" in text else f"https://{text}.service-now.com"
-    if not re.match(r"https?://[^./\s]\S*$", url):
+    if "@" in url:
+        raise SettingError(
+            "The setting instance_url must be without user name and password: give them as "
+            "username and password, with auth_method basic"
+        )
+    if not re.match(r"https?://[^./\s?#][^\s?#]*$", url, re.IGNORECASE) or not _has_host(url):
         raise SettingError(
             "The setting instance_url must be the instance's full URL, such as "
             "https://dev12345.service-now.com, or just its name, such as dev12345"
         )
     return url
+
+
+def _has_host(url: str) -> bool:
+    try:
+        return bool(urlsplit(url).hostname) and urlsplit(url).port != 0
+    except ValueError:  # not a port, or half an IPv6 address
+        return False
+
+
+def is_open(url: str) -> bool:
+    """Tell whether whoever is between here and an address can read what goes there."""
+    host = urlsplit(url).hostname or ""
+    return url.lower().startswith("http:") and not _is_loopback(host)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def _certificates(bundle: Path) -> Path:

@@ -64,7 +64,12 @@ class HeldBack:
         """Yield the rows that may go now, or have gone by another hand."""
         waiting = [r for r in self._ledger.pending() if r.cause == Cause.TOO_MANY_GONE]
         for table in tables:
-            listed = {r.identifier: r.payload for r in waiting if r.table == table.name}
+            listed = {
+                reject.identifier: facts
+                for reject in waiting
+                if reject.table == table.name
+                for facts in self._ledger.payloads([reject])
+            }
             rows = gone(table, listed)
             due = {row.identifier for row in self._upserter.differing(table, rows)} if rows else ()
             free = [

@@ -25,13 +25,17 @@ from target_servicenow.recorder import LedgerRecorder
 from target_servicenow.upsert.gone import FLOOR, gone
 
 if t.TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Mapping, Sequence
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
+    from target_servicenow.ledger.entries import Reject
     from target_servicenow.ledger.writer import LedgerWriter
     from target_servicenow.mapping.profile import Profile, Table
     from target_servicenow.upsert.upserter import Upserter
 
 logger = logging.getLogger(__name__)
+
+RETRIED_TOGETHER = 500
+"""Waiting rows that are read and tried at once."""
 
 
 class Loader:
@@ -39,6 +43,7 @@ class Loader:
 
     Attributes:
         altered: Rows whose column was stored differently from what was sent, by table and column.
+        unseen: Rows in which ServiceNow did not show a column, by table and column.
     """
 
     def __init__(
@@ -72,6 +77,7 @@ class Loader:
         self._announce = announce
         self._validating = validating
         self.altered: Counter[tuple[str, str]] = Counter()
+        self.unseen: Counter[tuple[str, str]] = Counter()
 
     def load(
         self,
@@ -222,20 +228,21 @@ class Loader:
             if table.name not in by_name and any(_feeds(table, other) for other in tables)
         ]
         for table in (*beside, *tables):
-            payloads = [
-                reject.payload
+            wanted = [
+                reject
                 for reject in again
                 if reject.table == table.name or _feeds(table, by_name[reject.table])
             ]
-            self._load(
-                table,
-                (
-                    row
-                    for payload in payloads
-                    for row in render_record(self._profile, table, payload)
-                ),
-                None,
-            )
+            for page in _pages(wanted):
+                self._load(
+                    table,
+                    (
+                        row
+                        for payload in self._ledger.payloads(page)
+                        for row in render_record(self._profile, table, payload)
+                    ),
+                    None,
+                )
 
     def _load(
         self, table: Table, rendered: Iterable[Row | Unrendered], version: int | None
@@ -264,7 +271,12 @@ class Loader:
 
         if rows:
             recorder = LedgerRecorder(
-                table, self._ledger, version, altered=self.altered, announce=self._announce
+                table,
+                self._ledger,
+                version,
+                altered=self.altered,
+                unseen=self.unseen,
+                announce=self._announce,
             )
             self._upserter.upsert(table, rows, recorder)
         self._guard()
@@ -278,6 +290,19 @@ class Loader:
                 f"({self._max_rejects}): see their reasons with target-servicenow ledger rejects, "
                 "correct them or raise max_rejects, and run again"
             )
+
+
+def _pages(rejects: Sequence[Reject]) -> Iterator[Sequence[Reject]]:
+    """Yield waiting rows in pages, since all their records together may not fit into memory.
+
+    Rows that could be each other's are decided together.
+    """
+    together = [reject for reject in rejects if reject.cause == Cause.ADOPTION]
+    if together:
+        yield together
+    others = [reject for reject in rejects if reject.cause != Cause.ADOPTION]
+    for start in range(0, len(others), RETRIED_TOGETHER):
+        yield others[start : start + RETRIED_TOGETHER]
 
 
 def _feeds(table: Table, other: Table) -> bool:

@@ -6,25 +6,22 @@ line and never repeats it, since it may hold secrets.
 
 from __future__ import annotations
 
-import json
 import typing as t
 from collections import Counter
-from decimal import Decimal
 
-import msgspec
 from singer_sdk.singerlib.encoding import SimpleSingerReader
 from typing_extensions import override
 
 from target_servicenow.errors import TargetError
+from target_servicenow.lenient_json import decode, holds_nan, is_whole_text
+from target_servicenow.text_files import not_utf_8
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-_FAST: msgspec.json.Decoder[t.Any] = msgspec.json.Decoder(float_hook=Decimal)
-_LENIENT = json.JSONDecoder(parse_float=Decimal)
-"""Takes what is not JSON but other taps write: NaN, and halves of surrogate pairs."""
-
 _ADVICE = "check that what is piped in is a Singer tap's output"
+
+_BYTE_ORDER_MARK = "\ufeff"
 
 
 class InputError(TargetError):
@@ -49,12 +46,18 @@ class MessageReader(SimpleSingerReader):
         number = 1
         try:
             for line in file_input or self.default_input:
-                message = self.deserialize_json(line)
-                callbacks[message["type"]](message)
-                counter[message["type"]] += 1
+                text = line.removeprefix(_BYTE_ORDER_MARK) if number == 1 else line
+                if not text.isspace() and text:
+                    message = self.deserialize_json(text)
+                    callbacks[message["type"]](message)
+                    counter[message["type"]] += 1
                 number += 1
-        except UnicodeDecodeError:
-            raise InputError(f"Line {number} of the input is not UTF-8 text: {_ADVICE}") from None
+        except UnicodeDecodeError as fault:
+            # A chunk of several lines is decoded when the first of them is read.
+            number += fault.object.count(b"\n", 0, fault.start)
+            raise InputError(
+                f"Line {number} of the input {not_utf_8(fault.object)}: {_ADVICE}"
+            ) from None
         except InputError as fault:
             raise type(fault)(f"Line {number} of the input {fault}: {_ADVICE}") from None
         return counter
@@ -67,13 +70,11 @@ class MessageReader(SimpleSingerReader):
             InputError: It is not a Singer message; the text is a clause about the line.
         """
         try:
-            try:
-                message = _FAST.decode(line)
-            except ValueError:
-                message = _LENIENT.decode(line)
+            message = decode(line)
             check(message)
         except (ValueError, RecursionError):
-            raise InputError("is not JSON") from None
+            fault = not_utf_8(line.encode()) if "\0" in line else "is not JSON"
+            raise InputError(fault) from None
         return t.cast("dict[str, t.Any]", message)
 
 
@@ -109,8 +110,12 @@ def check(message: object) -> None:
         )
 
 
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and is_whole_text(value)
+
+
 def _is_name(value: object) -> bool:
-    return isinstance(value, str) and bool(value.strip())
+    return _is_text(value) and bool(str(value).strip())
 
 
 def _is_object(value: object) -> bool:
@@ -122,15 +127,15 @@ def _is_schema(value: object) -> bool:
 
 
 def _is_names(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(name, str) for name in value)
+    return isinstance(value, list) and all(map(_is_text, value))
 
 
 def _is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _is_anything(_: object) -> bool:
-    return True
+def _is_state(value: object) -> bool:
+    return not holds_nan(value)  # a state is emitted again, as JSON
 
 
 _Check: t.TypeAlias = "tuple[bool, Callable[[object], bool], str]"
@@ -148,7 +153,7 @@ _CHECKS: t.Final[Mapping[str, Mapping[str, _Check]]] = {
         "record": (True, _is_object, "a record that is not an object"),
         "version": (False, _is_whole, "a version that is not a whole number"),
     },
-    "STATE": {"value": (True, _is_anything, "")},
+    "STATE": {"value": (True, _is_state, "a state that holds NaN or Infinity, which JSON has not")},
     "ACTIVATE_VERSION": {
         "stream": _STREAM,
         "version": (True, _is_whole, "a version that is not a whole number"),
@@ -169,6 +174,9 @@ def schema_fault(schema: object, place: str = "") -> str:
     for word, (fits, words) in _KEYWORDS.items():
         if schema.get(word) is not None and not fits(schema[word]):
             return f"{_at(place, word)} is not {words}"
+    for name in schema.get("properties") or {}:
+        if not _is_text(name):
+            return f"{_at(place, repr(name))} is not a name"
     inner = ((_at(place, name), value) for name, value in _inner(schema))
     return next((fault for at, value in inner if (fault := schema_fault(value, at))), "")
 

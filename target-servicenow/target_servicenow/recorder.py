@@ -34,6 +34,7 @@ class LedgerRecorder(Recorder):
         version: int | None,
         *,
         altered: Counter[tuple[str, str]],
+        unseen: Counter[tuple[str, str]],
         announce: bool,
     ) -> None:
         """Prepare.
@@ -43,12 +44,14 @@ class LedgerRecorder(Recorder):
             ledger: The ledger, its run started.
             version: The Singer version the rows came under, if any.
             altered: Counts rows whose column was stored differently from what was sent.
+            unseen: Counts rows in which ServiceNow did not show a column.
             announce: Log every change, row by row, old and new (mode plan).
         """
         self._table = table
         self._ledger = ledger
         self._version = version
         self._altered = altered
+        self._unseen = unseen
         self._announce = announce
 
     @override
@@ -115,6 +118,7 @@ class LedgerRecorder(Recorder):
         self._ledger.record([self._entry(fate) for fate in settled])
         for fate in settled:
             self._altered.update((self._table.name, name) for name in fate.altered)
+            self._unseen.update((self._table.name, name) for name in fate.decision.unseen)
             if self._announce and fate.outcome in WRITTEN:
                 logger.info("%s", self._announcement(fate))
             if fate.outcome in WAITING:

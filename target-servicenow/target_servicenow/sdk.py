@@ -10,6 +10,7 @@ import abc
 import typing as t
 
 from singer_sdk.helpers._classproperty import classproperty
+from singer_sdk.mapper import RemoveRecordTransform
 from singer_sdk.plugin_base import _ConfigInput
 from singer_sdk.sinks import BatchSink
 from singer_sdk.target_base import Target
@@ -77,6 +78,16 @@ class SingerTarget(Target, abc.ABC):
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
         self.end_by_signal(signum)
+
+    def is_dropped(self, stream: str) -> bool:
+        """Tell whether ``stream_maps`` drops a stream: a null in place of its map."""
+        maps = [
+            stream_map
+            for of_stream in self.mapper.stream_maps.values()
+            for stream_map in of_stream
+            if stream_map.stream_alias == stream
+        ]
+        return bool(maps) and all(isinstance(one, RemoveRecordTransform) for one in maps)
 
     def process_schema(self, message: Message) -> None:
         """Process a SCHEMA message."""

@@ -182,7 +182,7 @@ SCHEMA: dict[str, t.Any] = th.PropertiesList(
         th.IntegerType(nullable=False, minimum=1),
         default=90,
         title="Read timeout",
-        description="Seconds to wait for an answer.",
+        description="Seconds to wait for a whole answer, header and body.",
     ),
     th.Property(
         "max_retries",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import typing as t
 
 import fastjsonschema
@@ -14,12 +15,19 @@ from target_servicenow.sdk import SingerSink
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from collections.abc import Set as AbstractSet
 
     from singer_sdk.target_base import Target
 
     from target_servicenow.config import Config
     from target_servicenow.loader import Loader
     from target_servicenow.mapping.profile import Table
+
+
+logger = logging.getLogger(__name__)
+
+MAX_NAMED = 10
+"""Unknown properties that one line names."""
 
 
 class MissingKeyError(InputError, MissingKeyPropertiesError):
@@ -69,6 +77,9 @@ class TableSink(SingerSink):
         self._loading = t.cast("Loading", target)
         self.tables = self._loading.tables_of(stream_name, schema, tuple(key_properties or ()))
         self.version: int | None = None
+        self._known: frozenset[str] | None = None  # what is not reported as unknown any more
+        if self.tables:
+            self._known = frozenset((*schema.get("properties", ()), FROM_LEDGER))
         self._check = self._compiled(schema) if self._loading.values.validate_records else None
 
     @property
@@ -90,6 +101,8 @@ class TableSink(SingerSink):
     @override
     def process_record(self, record: dict[str, t.Any], context: dict[str, t.Any]) -> None:
         """Collect the record, or reject it when it does not match its schema."""
+        if self._known is not None and not record.keys() <= self._known:
+            self._report_unknown(record.keys() - self._known)
         if self._check is not None:
             try:
                 self._check({name: record[name] for name in record if name != FROM_LEDGER})
@@ -101,6 +114,17 @@ class TableSink(SingerSink):
                 )
                 return
         super().process_record(record, context)
+
+    def _report_unknown(self, names: AbstractSet[str]) -> None:
+        """Say once what a stream sends besides the properties of its schema."""
+        self._known = None
+        shown = [repr(name) for name in sorted(names)[:MAX_NAMED]]
+        logger.warning(
+            "Stream %s sends properties that its SCHEMA does not name (%s): they are skipped; "
+            "correct the tap's schema if they are needed",
+            self.stream_name,
+            ", ".join([*shown, *(["..."] if len(names) > MAX_NAMED else [])]),
+        )
 
     def _same_record(self, record: dict[str, t.Any], other: dict[str, t.Any]) -> bool:
         return all(record.get(name) == other.get(name) for name in self.key_properties)

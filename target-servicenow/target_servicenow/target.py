@@ -127,11 +127,14 @@ class TargetServiceNow(CommandLineTarget):
     def tables_of(
         self, stream: str, schema: dict[str, t.Any], key_properties: tuple[str, ...]
     ) -> tuple[Table, ...]:
-        """Return the tables that a stream fills.
+        """Return the tables that a stream fills: none when ``stream_maps`` drops it.
 
         Raises:
             MappingError: Nothing maps the stream, or it lacks what the mapping needs.
         """
+        if self.is_dropped(stream):
+            self.logger.info("Stream %s is dropped by stream_maps", stream)
+            return ()
         return self._tables.of_stream(stream, schema, key_properties)
 
     def drain_before(self, sink: TableSink) -> None:
@@ -227,15 +230,8 @@ class TargetServiceNow(CommandLineTarget):
         for rules in self._mapping.rules.values():
             for remark in rules.remarks():
                 self.logger.info("%s", remark)
-        altered = self.loader.altered if "loader" in self.__dict__ else {}
-        for (table, column), rows in sorted(altered.items()):
-            self.logger.warning(
-                "ServiceNow altered %s.%s (rows: %d); the ledger shows what was sent and what was "
-                "stored",
-                table,
-                column,
-                rows,
-            )
+        if "loader" in self.__dict__:
+            self._summarize_columns()
         self.logger.info(
             "%s %d: %d calls to ServiceNow in %.1f s; the ledger is %s",
             "Plan" if self._planning else "Run",
@@ -244,6 +240,27 @@ class TargetServiceNow(CommandLineTarget):
             time.monotonic() - self._started,
             self.values.ledger_path,
         )
+
+    def _summarize_columns(self) -> None:
+        for (table, column), rows in sorted(self.loader.altered.items()):
+            self.logger.warning(
+                "ServiceNow altered %s.%s (rows: %d); the ledger shows what was sent and what was "
+                "stored",
+                table,
+                column,
+                rows,
+            )
+        definitions = self._tables.report.definitions
+        for (table, column), rows in sorted(self.loader.unseen.items()):
+            if column in definitions.get(table, {column}):  # else it was reported as missing
+                self.logger.warning(
+                    "ServiceNow did not show %s.%s in some rows (rows: %d), so it was neither "
+                    "compared nor written there: give the integration user a role that can read "
+                    "it in every row, or remove the column with mapping_overrides",
+                    table,
+                    column,
+                    rows,
+                )
 
     def _calls(self) -> int:
         return sum(session.calls for session in self._sessions)

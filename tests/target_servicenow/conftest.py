@@ -10,6 +10,8 @@ import sys
 import typing as t
 from contextlib import closing, redirect_stdout
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import pytest
 import requests
@@ -22,7 +24,7 @@ from target_servicenow.sdk import ConfigInput
 from target_servicenow.target import TargetServiceNow
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
 COMPANY = "SAMINC"
@@ -284,6 +286,54 @@ def instance(
 def singer() -> Singer:
     """Builds messages."""
     return Singer()
+
+
+class _QuietServer(ThreadingHTTPServer):
+    def handle_error(self, *_: t.Any) -> None:
+        """Print nothing when the target hangs up."""
+
+
+class Server:
+    """An HTTP server on loopback that answers as it is told, and keeps what it was sent."""
+
+    def __init__(self, answer: Callable[[BaseHTTPRequestHandler], None]) -> None:
+        server = self
+        self.headers: list[t.Any] = []
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                server.headers.append(self.headers)
+                self.rfile.read(int(self.headers["Content-Length"] or 0))
+                answer(self)
+
+            do_POST = do_GET  # noqa: N815 - the name it is called by
+
+            def log_message(self, *_: t.Any) -> None: ...
+
+        self._server = _QuietServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Server]]:
+    """Starts servers, and stops them at the end."""
+    servers: list[Server] = []
+
+    def start(answer: Callable[[BaseHTTPRequestHandler], None]) -> Server:
+        servers.append(Server(answer))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
 
 
 @pytest.fixture(autouse=True)

@@ -21,7 +21,7 @@ ADVICE = "check that what is piped in is a Singer tap's output"
     ("line", "sentence"),
     [
         ("hush-hush", "Line 2 of the input is not JSON"),
-        ("", "Line 2 of the input is not JSON"),
+        ("\0{\0}", "Line 2 of the input is not UTF-8 text (it looks like UTF-16)"),
         ('{"type": "STATE", "value": 1', "Line 2 of the input is not JSON"),
         ("[" * 100_000, "Line 2 of the input is not JSON"),
         ("[]", "Line 2 of the input is not a JSON object"),
@@ -63,13 +63,32 @@ def test_nan_and_half_surrogate_pairs_of_other_taps(instance: Instance, singer: 
     assert half == {"City": "\ud83d", "Amount": Decimal("0.10")}
 
 
-def test_input_that_is_not_text(instance: Instance) -> None:
-    lines = io.TextIOWrapper(io.BytesIO(b'{"type": "\xff"}\n'), encoding="utf-8")
-    result = instance.run(lines)
+@pytest.mark.parametrize(
+    ("encoding", "line", "likely"),
+    [("utf-16", 1, "UTF-16"), ("utf-16-le", 3, "UTF-16"), ("cp1252", 3, "Windows-1252")],
+)
+def test_input_in_another_encoding(
+    instance: Instance, singer: Singer, encoding: str, line: int, likely: str
+) -> None:
+    """Kind: what a pipe or an editor on Windows wrote; the line is the one that holds it."""
+    messages = [*singer.vendors(singer.vendor("1"), singer.vendor("2", City="Düren"))]
+    text = "".join(f"{json.dumps(message, ensure_ascii=False)}\n" for message in messages)
+    content = io.TextIOWrapper(io.BytesIO(text.encode(encoding)), encoding="utf-8")
+    result = instance.run(content)
     assert (result.code, result.errors) == (
         1,
-        [f"Line 1 of the input is not UTF-8 text: {ADVICE}"],
+        [f"Line {line} of the input is not UTF-8 text (it looks like {likely}): {ADVICE}"],
     )
+
+
+def test_a_byte_order_mark_and_blank_lines(instance: Instance, singer: Singer) -> None:
+    """Kind: input as editors save it: a mark before it, and blank lines in it and after it."""
+    first, second = (f"{json.dumps(message)}\n" for message in singer.vendors(singer.vendor("1")))
+    result = instance.run([f"\ufeff{first}", "\n", second, " \r\n", singer.state(1), "\n", ""])
+    assert (result.code, result.states) == (0, [1])
+    assert instance.by_source("proc_vendor").keys() == {"1"}
+    result = instance.run([first, "\n", "hush-hush\n"])
+    assert result.errors == [f"Line 3 of the input is not JSON: {ADVICE}"]
 
 
 def test_a_record_without_its_key(instance: Instance, singer: Singer) -> None:

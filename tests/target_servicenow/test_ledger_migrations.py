@@ -128,14 +128,16 @@ def test_held_and_rejected_rows_keep_cause_and_payload(writer: LedgerWriter) -> 
         "Invoice:1:1": ("rejected", "refused"),
         "Invoice:2:1": ("held", "reference"),
     }
-    [invoice] = rejects["Invoice:2:1"].payload["Invoices"]
+    [payload] = writer.payloads([rejects["Invoice:2:1"]])
+    [invoice] = payload["Invoices"]
     amounts = {name: value for name, value in invoice.items() if isinstance(value, Decimal)}
     assert {name: str(value) for name, value in amounts.items()} == {
         "TaxTotal": "12.90",
         "DocumentTotalIncludingTax": "1234567890123456789.001",
         "ExchangeRate": "0.10000000000000000001",
     }
-    assert rejects["Vendor:5"].payload["Comment"] == "half \ud83d of a pair, wh\u00f6le \U0001f600"
+    [payload] = writer.payloads([rejects["Vendor:5"]])
+    assert payload["Comment"] == "half \ud83d of a pair, wh\u00f6le \U0001f600"
 
 
 def test_rows_being_sent_are_known(writer: LedgerWriter) -> None:

@@ -43,6 +43,11 @@ class Access:
             (rule.operation, rule.table, rule.column) for rule in forbidden if not rule.when
         )
         self._hidden = _hidden(schema, forbidden)
+        self._concealed: dict[str, dict[str, Clause]] = {}
+        for rule in forbidden:
+            if rule.when and rule.column != _WHOLE:
+                when = sql.declared(schema, rule.table, rule.when)
+                self._concealed.setdefault(rule.table, {})[rule.column] = when
 
     def check_table(self, table: Table, operation: str) -> None:
         """Refuse what may not be done to a table at all.
@@ -88,6 +93,10 @@ class Access:
         """Return which rows of a table may not be read, None if all may."""
         return self._hidden.get(table.name)
 
+    def concealed(self, table: Table) -> Mapping[str, Clause]:
+        """Return the columns of a table that may not be read in some rows, and in which."""
+        return self._concealed.get(table.name, {})
+
     def writable(
         self, table: Table, operation: str, values: Mapping[str, object]
     ) -> Mapping[str, object]:
@@ -103,10 +112,10 @@ class Access:
 
 def _check(schema: Schema, rule: AccessRule) -> None:
     schema.column(rule.table, "sys_id" if rule.column == _WHOLE else rule.column)
-    if rule.when and (rule.operation, rule.column) != ("read", _WHOLE):
+    if rule.when and rule.operation != "read":
         raise DeclarationError(
-            f"The access rule on {rule.table} cannot have a condition: `when` hides rows, so it "
-            "needs the operation read and the column *"
+            f"The access rule on {rule.table} cannot have a condition: `when` hides rows, or a "
+            "column in them, so it needs the operation read"
         )
 
 

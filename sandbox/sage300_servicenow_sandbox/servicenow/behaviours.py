@@ -21,7 +21,7 @@ class AccessRule(Declared, frozen=True):
         table: The table.
         operation: The operation.
         column: The column; "*", the table itself.
-        when: An encoded query that limits a rule that forbids reading a table to some rows.
+        when: An encoded query that limits a rule that forbids reading to some rows.
         allowed: Whether the operation is allowed after all.
     """
 

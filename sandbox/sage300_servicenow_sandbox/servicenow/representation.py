@@ -42,6 +42,7 @@ class Representation:
         self._links = not request.flag("sysparm_exclude_reference_link")
         self._mode = request.args.get("sysparm_display_value", "false")
         self._hidden = access.hidden(table)
+        self._concealed = access.concealed(table)
         self._fields = _fields(schema, access, table, request.args.get("sysparm_fields", ""))
 
     def rows(
@@ -53,22 +54,29 @@ class Representation:
         `tail` allows although more follow: sysparm_limit is applied before access rules.
         """
         hidden = self._hidden or _NOTHING
-        values = [hidden.sql, *(field.value for field in self._fields)]
+        values, parameters = [hidden.sql], [*hidden.parameters]
+        for field in self._fields:
+            value = field.value
+            if concealed := self._concealed.get(field.name):
+                value = f"CASE WHEN {concealed.sql} THEN NULL ELSE {value} END"
+                parameters += concealed.parameters
+            values.append(value)
         if self._mode in {"true", "all"}:
             values += [field.display for field in self._fields]
         sql = (
             f'SELECT {", ".join(values)} FROM "{self._table.name}" t0'  # noqa: S608 (tables.yml)
             f" WHERE {where.sql} {tail}"
         )
-        found = connection.execute(sql, (*hidden.parameters, *where.parameters))
+        found = connection.execute(sql, (*parameters, *where.parameters))
         return [self._show(row[1:]) for row in found if not row[0]]
 
-    def _show(self, row: tuple[str, ...]) -> dict[str, t.Any]:
+    def _show(self, row: tuple[str | None, ...]) -> dict[str, t.Any]:
         count = len(self._fields)
         displays = row[count:] or row
         return {
-            field.name: self._show_field(field.column, value, display)
+            field.name: self._show_field(field.column, str(value), str(display))
             for field, value, display in zip(self._fields, row, displays, strict=False)
+            if value is not None
         }
 
     def _show_field(self, column: Column, value: str, display: str) -> t.Any:

@@ -73,9 +73,12 @@ def read(session: Session, tables: Iterable[str]) -> Definitions:
         level = sorted({raw.parents.get(table, "") for table in level} - known - {""})
     merged: Definitions = {}
     for table in tables:
-        for name in reversed(_ancestry(table, raw.parents)):  # a table's own definition wins
+        line = _ancestry(table, raw.parents)
+        for name in reversed(line):  # a table's own definition wins
             for row in raw.columns.get(name, ()):
-                choices = raw.choices.get((name, row["element"]), set())
+                # A table can have its own choices for a column that it inherits.
+                kept = (raw.choices.get((at, row["element"])) for at in line)
+                choices = next(filter(None, kept), set())
                 merged.setdefault(table, {})[row["element"]] = _definition(row, choices)
     return merged
 

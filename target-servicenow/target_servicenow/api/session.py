@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 
 import msgspec
 import requests
-from typing_extensions import override
 from urllib3.exceptions import InvalidHeader
 from urllib3.util import Retry
 
@@ -25,6 +24,7 @@ from target_servicenow.api.errors import (
     judge,
 )
 from target_servicenow.api.oauth import ClientCredentials
+from target_servicenow.api.transport import AnswerTooLargeError, Transport, read_body
 from target_servicenow.stopping import Stop
 
 if t.TYPE_CHECKING:
@@ -206,20 +206,12 @@ def client_credentials(
     return ClientCredentials(fetch=fetch, client_id=client_id, client_secret=client_secret)
 
 
-class _Http(requests.Session):
-    """Takes a redirect as the answer it is; even to look at its address could fail."""
-
-    @override
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        return None
-
-
 class _Wire:
     """Physical requests and the waits between them."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._http = _Http()
+        self._http = Transport()
         self._http.headers.update(
             {"Accept": "application/json", "Content-Type": "application/json"}
         )
@@ -243,22 +235,17 @@ class _Wire:
         self.stop.check()
         self.sent += 1
         started = self.sent_at = time.monotonic()
-        options = self._http.merge_environment_settings(request.url, {}, None, None, None)
+        options = self._http.merge_environment_settings(request.url, {}, True, None, None)  # noqa: FBT003
         # An environment variable must not silently override the settings about TLS.
         options["verify"] = self._connection.verify
+        timeout = self._connection.connect_timeout_seconds, self._connection.read_timeout_seconds
         try:
-            response = self._http.send(
-                request,
-                timeout=(
-                    self._connection.connect_timeout_seconds,
-                    self._connection.read_timeout_seconds,
-                ),
-                **options,
-            )
+            with self._http.send(request, timeout=timeout, **options) as response:
+                content = read_body(response)
         except requests.exceptions.RequestException as error:
             return Reply(_transport_verdict(error, self._connection.instance_url, what))
         is_json = "json" in response.headers.get("Content-Type", "")
-        body = read_json(response.content) if is_json else None
+        body = read_json(content) if is_json else None
         total = response.headers.get("X-Total-Count", "")
         return Reply(
             verdict=judge(response.status_code, body, what=what),
@@ -303,6 +290,12 @@ def _transport_verdict(
 ) -> Verdict:
     """Return what a failed call means: a refused connection did nothing, a lost answer may have."""
     text = str(error)
+    if isinstance(error, AnswerTooLargeError):
+        return Verdict(
+            Action.STOP,
+            f"The answer from {place} while {what} is larger than any of ServiceNow's: check "
+            "instance_url, and whether a proxy answers instead",
+        )
     if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY" not in text:
         return Verdict(
             Action.STOP,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import typing as t
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -20,8 +21,8 @@ MAX_URL_BYTES = 7_600
 """Below the 8,192 bytes that a whole URL may have. Whether the limit holds for addresses inside a
 Batch call is not published, so it is kept there too."""
 
-UNSEARCHABLE = "^,@"
-"""Encoded queries cannot escape these."""
+UNSEARCHABLE = re.compile(r"[\^,@]|javascript:", re.IGNORECASE)
+"""Encoded queries cannot escape these, and ServiceNow runs what follows the last one."""
 
 MAX_ROWS = 10_000
 """Rows of one page: ServiceNow's own default."""
@@ -50,8 +51,8 @@ def find_items(
 ) -> Iterator[Item]:
     """Yield requests that find the rows whose `column` is one of `keys`.
 
-    Keys with characters that an ``IN`` cannot hold are looked up one by one, by the part before
-    the character; the caller compares exactly.
+    Keys with something that an ``IN`` cannot hold are looked up one by one, by the part before it;
+    the caller compares exactly.
     """
     budget = MAX_URL_BYTES - len(_find_url(table, "", fields))
     for number, query in enumerate(_queries(column, keys, budget=budget), start=1):
@@ -100,10 +101,9 @@ def _queries(column: str, keys: Iterable[str], *, budget: int) -> Iterator[str]:
     chunk: list[str] = []
     size = 0
     for key in keys:
-        cut = min((key.index(c) for c in UNSEARCHABLE if c in key), default=None)
-        if cut is not None:
-            if cut >= MIN_PREFIX:
-                yield f"{column}STARTSWITH{key[:cut]}^ORDERBYsys_id"
+        if cut := UNSEARCHABLE.search(key):
+            if cut.start() >= MIN_PREFIX:
+                yield f"{column}STARTSWITH{key[: cut.start()]}^ORDERBYsys_id"
             continue
         length = len(quote(key, safe="")) + len("%2C")
         if chunk and (len(chunk) == MAX_KEYS or size + length > budget):

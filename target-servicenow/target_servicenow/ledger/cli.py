@@ -10,9 +10,10 @@ import simplejson
 from typing_extensions import override
 
 from target_servicenow.ledger.entries import to_json
-from target_servicenow.ledger.file import LedgerError
+from target_servicenow.ledger.file import LedgerError, make_private
 from target_servicenow.ledger.reader import LedgerReader
 from target_servicenow.outcomes import Outcome
+from target_servicenow.text_files import expanded
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -48,7 +49,7 @@ def ledger(context: click.Context, path: Path) -> None:
 
     Example: target-servicenow ledger --ledger output/prod.ledger.sqlite runs
     """
-    context.obj = path
+    context.obj = expanded(path)
 
 
 def _reader(path: Path) -> LedgerReader:
@@ -136,14 +137,32 @@ def rejects(path: Path, *, as_json: bool) -> None:
 
 
 @ledger.command()
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write to this file instead, which only you can read.",
+)
 @click.pass_obj
-def export(path: Path) -> None:
+def export(path: Path, output: Path | None) -> None:
     """Print the waiting rows as Singer messages, to correct them and pipe them in again.
 
-    Example: target-servicenow ledger export > waiting.singer
+    Example: target-servicenow ledger export --output waiting.singer
     """
-    for message in _reader(path).messages():
-        click.echo(to_json(message).encode())
+    lines = (to_json(message).encode() for message in _reader(path).messages())
+    if output is None:
+        for line in lines:
+            click.echo(line)
+        return
+    try:
+        output = expanded(output)
+        output.unlink(missing_ok=True)  # a file that was there may be readable to others
+        make_private(output)
+        with output.open("wb") as file:
+            file.writelines(line + b"\n" for line in lines)
+    except OSError as error:
+        raise click.ClickException(
+            f"{output} cannot be written ({error.strerror}): name another file"
+        ) from None
 
 
 def _print_json(value: t.Any) -> None:

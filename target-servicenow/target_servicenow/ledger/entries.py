@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
-import math
 import typing as t
 from dataclasses import asdict, is_dataclass
-from decimal import Decimal
 
 import msgspec
 import simplejson
+
+from target_servicenow.lenient_json import decode, holds_nan
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,8 +19,6 @@ FROM_LEDGER = "_from_ledger"
 
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 _ENCODER = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
-_DECODER: msgspec.json.Decoder[t.Any] = msgspec.json.Decoder(float_hook=Decimal)
-_LENIENT_DECODER = json.JSONDecoder(parse_float=Decimal)
 
 
 class Change(t.Protocol):
@@ -74,16 +71,13 @@ class Entry(t.NamedTuple):
 
 
 class Reject(t.NamedTuple):
-    """A row held or rejected, waiting for its next try."""
+    """A row held or rejected, waiting for its next try; its record is read when it is tried."""
 
     table: str
     identifier: str
     run: int
     outcome: str
-    reason: str
-    stream: str
-    payload: dict[str, t.Any]
-    cause: str = ""
+    cause: str
 
 
 class Sent(t.NamedTuple):
@@ -120,17 +114,14 @@ def to_json(value: t.Any) -> str:
         text = _ENCODER.encode(value)
     except UnicodeEncodeError:
         return _to_lenient_json(value)
-    if b"null" in text and _has_nan(value):  # msgspec writes NaN as null
+    if b"null" in text and holds_nan(value):  # msgspec writes NaN as null
         return _to_lenient_json(value)
     return text.decode()
 
 
 def from_json(text: str) -> t.Any:
     """Return what `to_json` wrote, numbers with a fraction as decimals."""
-    try:
-        return _DECODER.decode(text)
-    except msgspec.DecodeError:
-        return _LENIENT_DECODER.decode(text)
+    return decode(text)
 
 
 def _to_lenient_json(value: t.Any) -> str:
@@ -139,11 +130,3 @@ def _to_lenient_json(value: t.Any) -> str:
 
 def _plain(value: t.Any) -> t.Any:
     return asdict(value) if is_dataclass(value) and not isinstance(value, type) else str(value)
-
-
-def _has_nan(value: t.Any) -> bool:
-    if isinstance(value, dict):
-        return any(_has_nan(inner) for inner in value.values())
-    if isinstance(value, list):
-        return any(_has_nan(inner) for inner in value)
-    return isinstance(value, float) and not math.isfinite(value)

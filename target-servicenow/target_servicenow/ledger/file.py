@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sqlite3
 import sys
 import typing as t
@@ -48,6 +49,7 @@ def open_to_write(path: Path) -> sqlite3.Connection:
     with contextlib.ExitStack() as undo:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            make_private(path)
             db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             undo.callback(db.close)
             if not _format(db, path):
@@ -58,6 +60,18 @@ def open_to_write(path: Path) -> sqlite3.Connection:
             raise _unusable(path, error) from None
         undo.pop_all()
     return db
+
+
+def make_private(path: Path) -> None:
+    """Create a file that only its owner can read, if it is not there.
+
+    SQLite gives the files it adds (``-wal``, ``-shm``) the rights of the ledger.
+
+    Raises:
+        OSError: It cannot be created.
+    """
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def lock(path: Path) -> Closeable:
@@ -156,14 +170,14 @@ def open_to_read(path: Path) -> sqlite3.Connection:
 
 @contextlib.contextmanager
 def reading() -> Iterator[None]:
-    """Report an open ledger that cannot be read.
+    """Report an open ledger that cannot be read, or that holds what no run wrote.
 
     Raises:
         LedgerError: Its disk failed, or the file is damaged.
     """
     try:
         yield
-    except sqlite3.Error as error:
+    except (sqlite3.Error, ValueError) as error:  # ValueError: not JSON, or not a time
         raise LedgerError(
             f"The ledger (ledger_path) cannot be read ({error}): check its disk, and restore the "
             "file from a backup if it is damaged"

@@ -62,9 +62,10 @@ class LedgerReader:
             " ORDER BY number",
             identifier,
         )
-        for entry in found:
-            entry["changes"] = from_json(entry["changes"])
-            entry["altered"] = from_json(entry["altered"])
+        with file.reading():
+            for entry in found:
+                entry["changes"] = from_json(entry["changes"])
+                entry["altered"] = from_json(entry["altered"])
         return found
 
     def rejects(self) -> list[dict[str, t.Any]]:
@@ -82,19 +83,31 @@ class LedgerReader:
             Cause.TOO_MANY_GONE,  # there is no record
         ):
             stream = schema["stream"]
-            yield {
-                "type": "SCHEMA",
-                "stream": stream,
-                "schema": from_json(schema["schema"]),
-                "key_properties": from_json(schema["key_properties"]),
-            }
-            for reject in self._rows(
-                "SELECT payload FROM rejects WHERE stream = ? AND cause <> ? ORDER BY identifier",
+            with file.reading():
+                message = {
+                    "type": "SCHEMA",
+                    "stream": stream,
+                    "schema": from_json(schema["schema"]),
+                    "key_properties": from_json(schema["key_properties"]),
+                }
+            yield message
+            for name in self._rows(
+                'SELECT "table", identifier FROM rejects WHERE stream = ? AND cause <> ?'
+                " ORDER BY identifier",
                 stream,
                 Cause.TOO_MANY_GONE,
             ):
-                record = {**from_json(reject["payload"]), FROM_LEDGER: True}
-                yield {"type": "RECORD", "stream": stream, "record": record}
+                yield from self._record(stream, **name)
+
+    def _record(self, stream: str, table: str, identifier: str) -> Iterator[dict[str, t.Any]]:
+        """Yield the message that brings one waiting row back, if it still waits."""
+        rows = self._rows(
+            'SELECT payload FROM rejects WHERE "table" = ? AND identifier = ?', table, identifier
+        )
+        for row in rows:
+            with file.reading():
+                record = {**from_json(row["payload"]), FROM_LEDGER: True}
+            yield {"type": "RECORD", "stream": stream, "record": record}
 
     def _rows(self, sql: str, *parameters: t.Any) -> list[dict[str, t.Any]]:
         with file.reading():

@@ -138,10 +138,11 @@ class LedgerWriter:
             table,
             self._run,
         )
-        return {
-            identifier: Sent(run, parse_time(at), outcome, from_json(changes))
-            for identifier, run, at, outcome, changes in rows
-        }
+        with file.reading():
+            return {
+                identifier: Sent(run, parse_time(at), outcome, from_json(changes))
+                for identifier, run, at, outcome, changes in rows
+            }
 
     def close_unfinished(self, entries: Iterable[Entry], sent: Mapping[str, Sent]) -> None:
         """Remove such notes; a row that turns out to be written counts in the run that sent it.
@@ -273,12 +274,24 @@ class LedgerWriter:
     def pending(self) -> list[Reject]:
         """Return the rows worth another try now: those held, and those earlier runs rejected."""
         rows = self._rows(
-            'SELECT "table", identifier, run, outcome, reason, stream, payload, cause FROM rejects'
+            'SELECT "table", identifier, run, outcome, cause FROM rejects'
             " WHERE outcome = 'held' OR run < ? ORDER BY run, identifier",
             self._run,
         )
-        rejects = map(Reject._make, rows)
-        return [reject._replace(payload=from_json(str(reject.payload))) for reject in rejects]
+        return [Reject(*row) for row in rows]
+
+    def payloads(self, rejects: Iterable[Reject]) -> Iterator[dict[str, t.Any]]:
+        """Yield the records of waiting rows, one after another; a row settled since has none."""
+        for reject in rejects:
+            rows = self._rows(
+                'SELECT payload FROM rejects WHERE "table" = ? AND identifier = ?',
+                reject.table,
+                reject.identifier,
+            )
+            for (payload,) in rows:
+                with file.reading():
+                    record = from_json(payload)
+                yield record
 
     def finish(self, *, status: str, calls: int, message: str = "") -> None:
         """Close the run."""

@@ -6,10 +6,11 @@ import ast
 import typing as t
 from decimal import Decimal
 
-from simpleeval import DEFAULT_OPERATORS, EvalWithCompoundTypes, InvalidExpression, NameNotDefined
+from simpleeval import EvalWithCompoundTypes, InvalidExpression, NameNotDefined
 from typing_extensions import override
 
 from target_servicenow.errors import TargetError
+from target_servicenow.mapping.functions import FUNCTIONS, METHODS, OPERATORS, bounded
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,6 +20,9 @@ MISSING: t.Any = type("Missing", (), {"__repr__": lambda _: "MISSING"})()
 
 PARENT = "parent"
 """Inside `each`, the record around the entry: ``parent.BatchStatus``."""
+
+RECORD = "record"
+"""As in stream maps, a property of any name: ``record['Vendor Number']``."""
 
 CACHED_RESULTS = 256
 """Results that an expression over one property keeps; most properties have few values."""
@@ -37,45 +41,28 @@ def parent_name(name: str) -> str:
     return f"{PARENT}.{name}"
 
 
-def _first(*values: t.Any) -> t.Any:
-    """Return the first value that is not empty."""
-    return next((value for value in values if value not in (None, "")), "")
+_CALLABLE = FUNCTIONS | {f".{name}": method for name, method in METHODS.items()}
+"""Functions by their names, and methods by theirs with a dot."""
 
-
-def _join(separator: str, *values: t.Any) -> str:
-    """Join the values that are not empty."""
-    return separator.join(str(value).strip() for value in values if str(value or "").strip())
-
-
-def _optional_field(fields: t.Any, name: str) -> str:
-    """Return the value of an optional field from a record's list of them, or "".
-
-    Raises:
-        ValueError: The value is not a list of optional fields.
-    """
-    listed = fields or []
-    if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
-        raise ValueError("not a list of optional fields")
-    for item in listed:
-        if item.get("OptionalField") == name:
-            return str(item.get("Value") or "").strip()
-    return ""
-
-
-FUNCTIONS: dict[str, Callable[..., t.Any]] = {
-    "str": str,
-    "int": int,
-    "decimal": lambda value: Decimal(str(value)),
-    "len": len,
-    "first": _first,
-    "join": _join,
-    "optional_field": _optional_field,
-}
-"""Functions that a mapping may call. No float: amounts stay exact."""
+_REFUSED = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Starred, ast.Lambda)
+"""What could make much of little."""
 
 
 class _Rewriter(ast.NodeTransformer):
-    """Makes ``0.5`` the decimal 0.5, and ``parent.X`` one name with one value."""
+    """Makes ``0.5`` the decimal 0.5, and ``parent.X`` and ``record['X']`` one name each.
+
+    A call of a method becomes one of a function, ``X.upper()`` as ``.upper(X)``, which checks what
+    it is called with.
+    """
+
+    @override
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        if isinstance(node.func, ast.Attribute):
+            name = ast.copy_location(ast.Name(f".{node.func.attr}", ast.Load()), node)
+            node = ast.copy_location(
+                ast.Call(name, [node.func.value, *node.args], node.keywords), node
+            )
+        return self.generic_visit(node)
 
     @override
     def visit_Constant(self, node: ast.Constant) -> ast.Constant:
@@ -88,6 +75,16 @@ class _Rewriter(ast.NodeTransformer):
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         if isinstance(node.value, ast.Name) and node.value.id == PARENT:
             return ast.copy_location(ast.Name(parent_name(node.attr), ast.Load()), node)
+        return self.generic_visit(node)
+
+    @override
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        name = node.slice.value if isinstance(node.slice, ast.Constant) else None
+        if isinstance(node.value, ast.Name) and isinstance(name, str):
+            if node.value.id == PARENT:
+                name = parent_name(name)
+            if node.value.id in {PARENT, RECORD}:
+                return ast.copy_location(ast.Name(name, ast.Load()), node)
         return self.generic_visit(node)
 
 
@@ -136,30 +133,26 @@ class Expression(Property):
         """
         self.text = text
         try:
-            tree = ast.parse(text.strip(), mode="eval")
-        except (SyntaxError, ValueError) as error:
-            raise MappingError(f"{text!r} is not an expression ({error})") from None
-        called = {
-            node.func.id
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-        }
-        if unknown := called - FUNCTIONS.keys():
+            body = _Rewriter().visit(ast.parse(text.strip(), mode="eval").body)
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             raise MappingError(
-                f"{text!r} calls {min(unknown)}; a mapping can call {', '.join(sorted(FUNCTIONS))}"
-            )
-        body = _Rewriter().visit(tree.body)
+                f"{text!r} is not an expression ({error}); a property of any name is written as "
+                "record['Vendor Number']"
+            ) from None
+        called = [node.func for node in ast.walk(body) if isinstance(node, ast.Call)]
+        _check(text, body, {node.id for node in called if isinstance(node, ast.Name)})
         self.name = body.id if isinstance(body, ast.Name) else None
         self.names = {
-            node.id for node in ast.walk(body) if isinstance(node, ast.Name)
-        } - FUNCTIONS.keys()
+            node.id for node in ast.walk(body) if isinstance(node, ast.Name) and node not in called
+        }
+        self._paths = [
+            node for node in ast.walk(body) if isinstance(node, ast.Attribute | ast.Subscript)
+        ]
         self._only = next(iter(self.names)) if len(self.names) == 1 else None
         self._cache: dict[str, t.Any] = {}
         self._body = body
         self._plain_call = _plain_call(body)
-        self._evaluator = _Evaluator(
-            operators=DEFAULT_OPERATORS, functions=dict(FUNCTIONS), names={}
-        )
+        self._evaluator = _Evaluator(operators=OPERATORS, functions=dict(_CALLABLE), names={})
 
     @override
     def __call__(self, record: Mapping[str, t.Any]) -> t.Any:
@@ -190,12 +183,49 @@ class Expression(Property):
                     record.get(node.id, MISSING) if isinstance(node, ast.Name) else node.value
                     for node in arguments
                 ]
-                return MISSING if MISSING in values else function(*values)
-            return self._evaluator.eval(self.text, previously_parsed=self._body)
+                return MISSING if MISSING in values else bounded(function(*values))
+            return bounded(self._evaluator.eval(self.text, previously_parsed=self._body))
         except NameNotDefined:
             return MISSING
+        except RecursionError:
+            raise RecordError(f"{self.text[:80]!r}... is nested too deeply") from None
         except (InvalidExpression, ArithmeticError, TypeError, ValueError, LookupError) as error:
+            if self._leads_nowhere():
+                return MISSING
             raise RecordError(f"{self.text!r} cannot be evaluated: {error}") from None
+
+    def _leads_nowhere(self) -> bool:
+        """Tell whether a path such as ``Address.City`` goes through an object that is not there."""
+        for node in self._paths:
+            try:
+                around = self._evaluator.eval(self.text, previously_parsed=node.value)
+                name = (
+                    node.attr if isinstance(node, ast.Attribute) else ast.literal_eval(node.slice)
+                )
+            except (InvalidExpression, ArithmeticError, TypeError, ValueError, LookupError):
+                continue
+            if around is None or (isinstance(around, dict) and name not in around):
+                return True
+        return False
+
+
+def _check(text: str, body: ast.AST, called: set[str]) -> None:
+    """Check what an expression calls and how it is built.
+
+    Raises:
+        MappingError: It could run away, or calls what a mapping cannot.
+    """
+    for name in sorted(called - _CALLABLE.keys()):
+        known = METHODS if name.startswith(".") else FUNCTIONS
+        raise MappingError(f"{text!r} calls {name}; a mapping can call {', '.join(sorted(known))}")
+    for node in ast.walk(body):
+        if isinstance(node, _REFUSED) or (
+            isinstance(node, ast.FormattedValue) and node.format_spec
+        ):
+            raise MappingError(
+                f"{text!r} is not an expression that a mapping can hold: it must be without loops, "
+                "functions of its own and formats"
+            )
 
 
 def _plain_call(
@@ -208,4 +238,4 @@ def _plain_call(
     if not isinstance(body, ast.Call) or not isinstance(body.func, ast.Name) or body.keywords:
         return None
     arguments = [node for node in body.args if isinstance(node, ast.Name | ast.Constant)]
-    return (FUNCTIONS[body.func.id], arguments) if len(arguments) == len(body.args) else None
+    return (_CALLABLE[body.func.id], arguments) if len(arguments) == len(body.args) else None

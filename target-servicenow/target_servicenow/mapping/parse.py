@@ -14,7 +14,9 @@ from pathlib import Path
 
 import yaml
 
+from target_servicenow import text_files
 from target_servicenow.mapping.expression import Expression, MappingError
+from target_servicenow.mapping.names import check_columns, only_known, only_names, only_text
 from target_servicenow.mapping.profile import (
     DEFAULT_SOURCE_COLUMN,
     DEFAULT_SOURCE_LENGTH,
@@ -27,7 +29,7 @@ from target_servicenow.mapping.rules import Rule, RuleSet
 from target_servicenow.mapping.types import ColumnType
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
 _PROFILES = resources.files("target_servicenow.mapping") / "profiles"
 _TABLE_FIELDS = {
@@ -50,10 +52,12 @@ def load(name: str, overrides: Mapping[str, t.Any] | None = None) -> Profile:
         MappingError: The profile does not exist or is not valid.
     """
     shipped = _PROFILES / f"{name}.yml"
-    source = shipped if shipped.is_file() else Path(name)
+    source = shipped if shipped.is_file() else text_files.expanded(Path(name))
     try:
-        raw = yaml.safe_load(source.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError):
+        raw = yaml.safe_load(text_files.read_text(source))
+    except text_files.EncodingError as error:
+        raise MappingError(f"Mapping {name} {error}: save it as UTF-8") from None
+    except OSError:
         profiles = (Path(p.name) for p in _PROFILES.iterdir())
         known = ", ".join(sorted(path.stem for path in profiles if path.suffix == ".yml"))
         raise MappingError(
@@ -82,10 +86,17 @@ def parse(raw: t.Any, name: str) -> Profile:
     raw = _without_nulls(raw)
     if not isinstance(raw, dict) or not isinstance(raw.get("tables"), dict) or not raw["tables"]:
         raise MappingError(f"Mapping {name}: it needs `tables`, each with its columns")
-    _only_known(raw, {"source", "rules", "tables"}, f"Mapping {name}")
+    only_known(raw, {"source", "rules", "tables"}, f"Mapping {name}")
+    source = str(raw.get("source", "")).strip()
+    if not source:
+        raise MappingError(
+            f"Mapping {name}: source is missing: name the system that the rows come from, which "
+            "is the first part of their source identifiers, such as sage300"
+        )
     if not isinstance(raw.get("rules", {}), dict):
         raise MappingError(f"Mapping {name}: rules must give a list of rules for each name")
-    _only_text([*raw["tables"], *raw.get("rules", {})], f"Mapping {name}")
+    only_text([*raw["tables"], *raw.get("rules", {})], f"Mapping {name}")
+    only_names(raw["tables"], f"Mapping {name}")
     rules = {
         title: _rules(title, data, f"Mapping {name}, rules {title}")
         for title, data in raw.get("rules", {}).items()
@@ -101,7 +112,7 @@ def parse(raw: t.Any, name: str) -> Profile:
     except CycleError as error:
         circle = " -> ".join(error.args[1])
         raise MappingError(f"Mapping {name}: its references form a cycle: {circle}") from None
-    profile = Profile(source=str(raw.get("source", "sage300")), tables=ordered, rules=rules)
+    profile = Profile(source=source, tables=ordered, rules=rules)
     return profile.without(taken_out)
 
 
@@ -148,7 +159,7 @@ def _rules(title: str, data: t.Any, place: str) -> RuleSet:
         where = f"{place}, rule {number}"
         if not isinstance(entry, dict) or not entry.get("code"):
             raise MappingError(f"{where}: it needs a code")
-        _only_known(entry, _RULE_FIELDS, where)
+        only_known(entry, _RULE_FIELDS, where)
         code = _expression(entry["code"], where)
         assert code is not None  # noqa: S101 - checked above
         rules.append(
@@ -168,7 +179,7 @@ def _with_rules(table: Table, rules: Mapping[str, RuleSet]) -> Table:
 def _table(name: str, data: t.Any, place: str) -> Table:
     if not isinstance(data, dict):
         raise MappingError(f"{place}: it needs stream, identity and columns")
-    _only_known(data, _TABLE_FIELDS, place)
+    only_known(data, _TABLE_FIELDS, place)
     for field in ("stream", "identity", "columns"):
         if not data.get(field):
             raise MappingError(f"{place}: {field} is missing")
@@ -177,7 +188,7 @@ def _table(name: str, data: t.Any, place: str) -> Table:
         raise MappingError(f"{place}: identity needs entity and key")
     if not isinstance(data["columns"], dict):
         raise MappingError(f"{place}: columns must name each column with what it is made from")
-    _only_text(data["columns"], place)
+    only_text(data["columns"], place)
     optional = data.get("optional", False)
     if not isinstance(optional, bool):
         raise MappingError(f"{place}: optional is {optional!r}: it must be true or false")
@@ -187,7 +198,7 @@ def _table(name: str, data: t.Any, place: str) -> Table:
             f"{place}: source_length is {length!r}: it must be a whole number of at least "
             f"{MIN_SOURCE_LENGTH}"
         )
-    _only_known(identity, _IDENTITY_FIELDS, f"{place}, identity")
+    only_known(identity, _IDENTITY_FIELDS, f"{place}, identity")
     columns = tuple(
         _column(column, spec, f"{place}, column {column}")
         for column, spec in data["columns"].items()
@@ -195,6 +206,8 @@ def _table(name: str, data: t.Any, place: str) -> Table:
     when_gone = data.get("when_gone", {})
     if not isinstance(when_gone, dict):
         raise MappingError(f"{place}: when_gone must give a value for each column it sets")
+    source_column = str(data.get("source_column", DEFAULT_SOURCE_COLUMN))
+    check_columns(source_column, [*data["columns"], *map(str, when_gone)], place)
     adopt_by = data.get("adopt_by")
     if adopt_by and adopt_by not in [column.name for column in columns]:
         raise MappingError(f"{place}: adopt_by names {adopt_by}, which is not one of its columns")
@@ -208,7 +221,7 @@ def _table(name: str, data: t.Any, place: str) -> Table:
         each=tuple(str(part) for part in _list(data.get("each", []))),
         where=_expression(data.get("where"), f"{place}, where"),
         create_when=_expression(data.get("create_when"), f"{place}, create_when"),
-        source_column=str(data.get("source_column", DEFAULT_SOURCE_COLUMN)),
+        source_column=source_column,
         source_length=length,
         adopt_by=adopt_by,
         optional=optional,
@@ -219,7 +232,7 @@ def _table(name: str, data: t.Any, place: str) -> Table:
 def _column(name: str, spec: t.Any, place: str) -> Column:
     if not isinstance(spec, dict):
         return Column(name=name, value=_expression(str(spec), place))
-    _only_known(spec, _COLUMN_FIELDS, place)
+    only_known(spec, _COLUMN_FIELDS, place)
     if "reference" in spec:
         if not spec.get("key") or "value" in spec:
             raise MappingError(f"{place}: a reference takes `reference` and `key`, and no `value`")
@@ -273,19 +286,6 @@ def _expressions(texts: t.Any, place: str) -> tuple[Expression, ...]:
 
 def _list(value: t.Any) -> list[t.Any]:
     return value if isinstance(value, list) else [value]
-
-
-def _only_text(names: Iterable[t.Any], place: str) -> None:
-    """Refuse names that are not text: YAML reads a bare ``on``, ``no`` or ``2026`` as no text."""
-    for name in names:
-        if not isinstance(name, str):
-            raise MappingError(f"{place}: the name {name!r} is not text: put it in quotes")
-
-
-def _only_known(data: Mapping[str, t.Any], known: set[str], place: str) -> None:
-    for field in data:
-        if field not in known:
-            raise MappingError(f"{place}: {field!r} is not one of {', '.join(sorted(known))}")
 
 
 def _merged(base: t.Any, over: t.Any) -> t.Any:

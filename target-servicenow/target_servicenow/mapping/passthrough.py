@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import typing as t
 
 from target_servicenow.mapping.expression import MappingError, Property
-from target_servicenow.mapping.profile import Column, Table
+from target_servicenow.mapping.names import reserved
+from target_servicenow.mapping.profile import DEFAULT_SOURCE_COLUMN, Column, Table
 from target_servicenow.mapping.types import ColumnType
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
+
+logger = logging.getLogger(__name__)
 
 SOURCE = "singer"
 """The first part of the identifiers of such rows; a target does not learn which tap it serves."""
@@ -18,12 +22,24 @@ SOURCE = "singer"
 def passthrough(stream: str, schema: Mapping[str, t.Any], key_properties: tuple[str, ...]) -> Table:
     """Return a table for a stream: table = stream, column = property, identity = key.
 
+    A property whose column cannot be written is skipped, with a line in the log.
+
     Raises:
         MappingError: Two properties come to one column name.
     """
     columns: dict[str, Column] = {}
     for name, definition in schema.get("properties", {}).items():
         column = Column(name=_column_name(name), value=Property(name), type=_type_of(definition))
+        if why := reserved(column.name, DEFAULT_SOURCE_COLUMN):
+            logger.warning(
+                "Property %r of stream %s is skipped, since its column %s %s: rename it with "
+                "stream_maps to keep it",
+                name,
+                stream,
+                column.name,
+                why,
+            )
+            continue
         if column.name in columns:
             raise MappingError(
                 f"Stream {stream} has several properties for the column {column.name}: rename or "

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 import typing as t
 from dataclasses import dataclass, field
 from decimal import Decimal
 from urllib.parse import quote
 
+from target_servicenow.lenient_json import is_whole_text
 from target_servicenow.mapping.expression import MISSING, RecordError, parent_name
 from target_servicenow.mapping.rules import HoldRecord, with_rules
-from target_servicenow.mapping.types import ColumnType, render
+from target_servicenow.mapping.types import ColumnType, render, shown, written_out
 from target_servicenow.outcomes import Cause, Outcome
 
 if t.TYPE_CHECKING:
@@ -63,13 +65,17 @@ def identifier(source: str, table: Table, company: Sequence[t.Any], parts: Seque
     """Return the source identifier, such as ``sage300:SAMINC:Vendor:1200``.
 
     Parts are percent-encoded outside ``A-Za-z0-9._-``, since ServiceNow's queries cannot escape
-    their own operators. An identifier too long for its column ends in a digest.
+    their own operators, and evaluate what follows ``javascript:``. An identifier too long for its
+    column ends in a digest.
 
     Args:
         source: The profile's source.
         table: The table of the row.
         company: Its company database; empty where the table's identity names none.
         parts: Its key.
+
+    Raises:
+        RecordError: A part cannot be a key: no number, a huge one, or half of a character.
     """
     prefix = ":".join(_encoded(part) for part in (source, *company))
     name = f"{prefix}:{_encoded(table.entity)}"
@@ -81,13 +87,21 @@ def identifier(source: str, table: Table, company: Sequence[t.Any], parts: Seque
 
 
 def _encoded(part: t.Any) -> str:
-    if isinstance(part, Decimal) and part == part.to_integral_value():
-        part = int(part)  # 28 and 28.0 are one batch number
-    text = str(part).rstrip()  # Sage pads some keys
-    if _PLAIN.fullmatch(text):
-        return text
-    # urllib leaves "~" alone, which here marks a digest.
-    return quote(text, safe="").replace("~", "%7E")
+    if isinstance(part, float) and not math.isfinite(part):
+        raise RecordError(f"{part} cannot be a part of a key")
+    try:
+        if isinstance(part, Decimal) and written_out(part) and part == part.to_integral_value():
+            part = int(part)  # 28 and 28.0 are one batch number
+        text = str(part).rstrip()  # Sage pads some keys
+        if _PLAIN.fullmatch(text) and not text.lower().endswith("javascript"):
+            return text
+        # urllib leaves "~" alone, which here marks a digest.
+        encoded = quote(text, safe="").replace("~", "%7E")
+    except ValueError:
+        raise RecordError(f"{shown(part)} cannot be a part of a key") from None
+    if encoded.lower().endswith("javascript"):
+        return f"{encoded[:-1]}%{ord(encoded[-1]):X}"
+    return encoded
 
 
 def render_record(
@@ -119,18 +133,19 @@ def render_record(
 def parent_prefix(profile: Profile, table: Table, record: Mapping[str, t.Any]) -> str:
     """Return the beginning that the identifiers of all entries of one record share, or ""."""
     parts = []
-    for part in table.key:
-        value = part(record)
-        if _empty(value):
-            break
-        parts.append(value)
-    company = [table.company(record)] if table.company else []
-    if not parts or any(_empty(part) for part in company):
+    try:
+        for part in table.key:
+            value = part(record)
+            if _empty(value):
+                break
+            parts.append(value)
+        company = [table.company(record)] if table.company else []
+        if not parts or any(_empty(part) for part in company):
+            return ""
+        names = (profile.source_of(table), *company, table.entity, *parts)
+        return ":".join(map(_encoded, names)) + ":"
+    except RecordError:
         return ""
-    encoded = (
-        _encoded(part) for part in (profile.source_of(table), *company, table.entity, *parts)
-    )
-    return ":".join(encoded) + ":"
 
 
 def holds_entries(record: Mapping[str, t.Any], each: Sequence[str]) -> bool:
@@ -198,7 +213,7 @@ def _identity(
 
 
 def _empty(part: t.Any) -> bool:
-    return part is None or part is MISSING or not str(part).strip()
+    return part is None or part is MISSING or (isinstance(part, str) and not part.strip())
 
 
 def _digest(record: Mapping[str, t.Any]) -> str:
@@ -232,6 +247,12 @@ def _row(
             raise RecordError(f"column {column.name}: {error}") from None
         if value is not None:
             values[column.name] = value
+    if not is_whole_text("".join(values.values())):
+        broken = next(column for column, value in values.items() if not is_whole_text(value))
+        raise RecordError(
+            f"column {broken}: {shown(values[broken])} holds half of a surrogate pair, which is no "
+            "character"
+        )
     creatable = table.create_when is None or bool(table.create_when(scope))
     return Row(table.name, name, values, references, creatable, payload)
 
@@ -244,7 +265,9 @@ def _value(column: Column, scope: Mapping[str, t.Any]) -> str | None:
     if column.choices is not None and value not in (None, ""):
         word = column.choices.get(str(value))
         if word is None:
-            raise RecordError(f"{value!r} is not one of its choices ({', '.join(column.choices)})")
+            raise RecordError(
+                f"{shown(value)} is not one of its choices ({', '.join(column.choices)})"
+            )
         value = word
     if column.type is ColumnType.CURRENCY and column.currency is not None:
         code = column.currency(scope)

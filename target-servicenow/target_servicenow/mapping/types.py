@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import enum
 import json
+import math
 import typing as t
 from decimal import Decimal, InvalidOperation
 
@@ -27,6 +28,12 @@ class ColumnType(enum.StrEnum):
     CURRENCY = "currency"
 
 
+MAX_SHOWN = 200
+"""Characters of a value that a sentence shows."""
+
+MAX_MAGNITUDE = 400
+"""Digits of a number before or after its point. Written out, ``1e99999999`` is 100 million."""
+
 _TRUE = {"true", "yes", "y", "1"}
 _FALSE = {"false", "no", "n", "0"}
 
@@ -42,8 +49,27 @@ def render(value: t.Any, column_type: ColumnType) -> str:
     try:
         return _RENDER[column_type](value)
     except (ValueError, TypeError, ArithmeticError):
-        shown = str(value) if isinstance(value, Decimal) else repr(value)
-        raise RecordError(f"{shown} is not a valid {column_type.value}") from None
+        raise RecordError(f"{shown(value)} is not a valid {column_type.value}") from None
+
+
+def shown(value: t.Any) -> str:
+    """Return a value as a sentence shows it, cut if it is long, without halves of characters."""
+    try:
+        text = str(value) if isinstance(value, Decimal) else repr(value)
+    except ValueError:  # Python writes no whole number of more than 4,300 digits
+        return "A number with thousands of digits"
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
+
+
+def written_out(number: Decimal) -> str:
+    """Return a number with all its digits and no exponent.
+
+    Raises:
+        ValueError: It is not a number, or too large or too small to be written out.
+    """
+    if not number.is_finite() or abs(number.adjusted()) > MAX_MAGNITUDE:
+        raise ValueError
+    return f"{number:f}"
 
 
 def same(left: str, right: str, column_type: ColumnType) -> bool:
@@ -68,25 +94,25 @@ def _string(value: t.Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Decimal):
-        return f"{value:f}"
+        return written_out(value)
     if isinstance(value, dict | list):
-        return json.dumps(value, default=str, ensure_ascii=False, sort_keys=True)
+        return json.dumps(value, default=str, ensure_ascii=False, sort_keys=True, allow_nan=False)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError
     # Sage pads some values; trailing blanks have no meaning on either side.
     return str(value).rstrip()
 
 
 def _integer(value: t.Any) -> str:
     number = Decimal(str(value))
-    if not number.is_finite() or number != number.to_integral_value():
+    text = written_out(number)
+    if number != number.to_integral_value():
         raise ValueError
-    return f"{number.to_integral_value():f}"
+    return text.partition(".")[0]
 
 
 def _decimal(value: t.Any) -> str:
-    number = Decimal(str(value))
-    if not number.is_finite():
-        raise ValueError
-    return f"{number:f}"
+    return written_out(Decimal(str(value)))
 
 
 def _boolean(value: t.Any) -> str:

@@ -34,6 +34,7 @@ class Decision:
         values: The columns to send.
         sys_id: The row that is there already; "" where there is none.
         new_sys_id: The sys_id a new row is created with; "" for any other outcome.
+        unseen: Columns that ServiceNow did not show in this row, so that they are left alone.
     """
 
     row: Row
@@ -44,6 +45,7 @@ class Decision:
     changes: dict[str, Change] = field(default_factory=dict)
     cause: Cause = Cause.NONE
     reason: str = ""
+    unseen: tuple[str, ...] = ()
 
 
 def decide(
@@ -98,14 +100,17 @@ def _update(
     table: Table, row: Row, current: StoredRow, outcome: Outcome, wanted: Mapping[str, str]
 ) -> Decision:
     changes = difference(table, current.values, wanted)
+    shown = current.values
+    unseen = () if wanted.keys() <= shown.keys() else tuple(n for n in wanted if n not in shown)
     if not changes:
-        return Decision(row, Outcome.UNCHANGED, sys_id=current.sys_id)
+        return Decision(row, Outcome.UNCHANGED, sys_id=current.sys_id, unseen=unseen)
     return Decision(
         row,
         outcome,
         values={name: change.new for name, change in changes.items()},
         sys_id=current.sys_id,
         changes=changes,
+        unseen=unseen,
     )
 
 

@@ -40,6 +40,22 @@ def test_a_table_that_may_not_be_read_looks_empty_but_is_counted(instance, vendo
     assert instance.app.rows("proc_vendor") == sorted(vendors, key=lambda row: row["sys_id"])
 
 
+@pytest.mark.usefixtures("vendors")
+def test_a_column_that_may_not_be_read_in_some_rows(instance):
+    instance.app.behave(access=[rule("read", column="tax_number", when="on_hold=true")])
+    query = {"query": "ORDERBYname"}
+    found = instance.list("proc_vendor", fields="name,tax_number", **query)
+    shown, hidden = {"tax_number": "T1"}, {}
+    assert found == [
+        {"name": "Copper Works", **shown},
+        {"name": "Tin Works", **hidden},
+        {"name": "Zinc", **shown},
+    ]
+    assert ["tax_number" in row for row in instance.list("proc_vendor", **query)] == [
+        *(True, False, True)
+    ]
+
+
 def test_a_row_that_its_writer_may_not_read_is_shown_without_columns(instance):
     instance.app.behave(access=[rule("read")])
     response = instance.call("POST", VENDORS, json={"name": "Copper Works"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import typing as t
 
@@ -252,6 +253,21 @@ def test_a_secret_missing_from_the_credential_store(
     )
 
 
+def test_a_byte_order_mark_and_the_home_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kind: a file as editors on Windows save it, and paths in the user's own folder."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    (tmp_path / "a.json").write_text('{"workers": 1}', encoding="utf-8-sig")
+    assert read_files(["~/a.json"]) == {"workers": 1}
+    shutil.copy(certifi.where(), tmp_path / "ca.pem")
+    given = {**REQUIRED, "ledger_path": "~/l.sqlite", "ca_bundle": "~/ca.pem"}
+    config = read(given)
+    assert (config.ledger_path, config.ca_bundle) == (tmp_path / "l.sqlite", tmp_path / "ca.pem")
+    assert str(read({**REQUIRED, "ledger_path": "~nobody-here/l"}).ledger_path) == "~nobody-here/l"
+
+
 def test_later_files_override_earlier_ones(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text('{"workers": 1, "mapping": "ü"}', encoding="utf-8")
     (tmp_path / "b.json").write_text('{"workers": 2}', encoding="utf-8")
@@ -271,10 +287,14 @@ def test_later_files_override_earlier_ones(tmp_path: Path) -> None:
             ),
         ),
         (
-            b"\xff",
+            '{"mapping": "x"}'.encode("utf-16"),
+            "Configuration file {} is not UTF-8 text (it looks like UTF-16): save it as UTF-8",
+        ),
+        (
+            '{"mapping": "é"}'.encode("cp1252"),
             (
-                "Configuration file {} is not a JSON object: write the settings into it as "
-                '{{"instance_url": "...", ...}}'
+                "Configuration file {} is not UTF-8 text (it looks like Windows-1252): save it as "
+                "UTF-8"
             ),
         ),
     ],

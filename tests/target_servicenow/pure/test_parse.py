@@ -52,6 +52,62 @@ def test_removing_a_table_removes_references_to_it(valid_mapping: dict[str, t.An
         ({"tabels": {}}, "Mapping mine: 'tabels' is not one of rules, source, tables"),
         ({"tables": None}, "Mapping mine: it needs `tables`, each with its columns"),
         (
+            {"source": None},
+            (
+                "Mapping mine: source is missing: name the system that the rows come from, which "
+                "is the first part of their source identifiers, such as sage300"
+            ),
+        ),
+        (
+            {"tables": {"vendor": {"columns": {"U_Source": "Name"}}}},
+            (
+                "Mapping mine, table vendor, column U_Source: it cannot be mapped, since it holds "
+                "the source identifiers (source_column): remove it, or name another column"
+            ),
+        ),
+        (
+            {"tables": {"invoice": {"columns": {"sys_id": "Number"}}}},
+            (
+                "Mapping mine, table invoice, column sys_id: it cannot be mapped, since it belongs "
+                "to ServiceNow, as all sys_ columns do: remove it, or name another column"
+            ),
+        ),
+        (
+            {"tables": {"invoice": {"when_gone": {"correlation_id": "gone"}}}},
+            (
+                "Mapping mine, table invoice, column correlation_id: it cannot be mapped, since it "
+                "holds the source identifiers (source_column): remove it, or name another column"
+            ),
+        ),
+        (
+            {"tables": {"vendor": {"source_column": "javascript:x"}}},
+            (
+                "Mapping mine, table vendor: 'javascript:x' is not the name of a table or column "
+                "in ServiceNow, which is made of letters, digits and underscores"
+            ),
+        ),
+        (
+            {"tables": {"invoice": {"columns": {"a^b": "Number"}}}},
+            (
+                "Mapping mine, table invoice: 'a^b' is not the name of a table or column in "
+                "ServiceNow, which is made of letters, digits and underscores"
+            ),
+        ),
+        (
+            {"tables": {"ven,dor": {"stream": "Vendors"}}},
+            (
+                "Mapping mine: 'ven,dor' is not the name of a table or column in ServiceNow, which "
+                "is made of letters, digits and underscores"
+            ),
+        ),
+        (
+            {"tables": {"vendor": {"source_column": "sys_id"}}},
+            (
+                "Mapping mine, table vendor: source_column sys_id belongs to ServiceNow, as all "
+                "sys_ columns do: name another column"
+            ),
+        ),
+        (
             {"tables": {"vendor": "Vendors"}},
             "Mapping mine, table vendor: it needs stream, identity and columns",
         ),
@@ -294,11 +350,16 @@ def test_a_mistake(
         (b"tables: {}\n", "Mapping mine: it needs `tables`, each with its columns"),
         (b"tables: [unclosed\n", "Mapping mine: not YAML: while parsing a flow sequence in "),
         (
-            b"\xff\xfe\x00",
-            (
-                "The setting mapping names 'mine', which is neither a shipped profile (default) "
-                "nor a file that can be read"
-            ),
+            "source: sage300".encode("utf-16"),
+            "Mapping mine is not UTF-8 text (it looks like UTF-16): save it as UTF-8",
+        ),
+        (
+            "source: sage300".encode("utf-16-le"),
+            "Mapping mine is not UTF-8 text (it looks like UTF-16): save it as UTF-8",
+        ),
+        (
+            "# Société".encode("cp1252"),
+            "Mapping mine is not UTF-8 text (it looks like Windows-1252): save it as UTF-8",
         ),
         (
             None,
@@ -318,6 +379,17 @@ def test_a_file_that_is_not_a_mapping(tmp_path: Path, content: bytes | None, sen
     message = str(caught.value).replace(str(path), "mine")
     assert message.startswith(sentence)
     assert "\n" not in message
+
+
+def test_a_byte_order_mark_and_the_home_folder(
+    tmp_path: Path, valid_mapping: dict[str, t.Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kind: files as editors on Windows save them, in the user's own folder."""
+    text = yaml.safe_dump(valid_mapping)
+    (tmp_path / "mine.yml").write_text(text, encoding="utf-8-sig")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert load("~/mine.yml").source == "erp"
 
 
 def test_overrides_change_add_and_remove() -> None:

@@ -62,6 +62,27 @@ def test_without_key_properties_the_whole_record_is_the_key() -> None:
     assert names[0].startswith("singer:s:")
 
 
+def test_columns_that_cannot_be_written_are_skipped(caplog: pytest.LogCaptureFixture) -> None:
+    """Kind: a property of the tap's own that would overwrite a row's identity."""
+    names = ("id", "Correlation-ID", "sys_id", "sys_created_on", "")
+    table = passthrough("s", {"properties": {name: {} for name in names}}, ("sys_id",))
+    assert table.fields == ("correlation_id", "id")
+    profile = Profile("sage300", (table,))
+    [row] = render_record(profile, table, {name: f"<{name}>" for name in names})
+    assert (row.identifier, row.values) == ("singer:s:%3Csys_id%3E", {"id": "<id>"})
+    assert [record.getMessage() for record in caplog.records][:2] == [
+        (
+            "Property 'Correlation-ID' of stream s is skipped, since its column correlation_id "
+            "holds the source identifiers (source_column): rename it with stream_maps to keep it"
+        ),
+        (
+            "Property 'sys_id' of stream s is skipped, since its column sys_id belongs to "
+            "ServiceNow, as all sys_ columns do: rename it with stream_maps to keep it"
+        ),
+    ]
+    assert len(caplog.records) == 4
+
+
 def test_two_properties_with_the_same_column_name() -> None:
     with pytest.raises(MappingError) as caught:
         passthrough("people", {"properties": {"Id": {}, "id": {}}}, ("id",))

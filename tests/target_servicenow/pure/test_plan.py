@@ -22,6 +22,7 @@ from target_servicenow.upsert.plan import (
 
 TABLE = parse(
     {
+        "source": "sage300",
         "tables": {
             "vendor": {
                 "stream": "Vendors",
@@ -34,7 +35,7 @@ TABLE = parse(
                     "active": {"value": "Active", "type": "boolean"},
                 },
             }
-        }
+        },
     },
     "m",
 ).table("vendor")

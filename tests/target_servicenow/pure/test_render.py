@@ -41,7 +41,9 @@ RECORD = {
 
 
 def rows(record: dict[str, t.Any], *, drop: str = "", **changes: t.Any) -> list[Row | Unrendered]:
-    profile = parse({"tables": {"vendor": {**VENDOR, **changes}, "account": ACCOUNT}}, "m")
+    profile = parse(
+        {"source": "sage300", "tables": {"vendor": {**VENDOR, **changes}, "account": ACCOUNT}}, "m"
+    )
     sent = {name: value for name, value in record.items() if name != drop}
     return list(render_record(profile, profile.table("vendor"), sent))
 
@@ -79,6 +81,8 @@ def test_a_row() -> None:
         (Decimal("1E+2"), "100"),
         (Decimal("2.50"), "2.50"),
         (0, "0"),
+        ("javascript", "javascrip%74"),  # ServiceNow evaluates what follows "javascript:"
+        ("é JavaScript", "%C3%A9%20JavaScrip%74"),
     ],
 )
 def test_the_key_is_escaped_in_the_identifier(key: object, part: str) -> None:
@@ -121,13 +125,42 @@ def test_a_record_with_an_empty_key(name: str, value: str | None) -> None:
     [
         ("Kind", "Z", "column kind: 'Z' is not one of its choices (A, 1)"),
         ("Limit", "many", "column limit: 'USD;many' is not a valid currency"),
+        ("Name", float("nan"), "column name: nan is not a valid string"),
+        ("Name", {"a": [float("inf")]}, "column name: {'a': [inf]} is not a valid string"),
+        ("Name", Decimal("1E+99999999"), "column name: 1E+99999999 is not a valid string"),
+        (
+            "Name",
+            "Acme \ud83d",
+            r"column name: 'Acme \ud83d' holds half of a surrogate pair, which is no character",
+        ),
+        ("Account", float("nan"), "column account: nan cannot be a part of a key"),
+        ("Account", "\udc00", r"column account: '\udc00' cannot be a part of a key"),
     ],
 )
 def test_a_record_with_an_invalid_value(name: str, value: object, reason: str) -> None:
+    """Kind: values of other taps that no column can hold, NaN and halves of characters too."""
     record = {**RECORD, name: value}
     assert rows(record) == [
         Unrendered("vendor", "sage300:SAMINC:Vendor:1200", Cause.RECORD, reason, record)
     ]
+
+
+@pytest.mark.parametrize(
+    ("key", "shown"),
+    [
+        (float("nan"), "nan"),
+        (float("-inf"), "-inf"),
+        ("A\ud83d", r"'A\ud83d'"),
+        (Decimal("1E+999999999"), "1E+999999999"),
+        (Decimal("1E-999999999"), "1E-999999999"),
+    ],
+)
+def test_a_record_with_an_impossible_key(key: object, shown: str) -> None:
+    """Kind: keys that cannot be written down, or only with a billion digits."""
+    [row] = rows({**RECORD, "Number": key})
+    assert isinstance(row, Unrendered)
+    assert row.reason == f"{shown} cannot be a part of a key"
+    assert row.identifier.startswith("(no key) ")
 
 
 @pytest.mark.parametrize(
@@ -189,7 +222,7 @@ BATCH = {
 
 
 def render(record: dict[str, t.Any], **table: t.Any) -> list[Row | Unrendered]:
-    profile = parse({"tables": {"t": {"stream": "Batches", **table}}}, "m")
+    profile = parse({"source": "sage300", "tables": {"t": {"stream": "Batches", **table}}}, "m")
     return list(render_record(profile, profile.table("t"), record))
 
 
