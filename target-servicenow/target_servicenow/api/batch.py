@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from target_servicenow.api.errors import (
     Action,
+    LaterError,
     RefusedError,
     StopRunError,
     UnknownOutcomeError,
@@ -130,6 +131,7 @@ def call(session: Session, items: Sequence[Item], *, what: str, repeatable: bool
     Whatever it raises but UnknownOutcomeError, items that are not repeatable did nothing.
 
     Raises:
+        LaterError: Not repeatable, and ServiceNow was busy.
         StopRunError: As `Session.call`.
         StoppedError: The run is ending.
         UnknownOutcomeError: Not repeatable, and any of the items may have been done.
@@ -231,7 +233,7 @@ def _one_by_one(
             if not unknown.verdict.ended:  # ServiceNow may be at work on it still
                 waiting.remove(item.id)
                 break
-        except (StopRunError, StoppedError) as error:
+        except (LaterError, StopRunError, StoppedError) as error:
             if repeatable or not answers:
                 raise
             failure = error

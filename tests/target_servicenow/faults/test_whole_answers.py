@@ -8,6 +8,7 @@ import typing as t
 import pytest
 
 from target_servicenow.api import batch
+from target_servicenow.api.errors import StopRunError
 
 if t.TYPE_CHECKING:
     from conftest import Instance, Singer
@@ -157,3 +158,43 @@ def test_the_wait_counts_from_when_the_call_was_sent(
     load([singer.vendor(n) for n in range(3)])
     assert 1.5 < load.waits[-1] <= 2
     assert instance.counts("proc_vendor") == {"created": 3}
+
+
+@pytest.mark.parametrize("closed", [False, True], ids=["batch", "single"])
+def test_the_next_run_waits_for_a_call_that_was_itself_delayed(
+    proxy: t.Any, load: t.Any, instance: Instance, singer: Singer, *, closed: bool
+) -> None:
+    """A rate limit held it up for longer than a call may take; then the run was cut off.
+
+    The time of its note is that of the call, not of the first attempt.
+    """
+    proxy.keeps_sys_ids = False
+    notes = "SELECT at FROM sending"
+
+    def limit(call: t.Any) -> t.Any:
+        return call.answer({}, 429, Retry_After="3000")
+
+    def nothing_is_sent() -> None:
+        assert instance.query(notes) == []
+        load.on_wait = lambda: None
+
+    def cut_off(call: t.Any) -> t.Any:
+        assert instance.query(notes)
+        proxy.plan = {("lookup", proxy.seen["lookup"] + n): drop for n in range(1, 99)}
+        call.drop()
+
+    def drop(call: t.Any) -> t.Any:
+        call.drop()
+
+    if closed:
+        proxy.close_batch()
+    proxy.plan = {("write", 2): limit, ("write", 3): cut_off}
+    load.on_wait = nothing_is_sent
+    with pytest.raises(StopRunError):
+        load([singer.vendor(n) for n in range(5)], retries=1)
+    proxy.plan, load.on_wait = {}, lambda: None
+    load.waits.clear()
+    load([singer.vendor(n) for n in range(5)])
+    limit_seconds = 60 if closed else 30
+    assert [wait for wait in load.waits if limit_seconds < wait <= limit_seconds + 5]
+    assert len(instance.by_source("proc_vendor")) == 5
