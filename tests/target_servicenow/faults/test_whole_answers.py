@@ -66,13 +66,24 @@ def test_a_broken_off_lookup_of_rows_typed_by_hand(instance: Instance, singer: S
 def test_lists_that_never_come_whole_stop_the_run(
     instance: Instance, singer: Singer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("target_servicenow.upsert.lookup.ATTEMPTS", 2)
+    monkeypatch.setattr(batch, "READ_ATTEMPTS", 2)
     assert instance.run(singer.vendors(singer.vendor(1))).code == 0
     break_off(instance)
     result = instance.run([*singer.vendors(singer.vendor(1)), singer.state(1)])
     assert (result.code, result.states) == (1, [])
-    assert "ServiceNow broke an answer off while " in result.errors[0]
+    assert result.errors[0].startswith("ServiceNow broke an answer off while ")
     assert len(instance.rows("proc_vendor")) == 1
+
+
+@pytest.mark.parametrize("place", [1, 2])
+def test_a_broken_off_preflight(instance: Instance, singer: Singer, place: int) -> None:
+    """Half of the dictionary knows no lengths: a text that is too long would be cut."""
+    instance.insert_row("proc_vendor", name="By hand")
+    break_off(instance, place)
+    long = singer.vendor("1", City="x" * 61)
+    result = instance.run([*singer.vendors(long, singer.vendor("2")), singer.state(1)])
+    assert (result.code, result.states) == (0, [1])
+    assert instance.rejects()["1"][1].startswith("too long for proc_vendor: city (61 characters")
 
 
 @pytest.mark.parametrize("committed", [False, True])
