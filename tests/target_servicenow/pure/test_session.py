@@ -199,7 +199,7 @@ NOW = dt.datetime.now(dt.UTC)
         (" 0 ", (0, 0)),
         ("999999", (MAX_WAIT_SECONDS, MAX_WAIT_SECONDS)),
         ("9" * 400, (MAX_WAIT_SECONDS, MAX_WAIT_SECONDS)),
-        (format_datetime(NOW + dt.timedelta(minutes=30), usegmt=True), (1600, 1800)),
+        (format_datetime(NOW + dt.timedelta(minutes=50), usegmt=True), (600, 3000)),
         ("Fri, 20 Nov 2026 09:00:00 GMT", (0, 0)),
         ("Fri, 31 Dec 9999 10:00:00 GMT", (MAX_WAIT_SECONDS, MAX_WAIT_SECONDS)),
         ("Fri, 31 Dec 99999999 10:00:00 GMT", BACKOFF),
