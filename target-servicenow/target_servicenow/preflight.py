@@ -136,7 +136,7 @@ def _first_rows(session: Session, tables: Sequence[Table]) -> dict[str, batch.It
         items.append(batch.Item(table.name, "GET", address, counted=True, what=what))
     if not items:
         return {}
-    return batch.call(session, items, what="reading the mapped tables", repeatable=True).items
+    return batch.read(session, items, what="reading the mapped tables")
 
 
 def _error(table: Table, answer: batch.ItemReply | None) -> Finding | None:

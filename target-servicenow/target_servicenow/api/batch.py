@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from target_servicenow.api.errors import (
     Action,
+    LaterError,
     RefusedError,
     StopRunError,
     UnknownOutcomeError,
@@ -40,6 +41,9 @@ ITEM_OVERHEAD_BYTES = 400
 """What an item takes besides its body: address, headers, JSON."""
 CALLS_UNTIL_BATCH = 100
 """Single calls after which a refused Batch API is tried again."""
+
+READ_ATTEMPTS = 6
+"""Times a lookup inside a call is sent."""
 
 COMMIT_SECONDS = 35.0
 """After this long a Batch call that was cut off is no longer running: its limit is 30 s."""
@@ -130,6 +134,7 @@ def call(session: Session, items: Sequence[Item], *, what: str, repeatable: bool
     Whatever it raises but UnknownOutcomeError, items that are not repeatable did nothing.
 
     Raises:
+        LaterError: Not repeatable, and ServiceNow was busy.
         StopRunError: As `Session.call`.
         StoppedError: The run is ending.
         UnknownOutcomeError: Not repeatable, and any of the items may have been done.
@@ -163,6 +168,40 @@ def call(session: Session, items: Sequence[Item], *, what: str, repeatable: bool
         session.batch_refused = False
         logger.info("ServiceNow answers the Batch API again: rows are sent together again")
     return reply
+
+
+def read(session: Session, items: Sequence[Item], *, what: str) -> dict[str, ItemReply]:
+    """Return the answers to lookups, each sent until its answer is whole, or refuses it.
+
+    Of an item that never gets one, the last answer is returned, if there was any.
+
+    Raises:
+        StopRunError: As `Session.call`.
+        StoppedError: The run is ending.
+    """
+    answers: dict[str, ItemReply] = {}
+    pending = list(items)
+    for attempt in range(READ_ATTEMPTS):
+        if attempt:
+            session.stop.sleep(2.0 ** (attempt - 1))
+        answers |= call(session, pending, what=what, repeatable=True).items
+        pending = [item for item in pending if not _is_final(answers.get(item.id))]
+        for item in pending:
+            answer = answers.get(item.id)
+            if answer and answer.verdict.action is Action.RENEW and not session.renew():
+                raise StopRunError(answer.verdict.sentence)
+        if not pending:
+            break
+    return answers
+
+
+def _is_final(answer: ItemReply | None) -> bool:
+    """Tell whether sending a lookup again would change nothing."""
+    if answer is None:
+        return False
+    if answer.verdict.action is Action.OK:
+        return isinstance(answer.result, list)
+    return answer.verdict.action not in {Action.UNKNOWN, Action.WAIT, Action.RENEW}
 
 
 def _answers(session: Session, item: Item) -> bool:
@@ -231,7 +270,7 @@ def _one_by_one(
             if not unknown.verdict.ended:  # ServiceNow may be at work on it still
                 waiting.remove(item.id)
                 break
-        except (StopRunError, StoppedError) as error:
+        except (LaterError, StopRunError, StoppedError) as error:
             if repeatable or not answers:
                 raise
             failure = error

@@ -90,10 +90,10 @@ def _read_level(session: Session, tables: list[str], raw: _Raw) -> None:
         _item(_TABLES, f"nameIN{names}", ("name", "super_class.name")),
         _item(_CHOICES, f"nameIN{names}^inactive=false", ("name", "element", "value")),
     ]
-    reply = batch.call(session, items, what="reading the dictionary", repeatable=True)
+    answers = batch.read(session, items, what="reading the dictionary")
     rows: dict[str, list[Mapping[str, str]]] = {}
     for item in items:
-        answer = reply.items.get(item.id)
+        answer = answers.get(item.id)
         result = answer.result if answer is not None and isinstance(answer.result, list) else []
         rows[item.id] = [read_row(row).values for row in result]
     for row in rows[_DICTIONARY]:

@@ -59,6 +59,16 @@ class RefusedError(StopRunError):
         self.status = status
 
 
+class LaterError(Exception):
+    """A write was not done since ServiceNow was busy: wait, and send it again."""
+
+    def __init__(self, verdict: Verdict, wait: float | None) -> None:
+        """Keep what the answer means, and the seconds that ServiceNow asks to wait."""
+        super().__init__(verdict.sentence)
+        self.verdict = verdict
+        self.wait = wait
+
+
 class UnknownOutcomeError(Exception):
     """A write was sent and its effect is unknown: look it up before sending anything again."""
 

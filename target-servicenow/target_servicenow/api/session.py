@@ -17,6 +17,7 @@ from urllib3.util import Retry
 from target_servicenow.api.errors import (
     CLIENT_ERRORS,
     Action,
+    LaterError,
     RefusedError,
     StopRunError,
     UnknownOutcomeError,
@@ -138,6 +139,15 @@ class Session:
         """What ends the run."""
         return self._wire.stop
 
+    def pause(self, number: int, later: LaterError) -> None:
+        """Wait before the next of several attempts, the first of which is number 0.
+
+        Raises:
+            StopRunError: There have been max_retries repetitions.
+            StoppedError: The run is ending.
+        """
+        self._wire.pause(number, later.verdict, later.wait)
+
     def call(
         self,
         method: str,
@@ -156,10 +166,11 @@ class Session:
             path: The path from the instance's root with its query, percent-encoded.
             what: What is being done, such as ``reading proc_vendor``, for sentences.
             body: JSON, encoded.
-            repeatable: Whether sending it twice does no harm. If not, the first attempt whose
-                effect is unknown raises instead of being repeated.
+            repeatable: Whether sending it twice does no harm. If not, an attempt that is to be
+                repeated raises, since the caller may have to look or to note something first.
 
         Raises:
+            LaterError: Not repeatable, and ServiceNow was busy; `pause` waits for it.
             RefusedError: ServiceNow answered with a refusal.
             StopRunError: The configuration or the connection is at fault.
             StoppedError: The run is ending.
@@ -260,28 +271,37 @@ class _Wire:
         """Attempt until the verdict is neither WAIT nor UNKNOWN.
 
         Raises:
+            LaterError: Not repeatable, and it is WAIT.
             StopRunError: It stayed so for max_retries repetitions.
             UnknownOutcomeError: Not repeatable, and it may have been done.
         """
-        for number in range(self._connection.max_retries + 1):
+        number = 0
+        while True:
             reply = attempt()
-            if reply.verdict.action is Action.UNKNOWN and not repeatable:
-                raise UnknownOutcomeError(reply.verdict, reply.status)
             if reply.verdict.action not in {Action.WAIT, Action.UNKNOWN}:
                 return reply
-            if number < self._connection.max_retries:
-                self._pause(number, reply)
-        raise StopRunError(
-            f"{reply.verdict.sentence} (attempts: {self._connection.max_retries + 1}); nothing is "
-            "lost: run again when the instance answers"
-        )
+            if not repeatable and reply.verdict.action is Action.WAIT:
+                raise LaterError(reply.verdict, reply.wait)
+            if not repeatable:
+                raise UnknownOutcomeError(reply.verdict, reply.status)
+            self.pause(number, reply.verdict, reply.wait)
+            number += 1
 
-    def _pause(self, number: int, reply: Reply) -> None:
-        wait = reply.wait
+    def pause(self, number: int, verdict: Verdict, wait: float | None) -> None:
+        """Wait before the next of several attempts, the first of which is number 0.
+
+        Raises:
+            StopRunError: There have been max_retries repetitions.
+        """
+        if number >= self._connection.max_retries:
+            raise StopRunError(
+                f"{verdict.sentence} (attempts: {number + 1}); nothing is lost: run again when the "
+                "instance answers"
+            )
         if wait is None:
             jitter = random.uniform(0.5, 1)  # noqa: S311 - to spread attempts, not to hide one
             wait = jitter * min(MAX_BACKOFF_SECONDS, 2**number)
-        logger.warning("%s; trying again in %.0f s", reply.verdict.sentence, wait)
+        logger.warning("%s; trying again in %.0f s", verdict.sentence, wait)
         self.stop.sleep(wait)
 
 

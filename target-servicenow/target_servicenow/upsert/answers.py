@@ -27,6 +27,7 @@ class Pending:
 
     Attributes:
         item: The request that writes it.
+        noted: Whether it is noted as being sent.
         failures: Times ServiceNow answered, for this row alone, that it failed.
         failure: The last of these answers.
         unserviced: Times ServiceNow said that it had not come to it.
@@ -37,6 +38,7 @@ class Pending:
 
     decision: Decision
     item: Item
+    noted: bool = False
     attempts: int = 0
     failures: int = 0
     failure: ItemReply | None = None

@@ -29,8 +29,6 @@ if t.TYPE_CHECKING:
 ITEMS_PER_CALL = 10
 """Lookups in one Batch call: up to 2,000 keys."""
 
-ATTEMPTS = 6
-
 
 def by_identifier(
     session: Session, table: Table, identifiers: Iterable[str]
@@ -94,49 +92,33 @@ def _ignored(table: Table) -> StopRunError:
 def _rows(session: Session, table: Table, items: Iterable[batch.Item]) -> Iterator[StoredRow]:
     pending = list(items)
     what = f"looking up {table.name}"
-    failures = 0
-    sentence = f"ServiceNow did not answer while {what}"
-    while pending and failures < ATTEMPTS:
-        unanswered: list[batch.Item] = []
+    while pending:
         further: list[batch.Item] = []
         for start in range(0, len(pending), ITEMS_PER_CALL):
             group = pending[start : start + ITEMS_PER_CALL]
-            reply = batch.call(session, group, what=what, repeatable=True)
+            answers = batch.read(session, group, what=what)
             for item in group:
-                answer = reply.items.get(item.id)
-                rows = _rows_of(answer, what)
-                if rows is None:
-                    unanswered.append(item)
-                    sentence = (answer and answer.verdict.sentence) or sentence
-                    _renew(session, answer)
-                    continue
+                rows = _rows_of(answers.get(item.id), what)
                 yield from map(read_row, rows)
                 more = next_page(item, len(rows))
                 further += [more] if more else []
-        failures += bool(unanswered)
-        pending = unanswered + further
-        if unanswered and failures < ATTEMPTS:
-            session.stop.sleep(2.0 ** (failures - 1))
-    if pending:
-        raise StopRunError(f"{sentence}: check the instance and run again")
+        pending = further
 
 
-def _renew(session: Session, answer: batch.ItemReply | None) -> None:
-    if answer and answer.verdict.action is Action.RENEW and not session.renew():
-        raise StopRunError(answer.verdict.sentence)
-
-
-def _rows_of(answer: batch.ItemReply | None, what: str) -> list[t.Any] | None:
-    """Return the rows of a whole answer, None where another is to be requested.
+def _rows_of(answer: batch.ItemReply | None, what: str) -> list[t.Any]:
+    """Return the rows of a whole answer.
 
     Raises:
-        StopRunError: ServiceNow refuses the lookup.
+        StopRunError: There is none, or ServiceNow refuses the lookup.
     """
-    if answer is None or answer.verdict.action in {Action.UNKNOWN, Action.WAIT, Action.RENEW}:
-        return None
-    if answer.verdict.action is not Action.OK:
+    if answer is not None and isinstance(answer.result, list):
+        return answer.result
+    if answer is not None and answer.verdict.action not in {Action.OK, Action.UNKNOWN, Action.WAIT}:
         raise StopRunError(_refusal(answer.verdict, what))
-    return answer.result if isinstance(answer.result, list) else None
+    sentence = answer.verdict.sentence if answer else ""
+    raise StopRunError(
+        f"{sentence or f'ServiceNow did not answer while {what}'}: check the instance and run again"
+    )
 
 
 def _refusal(verdict: Verdict, what: str) -> str:

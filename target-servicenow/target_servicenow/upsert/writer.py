@@ -14,7 +14,7 @@ from collections import deque
 from dataclasses import replace
 
 from target_servicenow.api import batch
-from target_servicenow.api.errors import Action, StopRunError, UnknownOutcomeError
+from target_servicenow.api.errors import Action, LaterError, StopRunError, UnknownOutcomeError
 from target_servicenow.api.table import create_item, read_row, update_item
 from target_servicenow.outcomes import Outcome
 from target_servicenow.stopping import StoppedError
@@ -24,7 +24,7 @@ from target_servicenow.upsert.answers import Pending, sort
 from target_servicenow.upsert.plan import decide
 
 if t.TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from target_servicenow.api.session import Session
     from target_servicenow.mapping.profile import Table
@@ -80,14 +80,26 @@ class RowWriter:
             Pending(decision, self._item(str(number), decision))
             for number, decision in enumerate(decisions)
         )
+        tries = 0
         try:
             while pending:
                 self._stop.check()
-                self._send(pending)
+                try:
+                    self._send(pending)
+                    tries = 0
+                except LaterError as later:
+                    self._take_back(pending)  # the notes must tell when a call was sent
+                    self._session.pause(tries, later)
+                    tries += 1
         finally:
-            # Nothing was done about what is still pending, unless an answer was lost.
-            if left := [e.decision for e in pending if e.attempts and not e.unknown]:
-                self._notes.unsent(left)
+            self._take_back(pending)
+
+    def _take_back(self, pending: Iterable[Pending]) -> None:
+        """Take back the notes of rows that were not sent, or are known not to be done."""
+        if left := [entry.decision for entry in pending if entry.noted and not entry.unknown]:
+            self._notes.unsent(left)
+        for entry in pending:
+            entry.noted = entry.noted and entry.unknown
 
     def _send(self, pending: deque[Pending]) -> None:
         """Send the first rows that are pending, and settle those whose answer says enough."""
@@ -96,6 +108,7 @@ class RowWriter:
             for entry in group:
                 entry.attempts += 1
                 self._check_attempts(entry)
+                entry.noted = True
             self._notes.sending([entry.decision for entry in group])
             reply = batch.call(
                 self._session, [entry.item for entry in group], what=self._what, repeatable=False
@@ -106,8 +119,11 @@ class RowWriter:
                 entry.unknown = True
             self._await_commit(group, batch.COMMIT_SECONDS)
             pending.extend(self._look_again(group))
-        except (StopRunError, StoppedError):  # nothing was done
+        except (LaterError, StopRunError, StoppedError) as error:  # nothing was done
             pending.extendleft(reversed(group))
+            if isinstance(error, LaterError):
+                for entry in group:
+                    entry.attempts -= 1
             raise
         else:
             if not reply.too_large:

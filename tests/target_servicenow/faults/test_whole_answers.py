@@ -8,6 +8,7 @@ import typing as t
 import pytest
 
 from target_servicenow.api import batch
+from target_servicenow.api.errors import StopRunError
 
 if t.TYPE_CHECKING:
     from conftest import Instance, Singer
@@ -65,13 +66,24 @@ def test_a_broken_off_lookup_of_rows_typed_by_hand(instance: Instance, singer: S
 def test_lists_that_never_come_whole_stop_the_run(
     instance: Instance, singer: Singer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("target_servicenow.upsert.lookup.ATTEMPTS", 2)
+    monkeypatch.setattr(batch, "READ_ATTEMPTS", 2)
     assert instance.run(singer.vendors(singer.vendor(1))).code == 0
     break_off(instance)
     result = instance.run([*singer.vendors(singer.vendor(1)), singer.state(1)])
     assert (result.code, result.states) == (1, [])
-    assert "ServiceNow broke an answer off while " in result.errors[0]
+    assert result.errors[0].startswith("ServiceNow broke an answer off while ")
     assert len(instance.rows("proc_vendor")) == 1
+
+
+@pytest.mark.parametrize("place", [1, 2])
+def test_a_broken_off_preflight(instance: Instance, singer: Singer, place: int) -> None:
+    """Half of the dictionary knows no lengths: a text that is too long would be cut."""
+    instance.insert_row("proc_vendor", name="By hand")
+    break_off(instance, place)
+    long = singer.vendor("1", City="x" * 61)
+    result = instance.run([*singer.vendors(long, singer.vendor("2")), singer.state(1)])
+    assert (result.code, result.states) == (0, [1])
+    assert instance.rejects()["1"][1].startswith("too long for proc_vendor: city (61 characters")
 
 
 @pytest.mark.parametrize("committed", [False, True])
@@ -157,3 +169,43 @@ def test_the_wait_counts_from_when_the_call_was_sent(
     load([singer.vendor(n) for n in range(3)])
     assert 1.5 < load.waits[-1] <= 2
     assert instance.counts("proc_vendor") == {"created": 3}
+
+
+@pytest.mark.parametrize("closed", [False, True], ids=["batch", "single"])
+def test_the_next_run_waits_for_a_call_that_was_itself_delayed(
+    proxy: t.Any, load: t.Any, instance: Instance, singer: Singer, *, closed: bool
+) -> None:
+    """A rate limit held it up for longer than a call may take; then the run was cut off.
+
+    The time of its note is that of the call, not of the first attempt.
+    """
+    proxy.keeps_sys_ids = False
+    notes = "SELECT at FROM sending"
+
+    def limit(call: t.Any) -> t.Any:
+        return call.answer({}, 429, Retry_After="3000")
+
+    def nothing_is_sent() -> None:
+        assert instance.query(notes) == []
+        load.on_wait = lambda: None
+
+    def cut_off(call: t.Any) -> t.Any:
+        assert instance.query(notes)
+        proxy.plan = {("lookup", proxy.seen["lookup"] + n): drop for n in range(1, 99)}
+        call.drop()
+
+    def drop(call: t.Any) -> t.Any:
+        call.drop()
+
+    if closed:
+        proxy.close_batch()
+    proxy.plan = {("write", 2): limit, ("write", 3): cut_off}
+    load.on_wait = nothing_is_sent
+    with pytest.raises(StopRunError):
+        load([singer.vendor(n) for n in range(5)], retries=1)
+    proxy.plan, load.on_wait = {}, lambda: None
+    load.waits.clear()
+    load([singer.vendor(n) for n in range(5)])
+    limit_seconds = 60 if closed else 30
+    assert [wait for wait in load.waits if limit_seconds < wait <= limit_seconds + 5]
+    assert len(instance.by_source("proc_vendor")) == 5
