@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import requests
 from urllib3.exceptions import ReadTimeoutError
 
+from tap_sage300.api.answer import TooLargeError
 from tap_sage300.errors import TapError
 
 MESSAGE_LIMIT = 200
@@ -113,7 +114,7 @@ NO_WEB_API = Verdict(
 QUERY = Verdict(
     Action.STOP,
     "Sage 300 refused the query for {resource} of company {company} (HTTP {status} {code} "
-    "{message}): if a date is the cause, set date_literal to plain, quoted or v3",
+    "{message}): if a date is the cause, set date_literal to plain, quoted, v3 or date",
     QueryRefusedError,
 )
 BUSY = Verdict(
@@ -151,6 +152,11 @@ SLOW = Verdict(
     "(tries: {tries}): raise read_timeout_seconds, lower max_calls_per_run (now "
     "{max_calls_per_run}) if its IIS application pool is exhausted, or check the server's load; "
     "what was read so far is kept",
+)
+LARGE = Verdict(
+    Action.SHRINK,
+    "An answer for {resource} of company {company} is larger than 256 MiB, even in smaller pages "
+    "(tries: {tries}): check what answers at {api_url}; what was read so far is kept",
 )
 UNREACHABLE = Verdict(
     Action.RETRY,
@@ -216,6 +222,7 @@ OK = 200
 
 # The first class that fits decides, so the narrow ones come first.
 BY_EXCEPTION: t.Final[tuple[tuple[type[requests.RequestException], Verdict], ...]] = (
+    (TooLargeError, LARGE),
     (requests.exceptions.SSLError, TLS),
     (requests.exceptions.ProxyError, PROXY),
     (requests.exceptions.ConnectTimeout, UNREACHABLE),
@@ -240,7 +247,7 @@ def read_message(content: bytes) -> SageMessage:
     try:
         error = json.loads(content)["error"]
         code, message = error["code"], error.get("message", "")
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return SageMessage()
     if isinstance(message, dict):
         message = message.get("value", "")
@@ -261,7 +268,7 @@ def judge(status: int, code: str) -> Verdict:
     return BUSY if status >= SERVER_FAULT else UNEXPECTED
 
 
-def judge_exception(failure: requests.RequestException) -> Verdict:
+def judge_exception(failure: Exception) -> Verdict:
     """Judge a request that brought no answer."""
     reason = _root(failure)
     if isinstance(reason, ssl.SSLCertVerificationError):

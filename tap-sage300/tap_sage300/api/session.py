@@ -18,7 +18,7 @@ import urllib3
 from requests.auth import HTTPBasicAuth
 from typing_extensions import override
 
-from tap_sage300.api import errors, metadata, odata
+from tap_sage300.api import answer, errors, metadata, odata
 from tap_sage300.api.rate_limiter import RateLimiter
 
 if t.TYPE_CHECKING:
@@ -37,8 +37,6 @@ LONGEST_BACKOFF = 60.0
 """Seconds; the wait before a retry doubles from one second up to this."""
 LONGEST_RETRY_AFTER = 300.0
 """Seconds; the most that a server's Retry-After is followed for."""
-CHUNK_BYTES = 1 << 20
-"""Requests reads 10 KB at a time, and each read waits for the thread that writes records."""
 
 
 class ReadOnlySession(requests.Session):
@@ -166,8 +164,8 @@ class SageSession:
                 verify=connection.verify,
                 stream=True,
             ) as response:
-                body = b"".join(response.iter_content(CHUNK_BYTES))
-        except requests.RequestException as failure:
+                body = answer.read(response, connection.read_timeout_seconds)
+        except (requests.RequestException, ValueError) as failure:  # a redirect to no address
             verdict = errors.judge_exception(failure)
             raise _Failure(verdict, type(failure).__name__) from failure
         status = response.status_code
@@ -254,11 +252,11 @@ def requested_on(response: requests.Response) -> dt.date:
     """Return the server's date, in UTC, at the request: its Date header, less the time it took."""
     try:
         sent = email.utils.parsedate_to_datetime(response.headers.get("Date", ""))
-    except ValueError:
-        sent = dt.datetime.now(dt.UTC)
-    if sent.tzinfo is None:  # "-0000": UTC, of no named zone (RFC 5322)
-        sent = sent.replace(tzinfo=dt.UTC)
-    return (sent - response.elapsed).astimezone(dt.UTC).date()
+        if sent.tzinfo is None:  # "-0000": UTC, of no named zone (RFC 5322)
+            sent = sent.replace(tzinfo=dt.UTC)
+        return (sent - response.elapsed).astimezone(dt.UTC).date()
+    except (ValueError, OverflowError):  # none, or at the ends of the calendar
+        return dt.datetime.now(dt.UTC).date()
 
 
 def seconds_to_wait(tries: int, retry_after: str | None) -> float:

@@ -48,8 +48,10 @@ def normalize(entity: dict[str, t.Any], shape: Shape) -> None:
         if isinstance(value := entity.get(name), Decimal):
             entity[name] = as_integer(value)
     for name, inner in shape.nested.items():
-        for detail in entity.get(name) or ():
-            normalize(detail, inner)
+        details = entity.get(name)
+        for detail in details if isinstance(details, list) else ():
+            if isinstance(detail, dict):
+                normalize(detail, inner)
 
 
 @dataclass(frozen=True)
