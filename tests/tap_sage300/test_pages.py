@@ -151,6 +151,7 @@ def test_rows_deleted_behind_a_read_by_skip_start_it_again():
         (BY_SKIP, page(), True),
         (replace(BY_SKIP, expected=301), page("N"), True),
         (replace(BY_SKIP, expected=301), page("N", more=True), False),
+        (replace(BY_SKIP, expected=100), page("N", count=1), True),  # as if each page was counted
         (replace(BY_SKIP, expected=None), page("N"), True),  # shorter than those before
         (replace(BY_SKIP, expected=None, longest=0), page("N"), False),
         (replace(BY_SKIP, expected=200), page("N"), True),  # announced too few

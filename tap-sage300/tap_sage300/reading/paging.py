@@ -172,6 +172,13 @@ def _by_key(window: Window, page: PageSummary) -> Turn:
 
 def _by_skip(window: Window, page: PageSummary) -> Turn:
     before, skip = window.expected, window.skip or 0
+    expected = before if page.count is None else page.count
+    if came_before(window, page):
+        if expected is None or skip < expected:
+            raise IncompleteError(REPEATED)
+        return Turn(window, is_complete=True)
+    if page.keys and page.count is not None and page.count < skip + len(page.keys):
+        before, page = None, replace(page, count=None)  # fewer announced than came
     if page.count is not None and before is not None and page.count < before and skip:
         if window.restarts == MOST_RESTARTS:
             raise IncompleteError(DELETED)
@@ -181,10 +188,6 @@ def _by_skip(window: Window, page: PageSummary) -> Turn:
             "the start",
         )
     expected = before if page.count is None else page.count
-    if came_before(window, page):
-        if expected is None or skip < expected:
-            raise IncompleteError(REPEATED)
-        return Turn(window, is_complete=True)
     skip = _next_skip(skip, page)
     is_shorter = len(page.keys) < window.longest
     window = replace(

@@ -158,14 +158,15 @@ def advance(progress: Progress, page: PageSummary, rules: Rules) -> tuple[Progre
 
 
 def _checked(progress: Progress, window: Window, page: PageSummary) -> Progress:
-    whole = not page.more and (page.count is None or len(page.keys) >= page.count)
-    if not whole and len(page.requested) > 1:
+    gone = frozenset(page.requested) - set(page.keys)
+    short = page.more or (page.count is not None and len(page.keys) < page.count)
+    if gone and short and len(page.requested) > 1:
         # The server sends fewer rows at once than were requested: what is absent proves nothing.
-        return replace(progress, window=replace(window, limit=len(page.requested) // 2))
-    if whole:  # what a whole answer does not contain was cleared from Sage 300
-        gone = frozenset(page.requested) - set(page.keys)
+        limit = len(page.requested) // 2
+        progress = replace(progress, window=replace(window, limit=limit))
+    else:  # what is absent was cleared from Sage 300
         progress = replace(progress, not_final=progress.not_final - gone)
-    progress = replace(progress, window=replace(window, last_key=page.requested[-1]))
+        progress = replace(progress, window=replace(window, last_key=page.requested[-1]))
     return progress if to_check(progress, 1) else replace(progress, window=None)
 
 
