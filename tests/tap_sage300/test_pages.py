@@ -111,7 +111,8 @@ def test_a_row_inserted_behind_is_no_reason_to_read_again(received, count, is_co
 )
 def test_a_server_that_orders_or_compares_otherwise_is_read_by_skip(window, reading, words):
     found = turn(window, reading)
-    assert found.window == Window(SWEEP, until=TODAY, skip=0)
+    assert found.window == Window(SWEEP, until=TODAY, skip=0, restarts=1)
+    assert found.is_unordered
     assert words in found.remark
     assert "read again from the start with $skip" in found.remark
     with pytest.raises(ValueError, match="set paging to auto or skip"):
@@ -180,7 +181,20 @@ def test_a_page_seen_before_is_reported():
 def test_a_filter_that_the_server_ignores_is_no_end():
     """Kind: a server that takes $skip, but not the filter by key."""
     found = turn(replace(OPEN, end=DENIED), page("L", "M", full=True, ordered=False))
-    assert found.window == Window(SWEEP, until=TODAY, skip=0)
+    assert found.window == Window(SWEEP, until=TODAY, skip=0, restarts=1)
+
+
+def test_rows_inserted_behind_are_no_proof_against_the_server():
+    """Kind: rows deleted and others inserted during a read, so that its numbers differ."""
+    found = turn(replace(OPEN, end=ASKED), page("L", "M", ordered=False, count=5))
+    assert found.window.end == IGNORED
+    again = turn(found.window, page())
+    assert again.window == Window(SWEEP, until=TODAY, skip=0, restarts=1)
+    assert not again.is_unordered
+    by_key = turn(found.window, page(), demanded=True)
+    assert by_key.window == Window(SWEEP, until=TODAY, restarts=1)
+    with pytest.raises(ValueError, match="set paging to auto or skip"):
+        turn(replace(found.window, restarts=1), page(), demanded=True)
 
 
 def test_rows_inserted_in_front_of_a_read_by_skip_move_it_back():

@@ -195,10 +195,12 @@ def test_a_check_cut_short_goes_on_after_its_last_key():
 
 
 def test_what_was_learned_outlives_the_window():
-    progress, _ = after(Window(SWEEP, skip=2, expected=3), page("A", count=3))
+    progress, _ = after(Window(SWEEP, skip=0), page("B", "A"))
+    assert (progress.window, progress.learned) == (None, Learned(by_skip=True))
+    progress, _ = after(Window(SWEEP, last_key="C"), page("B", ordered=False, full=True))
     assert progress.learned == Learned(by_skip=True)
-    progress, _ = after(Window(SWEEP, skip=2, expected=3), page("A", count=3), paging="skip")
-    assert progress.learned == Learned()  # that it was demanded says nothing of the server
+    progress, _ = after(Window(SWEEP, skip=0), page("A", "B"))
+    assert progress.learned == Learned()  # that it was read so says nothing of the server
 
 
 def test_a_sweep_keeps_the_day_it_began_with():

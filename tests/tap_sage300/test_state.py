@@ -38,6 +38,7 @@ progresses = st.builds(
     learned=st.builds(
         Learned,
         by_skip=st.booleans(),
+        doubts=st.integers(0, 1),
         date_literal=st.sampled_from([None, "v3", "date"]),
         keys_per_filter=st.none() | st.integers(1, 10),
     ),

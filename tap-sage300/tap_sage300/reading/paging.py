@@ -19,6 +19,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
+from tap_sage300.api.keys import in_order
 from tap_sage300.reading.state import ASKED, DENIED, IGNORED, Window
 
 if t.TYPE_CHECKING:
@@ -83,11 +84,15 @@ class Turn:
         window: The window after it.
         is_complete: Nothing is left to read in the window.
         remark: For the log, or empty.
+        is_unordered: The server was seen to order or to compare keys in another way.
+        is_doubted: It may do so, or rows were inserted meanwhile.
     """
 
     window: Window
     is_complete: bool = False
     remark: str = ""
+    is_unordered: bool = False
+    is_doubted: bool = False
 
 
 def turn(window: Window, page: PageSummary, *, demanded: bool) -> Turn:
@@ -116,21 +121,14 @@ def turn(window: Window, page: PageSummary, *, demanded: bool) -> Turn:
     if came_before(window, page) and window.end is None:
         return Turn(replace(window, end=ASKED))
     reason = _against_keys(window, page)
-    if reason and demanded:
-        raise ValueError(
-            f"{reason}, which the setting paging keyset relies on: set paging to auto or skip"
-        )
-    if reason:
-        remark = f"{reason}, so they are read again from the start with $skip"
-        return Turn(window.afresh(skip=0), remark=remark)
-    return _by_key(window, page)
+    return _again(window, page, reason, demanded=demanded) if reason else _by_key(window, page)
 
 
 def _answered(window: Window, page: PageSummary) -> Turn:
     """Take in whether there are rows beyond those received."""
     if not page.keys or _are_new(window, page):
         return Turn(window, is_complete=True, remark=_missing(window, window.received))
-    return Turn(replace(window, end=IGNORED if came_before(window, page) else DENIED))
+    return Turn(replace(window, end=DENIED if page.ordered else IGNORED))
 
 
 def _are_new(window: Window, page: PageSummary) -> bool:
@@ -144,6 +142,19 @@ def _against_keys(window: Window, page: PageSummary) -> str:
     if not page.keys and window.end in {DENIED, IGNORED}:
         return UNEQUAL
     return "" if page.ordered else UNORDERED
+
+
+def _again(window: Window, page: PageSummary, reason: str, *, demanded: bool) -> Turn:
+    # Rows inserted behind the read look like rows left out, but not a second time.
+    is_unordered = not page.ordered or window.end == DENIED
+    if demanded and (is_unordered or window.restarts):
+        raise ValueError(
+            f"{reason}, which the setting paging keyset relies on: set paging to auto or skip"
+        )
+    window = replace(window.afresh(None if demanded else 0), restarts=window.restarts + 1)
+    how = "" if demanded else " with $skip"
+    remark = f"{reason}, so they are read again from the start{how}"
+    return Turn(window, remark=remark, is_unordered=is_unordered, is_doubted=not is_unordered)
 
 
 def _by_key(window: Window, page: PageSummary) -> Turn:
@@ -180,7 +191,7 @@ def _by_skip(window: Window, page: PageSummary) -> Turn:
     if page.keys and page.count is not None and page.count < skip + len(page.keys):
         before, page = None, replace(page, count=None)  # fewer announced than came
     if page.count is not None and before is not None and page.count < before and skip:
-        if window.restarts == MOST_RESTARTS:
+        if window.restarts >= MOST_RESTARTS:
             raise IncompleteError(DELETED)
         return Turn(
             replace(window.afresh(skip=0), restarts=window.restarts + 1),
@@ -190,6 +201,7 @@ def _by_skip(window: Window, page: PageSummary) -> Turn:
     expected = before if page.count is None else page.count
     skip = _next_skip(skip, page)
     is_shorter = len(page.keys) < window.longest
+    is_unordered = not in_order(page.keys, None)
     window = replace(
         window,
         skip=skip,
@@ -201,10 +213,10 @@ def _by_skip(window: Window, page: PageSummary) -> Turn:
     if not page.keys:
         return Turn(window, is_complete=True, remark=_missing(window, skip))
     if page.full or page.more:
-        return Turn(window)
+        return Turn(window, is_unordered=is_unordered)
     # More than announced: the count is of no use, but shorter than before is shorter than the cap.
     is_last = skip == expected or (is_shorter and (expected is None or skip > expected))
-    return Turn(window, is_complete=is_last)
+    return Turn(window, is_complete=is_last, is_unordered=is_unordered)
 
 
 def is_taken(window: Window, page: PageSummary) -> bool:

@@ -25,6 +25,7 @@ from tap_sage300.reading.state import (
     CHANGES,
     NOT_FINAL,
     SWEEP,
+    Learned,
     Progress,
     Window,
     day_or_none,
@@ -34,7 +35,11 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tap_sage300.api.keys import Key
-    from tap_sage300.reading.paging import PageSummary
+    from tap_sage300.reading.paging import PageSummary, Turn
+
+
+DOUBTS = 2
+"""Windows in a row that seem not to be in key order, until it is believed."""
 
 
 @dataclass(frozen=True)
@@ -150,11 +155,20 @@ def advance(progress: Progress, page: PageSummary, rules: Rules) -> tuple[Progre
     if window.read == NOT_FINAL:
         return _checked(progress, window, page), ""
     turn = paging.turn(window, page, demanded=rules.paging == "keyset")
+    progress = replace(progress, learned=_learned(progress.learned, turn))
     if not turn.is_complete:
         return replace(progress, window=turn.window), turn.remark
-    if turn.window.skip is not None and rules.paging == "auto":
-        progress = replace(progress, learned=replace(progress.learned, by_skip=True))
     return _completed(progress, turn.window), turn.remark
+
+
+def _learned(learned: Learned, turn: Turn) -> Learned:
+    """Take in what a page says of the server's order: proof, or the same doubt twice in a row."""
+    if turn.is_unordered or (turn.is_doubted and learned.doubts + 1 >= DOUBTS):
+        return replace(learned, by_skip=True, doubts=0)
+    if turn.is_doubted:
+        return replace(learned, doubts=learned.doubts + 1)
+    is_cleared = turn.is_complete and turn.window.skip is None and turn.window.read == SWEEP
+    return replace(learned, doubts=0) if is_cleared else learned
 
 
 def _checked(progress: Progress, window: Window, page: PageSummary) -> Progress:

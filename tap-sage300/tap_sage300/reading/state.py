@@ -34,7 +34,7 @@ class Window:
         expected: Rows the server announced; when paging by ``$skip``, on the last page.
         received: Rows received.
         end: ``asked`` when the next request is whether there are more rows than were received,
-            ``denied`` when there were, ``ignored`` when the last page came instead; otherwise None.
+            ``denied`` when rows after the last key came, ``ignored`` when others did; or None.
         waited: Runs that ended before this window was complete.
         stalled: Runs in a row that tried, and ended where they began.
         limit: Most keys to request at once (not kept in state).
@@ -86,11 +86,13 @@ class Learned:
 
     Attributes:
         by_skip: Rows do not come in key order, or keys are compared in another one.
+        doubts: Windows in a row that seemed so, without proof.
         date_literal: The form of a date that it takes, when that is not the usual one.
         keys_per_filter: Most keys that it takes in one filter, when that is not the usual number.
     """
 
     by_skip: bool = False
+    doubts: int = 0
     date_literal: str | None = None
     keys_per_filter: int | None = None
 
@@ -147,6 +149,7 @@ def load(state: Mapping[str, t.Any], replication_key: str | None, key_parts: int
 def _load_learned(learned: Mapping[str, t.Any]) -> Learned:
     return Learned(
         by_skip=_one_of(learned, "paging", {"skip"}) is not None,
+        doubts=_count(learned, "doubts") or 0,
         date_literal=_typed(learned, "date_literal", str),
         keys_per_filter=_count(learned, "keys_per_filter") or None,
     )
@@ -242,6 +245,7 @@ def _dump_learned(learned: Learned) -> dict[str, t.Any]:
     return _known(
         {
             "paging": "skip" if learned.by_skip else None,
+            "doubts": learned.doubts or None,
             "date_literal": learned.date_literal,
             "keys_per_filter": learned.keys_per_filter,
         }
