@@ -292,7 +292,7 @@ def test_another_replication_key_starts_afresh(fake, fake_config, helpers):
         if stream["tap_stream_id"] == "APVendors":
             stream["replication_key"] = "DateOfLastActivity"
     rows = [{"VendorNumber": "1", "DateOfLastActivity": "2026-11-02T00:00:00Z"}]
-    fake.answer = lambda _request: helpers.page(rows)
+    fake.answer = lambda _request: helpers.page(rows, count=1)
     state = part(replication_key="DateLastMaintained", replication_key_value="2026-11-20T00:00:00Z")
     output = helpers.sync(fake_config, state, catalog)
     assert "$filter" not in fake.queries()[0]
