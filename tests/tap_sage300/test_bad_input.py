@@ -183,8 +183,8 @@ REFUSALS = [
     )),
     (400, "", "The limit of '100' for Top query has been exceeded.", (
         "Sage 300 refused the query for APVendors of company SAMINC (HTTP 400): if a date is the "
-        "cause, set date_literal to plain, quoted or v3; Sage 300 says \"The limit of '100' for "
-        'Top query has been exceeded."'
+        "cause, set date_literal to plain, quoted, v3 or date; Sage 300 says \"The limit of '100' "
+        'for Top query has been exceeded."'
     )),
     (429, "TooManyRequests", "", (
         "The server keeps limiting requests when APVendors of company SAMINC is read (HTTP 429 "
@@ -345,7 +345,7 @@ def test_how_companies_are_given(fake, fake_config, helpers, given):
 
 def test_companies_in_the_environment(fake, fake_config, helpers, tmp_path, monkeypatch):
     """Kind: a list that is not JSON in an environment variable."""
-    fake.answer = lambda _request: helpers.page(helpers.vendors("A"))
+    fake.answer = lambda _request: helpers.page(helpers.vendors("A"), count=1)
     monkeypatch.setenv("TAP_SAGE300_COMPANIES", "SAMINC, SAMLTD")
     path = tmp_path / "catalog.json"
     path.write_text(json.dumps(helpers.only("APVendors")), encoding="utf-16")
