@@ -34,6 +34,10 @@ if t.TYPE_CHECKING:
     from tap_sage300.run import Run
 
 
+STALLED_RUNS = 2
+"""Runs in a row without headway that are reported."""
+
+
 class Sage300Stream(SingerStream):
     """One entity of Sage 300; a partition is a company.
 
@@ -96,7 +100,8 @@ class Sage300Stream(SingerStream):
             raise TapError(
                 f"The state of {self.name} for {company} cannot be used: {error}"
             ) from error
-        progress = replication.begin(progress, self._rules, reader.utc_today())
+        opened = progress = self._begin(company, progress)
+        calls = self._reader.calls
         log = ProgressLog()
         try:
             for step in self._reader.read(company, progress):
@@ -108,9 +113,41 @@ class Sage300Stream(SingerStream):
                 self._save(context, progress)
                 if line := log.line(step, self._reader.calls, self._run.session.limiter.left):
                     self.logger.info("%s of %s: %s", self.name, company, line)
+            if progress.window is not None:
+                self._save(context, self._headway(company, opened, progress))
         except CallBudgetError:
+            if self._reader.calls > calls:
+                progress = self._headway(company, opened, progress)
             self._save(context, replication.put_off(progress))
             self._log_budget(company, progress)
+        except TapError:
+            self._save(context, self._headway(company, opened, progress))
+            raise
+
+    def _begin(self, company: str, progress: state.Progress) -> state.Progress:
+        """Choose what to read of a company."""
+        today = reader.utc_today()
+        progress, remark = replication.set_back(progress, today)
+        if remark:
+            self.logger.warning("%s of %s: %s", self.name, company, remark)
+        return replication.begin(progress, self._rules, today)
+
+    def _headway(
+        self, company: str, opened: state.Progress, reached: state.Progress
+    ) -> state.Progress:
+        """Note whether a run that was cut came further than the one before."""
+        progress = replication.headway(opened, reached)
+        runs = 0 if progress.window is None else progress.window.stalled
+        if runs >= STALLED_RUNS:
+            self.logger.error(
+                "%s of %s: no headway in %d runs in a row: raise max_calls_per_run if the budget "
+                "ends them, otherwise clear what makes them fail; nothing more of it is read until "
+                "then",
+                self.name,
+                company,
+                runs,
+            )
+        return progress
 
     @cached_property
     def _dated_entity(self) -> Entity:
@@ -155,8 +192,12 @@ class Sage300Stream(SingerStream):
             self.logger,
             page_size=self._run.page_size(entity),
             select=self._builder.to_select(entity.required),
-            date_literals=self._run.date_literals,
+            date_literals=self._run.date_literals(whole_days=self._is_day(entity.date)),
         )
+
+    def _is_day(self, name: str | None) -> bool:
+        schema = self.effective_schema["properties"].get(name, {})
+        return bool(schema.get("format") == "date")
 
     @cached_property
     def _is_mapped(self) -> bool:

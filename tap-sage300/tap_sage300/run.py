@@ -60,11 +60,15 @@ class Run:
         password = credentials.password(self.config)
         return SageSession(self.config.connection(password), self._logger)
 
-    @cached_property
-    def date_literals(self) -> list[str]:
-        """Forms of a date literal that the server may take, the likeliest first."""
+    def date_literals(self, *, whole_days: bool) -> list[str]:
+        """Return the forms of a date literal that the server may take, the likeliest first.
+
+        Args:
+            whole_days: The date is an ``Edm.Date``, as far as is known.
+        """
         chosen = self.config.date_literal
-        return list(DATE_LITERALS) if chosen == "auto" else [chosen]
+        forms = sorted(DATE_LITERALS, key=lambda form: (form == "date") != whole_days)
+        return forms if chosen == "auto" else [chosen]
 
     def fail(self, company: str, module: str, error: TapError) -> None:
         """Note that a stream of a company cannot be read; the others are.

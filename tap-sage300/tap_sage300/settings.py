@@ -125,10 +125,11 @@ SCHEMA: t.Final[dict[str, t.Any]] = th.PropertiesList(
     _choice(
         "date_literal",
         "auto",
-        ["auto", "plain", "quoted", "v3"],
+        ["auto", "plain", "quoted", "v3", "date"],
         "Date literal",
-        "How dates are written in a filter: 2026-01-31T00:00:00Z, the same in quotes, or "
-        "datetime'2026-01-31T00:00:00'. auto tries them in this order.",
+        "How dates are written in a filter: 2026-01-31T00:00:00Z, the same in quotes, "
+        "datetime'2026-01-31T00:00:00', or 2026-01-31. auto tries them in this order and "
+        "remembers in state which one was accepted.",
     ),
     _whole(
         "max_calls_per_run",
@@ -178,7 +179,9 @@ SCHEMA: t.Final[dict[str, t.Any]] = th.PropertiesList(
         300,
         1,
         "Read timeout",
-        "Seconds to wait for an answer; after that, half as many rows are requested.",
+        "Seconds to wait for an answer, or for the next part of it; after that, half as many rows "
+        "are requested. So they are when an answer comes at less than 1,000 bytes a second, or "
+        "takes ten times as long in all.",
     ),
     _whole(
         "max_retries",

@@ -353,6 +353,7 @@ class Helpers:
     Table = Table
     refusal = staticmethod(refusal)
     Response = Response
+    json = staticmethod(json.dumps)
 
     @staticmethod
     def run(*arguments, config=None, folder, timeout=60):

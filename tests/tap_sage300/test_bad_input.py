@@ -183,8 +183,8 @@ REFUSALS = [
     )),
     (400, "", "The limit of '100' for Top query has been exceeded.", (
         "Sage 300 refused the query for APVendors of company SAMINC (HTTP 400): if a date is the "
-        "cause, set date_literal to plain, quoted or v3; Sage 300 says \"The limit of '100' for "
-        'Top query has been exceeded."'
+        "cause, set date_literal to plain, quoted, v3 or date; Sage 300 says \"The limit of '100' "
+        'for Top query has been exceeded."'
     )),
     (429, "TooManyRequests", "", (
         "The server keeps limiting requests when APVendors of company SAMINC is read (HTTP 429 "
@@ -292,7 +292,7 @@ def test_another_replication_key_starts_afresh(fake, fake_config, helpers):
         if stream["tap_stream_id"] == "APVendors":
             stream["replication_key"] = "DateOfLastActivity"
     rows = [{"VendorNumber": "1", "DateOfLastActivity": "2026-11-02T00:00:00Z"}]
-    fake.answer = lambda _request: helpers.page(rows)
+    fake.answer = lambda _request: helpers.page(rows, count=1)
     state = part(replication_key="DateLastMaintained", replication_key_value="2026-11-20T00:00:00Z")
     output = helpers.sync(fake_config, state, catalog)
     assert "$filter" not in fake.queries()[0]
@@ -345,7 +345,7 @@ def test_how_companies_are_given(fake, fake_config, helpers, given):
 
 def test_companies_in_the_environment(fake, fake_config, helpers, tmp_path, monkeypatch):
     """Kind: a list that is not JSON in an environment variable."""
-    fake.answer = lambda _request: helpers.page(helpers.vendors("A"))
+    fake.answer = lambda _request: helpers.page(helpers.vendors("A"), count=1)
     monkeypatch.setenv("TAP_SAGE300_COMPANIES", "SAMINC, SAMLTD")
     path = tmp_path / "catalog.json"
     path.write_text(json.dumps(helpers.only("APVendors")), encoding="utf-16")

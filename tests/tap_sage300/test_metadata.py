@@ -87,6 +87,34 @@ def test_anything_else_is_not_metadata(body):
         metadata.parse(body)
 
 
+def test_types_that_multiply_are_bounded():
+    """Kind: a document of a few kilobytes that describes a hundred million properties."""
+    types = "".join(
+        f'<ComplexType Name="T{level}">'
+        + "".join(f'<Property Name="P{n}" Type="M.T{level + 1}"/>' for n in range(10))
+        + "</ComplexType>"
+        for level in range(8)
+    )
+    with pytest.raises(ValueError, match="more than 200000 properties"):
+        metadata.parse(small(types + '<ComplexType Name="T8"/>', 'Type="M.T0"'))
+
+
+def test_base_types_in_a_circle_are_no_metadata():
+    with pytest.raises(ValueError, match="in a circle"):
+        metadata.parse(small("", 'Type="Edm.String"', 'BaseType="M.V"'))
+
+
+def small(types, prop, base=""):
+    """A document with one entity of one property."""
+    return (
+        '<Edmx xmlns="http://docs.oasis-open.org/odata/ns/edmx"><DataServices>'
+        '<Schema Namespace="M" xmlns="http://docs.oasis-open.org/odata/ns/edm">'
+        f'{types}<EntityType Name="V" {base}><Property Name="A" {prop}/></EntityType>'
+        '<EntityContainer Name="C"><EntitySet Name="S" EntityType="M.V"/></EntityContainer>'
+        "</Schema></DataServices></Edmx>"
+    ).encode()
+
+
 def obj(**properties):
     return {"type": "object", "properties": properties}
 

@@ -102,6 +102,28 @@ def test_page_keeps_numbers_to_the_digit():
     assert (page.count, page.more, page.next_skip) == (250, True, 100)
 
 
+@pytest.mark.parametrize(
+    ("count", "read"),
+    [("350", 350), ('"350"', 350), ("{}", None), ("[1]", None), ("-1", None), ("1.5", None),
+     ("9" * 30, None), ('"\u00b2"', None), ("null", None)],
+)  # fmt: skip
+def test_a_count_that_is_none_is_not_used(count, read):
+    assert parse(f'{{"value": [], "@odata.count": {count}}}'.encode()).count == read
+
+
+@pytest.mark.parametrize("link", ["5", '{"a": 1}', '"http://[bad?$skip=3"', '"x?$skip=-1"', "true"])
+def test_a_link_that_is_none_announces_a_page_and_no_more(link):
+    page = parse(f'{{"value": [], "@odata.nextLink": {link}}}'.encode())
+    assert (page.more, page.next_skip) == (True, None)
+
+
+@pytest.mark.parametrize("lead", ['"', '"\\ud800'])
+def test_json_nested_too_deep_is_no_page(lead):
+    text = lead + '": ' + "[" * 200_000 + "]" * 200_000
+    with pytest.raises(ValueError):  # noqa: PT011 - msgspec's or ours
+        parse(b'{"value": [], ' + text.encode() + b"}")
+
+
 def test_a_byte_order_mark_is_accepted():
     assert parse(b'\xef\xbb\xbf{"value": [{"City": "Gouda"}]}').records == [{"City": "Gouda"}]
 

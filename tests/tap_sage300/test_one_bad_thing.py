@@ -83,7 +83,7 @@ def test_a_company_that_cannot_be_read_holds_up_no_other(  # noqa: PLR0917
     fake.answer = lambda request: (
         helpers.refusal(status, code, "")
         if "/SAMLTD/" in request.path
-        else helpers.page([row(request)])
+        else helpers.page([row(request)], count=1)
     )
     config = {**fake_config, **BOTH, "max_retries": 1}
     output, failure = helpers.interrupted(config, catalog=helpers.only("GLAccounts", "APVendors"))
@@ -105,7 +105,7 @@ def test_a_company_that_is_locked_is_told_once_and_left_alone(fake, fake_config,
     fake.answer = lambda request: (
         helpers.refusal(403, "Forbidden", text)
         if "/SAMLTD/" in request.path
-        else helpers.page([row(request)])
+        else helpers.page([row(request)], count=1)
     )
     config = {**fake_config, **BOTH, "max_retries": 1}
     _, failure = helpers.interrupted(config, catalog=helpers.only("GLAccounts", "APVendors"))
@@ -124,7 +124,7 @@ def test_an_unknown_company_is_told_once(fake, fake_config, helpers):
     fake.answer = lambda request: (
         helpers.refusal(404, "ResourceNotFound", "")
         if "/SAMLTD/" in request.path
-        else helpers.page([row(request)])
+        else helpers.page([row(request)], count=1)
     )
     config = {**fake_config, **BOTH}
     _, failure = helpers.interrupted(config, catalog=helpers.only("GLAccounts", "APVendors"))
@@ -147,7 +147,7 @@ def test_a_stream_that_fails_holds_up_no_other(fake, fake_config, helpers):
     fake.answer = lambda request: (
         helpers.refusal(418, "Teapot", "")
         if "GLAccounts" in request.path
-        else helpers.page([row(request)])
+        else helpers.page([row(request)], count=1)
     )
     output, failure = helpers.interrupted(fake_config, catalog=helpers.only(*THREE[:2]))
     assert str(failure).startswith("Sage 300 answered HTTP 418 Teapot when GLAccounts of company")
@@ -188,7 +188,7 @@ def test_a_server_that_serves_nothing_is_not_tried_for_every_company(fake, fake_
 def test_companies_that_fail_side_by_side_hold_up_no_other(fake, fake_config, helpers):
     """Kind: several companies fail, one after the other."""
     fake.answer = lambda request: (
-        helpers.page([row(request)])
+        helpers.page([row(request)], count=1)
         if "/C3/" in request.path
         else helpers.refusal(500, "DBLinkError", "")
     )

@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 
 from tap_sage300.reading import replication
-from tap_sage300.reading.replication import PageSummary, Rules
-from tap_sage300.reading.state import CHANGES, NOT_FINAL, SWEEP, Progress, Window
+from tap_sage300.reading.paging import PageSummary
+from tap_sage300.reading.replication import Rules
+from tap_sage300.reading.state import CHANGES, NOT_FINAL, SWEEP, Learned, Progress, Window
 
 TODAY = dt.date(2026, 11, 22)
 RULES = Rules(lookback_days=2)
@@ -62,6 +63,29 @@ def begun(progress, **rules):
         (Progress(window=Window(SWEEP, last_key="A")), {"paging": "skip"}, Window(SWEEP, skip=0)),
         (Progress(window=Window(SWEEP, skip=300)), {"paging": "keyset"}, Window(SWEEP)),
         (Progress(window=Window(SWEEP, skip=300)), {}, Window(SWEEP, skip=300)),
+        # what the server was found to be is not found out again, unless the setting says otherwise
+        (Progress(learned=Learned(by_skip=True)), {}, Window(SWEEP, skip=0)),
+        (Progress(learned=Learned(by_skip=True)), {"paging": "keyset"}, Window(SWEEP)),
+        # dates at the ends of the calendar
+        (Progress(day("0001-01-01")), {}, Window(CHANGES)),
+        (Progress(day("2026-11-20")), {"lookback_days": 10**9}, Window(CHANGES)),
+        (
+            Progress(day("0001-01-02")),
+            {"start_date": day("2026-01-01")},
+            Window(CHANGES, day("2026-01-01")),
+        ),
+        # a start date set earlier than that of the last sweep, or taken away
+        (
+            Progress(day("2026-11-20"), start_date=day("2026-01-01")),
+            {"start_date": day("2025-01-01")},
+            Window(SWEEP, day("2025-01-01")),
+        ),
+        (Progress(day("2026-11-20"), start_date=day("2026-01-01")), {}, Window(SWEEP)),
+        (
+            Progress(day("2026-11-20"), start_date=day("2026-01-01")),
+            {"start_date": day("2026-02-01")},
+            Window(CHANGES, day("2026-11-18")),
+        ),
     ],
 )
 def test_the_next_window(progress, rules, window):
@@ -69,7 +93,10 @@ def test_the_next_window(progress, rules, window):
 
 
 def page(*keys, **facts):
-    return PageSummary(keys=keys, requested_on=TODAY, **{"full": False, **facts})
+    """A page; it announces the rows it holds, unless told otherwise."""
+    return PageSummary(
+        keys=keys, requested_on=TODAY, **{"full": False, "count": len(keys), **facts}
+    )
 
 
 def after(window, reading, progress=None, **rules):
@@ -81,7 +108,13 @@ def test_a_full_page_goes_on_after_its_last_key():
     window = Window(CHANGES, day("2026-11-18"))
     progress, remark = after(window, page("A", "B", full=True, count=5, high=day("2026-11-19")))
     assert progress.window == replace(
-        window, until=TODAY, last_key="B", high=day("2026-11-19"), expected=5, received=2
+        window,
+        until=TODAY,
+        last_key="B",
+        high=day("2026-11-19"),
+        expected=5,
+        received=2,
+        longest=2,
     )
     assert progress.bookmark == day("2026-11-20")
     assert remark == ""
@@ -104,7 +137,7 @@ def test_the_bookmark_moves_at_the_end_of_a_window(high, bookmark):
 
 
 def test_the_server_date_is_that_of_the_first_page():
-    window = Window(SWEEP, until=day("2026-11-21"), last_key="A")
+    window = Window(SWEEP, until=day("2026-11-21"), last_key="A", expected=2, received=1)
     progress, _ = after(window, page("B", high=day("2026-11-22")))
     assert progress.bookmark == day("2026-11-21")
     assert progress.last_sweep == day("2026-11-21")
@@ -113,59 +146,6 @@ def test_the_server_date_is_that_of_the_first_page():
 def test_an_empty_company_stays_without_a_bookmark():
     progress, _ = after(Window(SWEEP), page(count=0), Progress())
     assert progress == Progress(last_sweep=TODAY)
-
-
-@pytest.mark.parametrize(
-    "reading",
-    [
-        page("A", full=True),  # as many as requested: there may be more
-        page("A", more=True),  # the server says so
-        page("A", count=2),  # the server announced more than came
-    ],
-)
-def test_a_window_is_not_ended_early(reading):
-    progress, _ = after(Window(SWEEP), reading)
-    assert progress.window is not None
-    assert progress.window.last_key == "A"
-
-
-@pytest.mark.parametrize(
-    "reading",
-    [
-        page("B", "A", ordered=False, full=True, count=9),
-        page(count=3),  # announced, and yet nothing comes after the key
-        page(more=True),
-    ],
-)
-def test_broken_order_starts_again_by_skip(reading):
-    progress, remark = after(Window(SWEEP, day("2026-01-01"), last_key="0"), reading)
-    assert progress.window == Window(SWEEP, day("2026-01-01"), until=TODAY, skip=0)
-    assert "read again from the start with $skip" in remark
-    with pytest.raises(ValueError, match="set paging to auto or skip"):
-        after(Window(SWEEP, last_key="0"), reading, paging="keyset")
-
-
-@pytest.mark.parametrize(
-    ("reading", "skip"),
-    [
-        (page("B", "A", full=True, ordered=False), 302),  # by rows received, not by page size
-        (page("B", "A", more=True, next_skip=400), 400),  # by what the server says
-        (page("B", "A", more=True, next_skip=300), 302),  # unless that leads nowhere
-        (page("B", "A", count=310), 302),
-    ],
-)
-def test_paging_by_skip(reading, skip):
-    progress, _ = after(Window(SWEEP, skip=300), reading)
-    assert progress.window is not None
-    assert (progress.window.skip, progress.window.last_key) == (skip, None)
-
-
-def test_paging_by_skip_ends_and_says_what_is_missing():
-    progress, remark = after(Window(SWEEP, skip=300, expected=310), page())
-    assert progress.window is None
-    assert remark == "expected 310 rows, received 300"
-    progress, remark = after(Window(SWEEP, skip=300, expected=301), page("A"))
-    assert (progress.window, remark) == (None, "")
 
 
 OPEN = Progress(day("2026-11-20"), not_final=frozenset({3, 5, 8, 9}))
@@ -212,6 +192,52 @@ def test_absence_from_a_capped_answer_proves_nothing(sign):
 def test_a_check_cut_short_goes_on_after_its_last_key():
     progress = replace(OPEN, window=Window(NOT_FINAL, last_key=5))
     assert replication.to_check(progress, 1) == [8]
+
+
+def test_what_was_learned_outlives_the_window():
+    progress, _ = after(Window(SWEEP, skip=0), page("B", "A"))
+    assert (progress.window, progress.learned) == (None, Learned(by_skip=True))
+    progress, _ = after(Window(SWEEP, last_key="C"), page("B", ordered=False, full=True))
+    assert progress.learned == Learned(by_skip=True)
+    progress, _ = after(Window(SWEEP, skip=0), page("A", "B"))
+    assert progress.learned == Learned()  # that it was read so says nothing of the server
+
+
+def test_a_sweep_keeps_the_day_it_began_with():
+    progress, _ = after(Window(SWEEP, day("2026-01-01")), page("A"))
+    assert progress.start_date == day("2026-01-01")
+    progress, _ = after(Window(CHANGES, day("2026-11-18")), page("A"), progress)
+    assert progress.start_date == day("2026-01-01")
+
+
+@pytest.mark.parametrize(
+    ("found", "kept", "is_reported"),
+    [
+        (Progress(day("2026-11-23"), day("2026-11-23")), ..., False),  # a server a zone ahead
+        (Progress(day("2062-01-01"), day("2026-11-01")), Progress(None, day("2026-11-01")), True),
+        (Progress(day("2026-11-20"), day("2099-01-01")), Progress(day("2026-11-20")), False),
+        (
+            Progress(day("2026-11-20"), window=Window(CHANGES, until=day("2099-01-01"))),
+            Progress(day("2026-11-20")),
+            False,
+        ),
+    ],
+)
+def test_dates_in_the_future_are_set_back(found, kept, is_reported):
+    """Dates of a wrong clock: a bookmark there would read nothing until that day."""
+    progress, remark = replication.set_back(found, TODAY)
+    assert progress == (found if kept is ... else kept)
+    assert bool(remark) is is_reported
+
+
+def test_headway_is_counted():
+    opened = Progress(window=Window(SWEEP, last_key="A", received=1))
+    stuck = replication.headway(opened, opened)
+    assert stuck.window.stalled == 1
+    assert replication.headway(stuck, stuck).window.stalled == 2
+    moved = replace(stuck, window=replace(stuck.window, last_key="B", received=2))
+    assert replication.headway(stuck, moved).window.stalled == 0
+    assert replication.headway(opened, Progress()) == Progress()
 
 
 def test_putting_off_counts_the_runs():

@@ -15,6 +15,7 @@ from sage300_servicenow_sandbox.sage import metadata, paths, query
 from sage300_servicenow_sandbox.sage.errors import SageError, forbidden, iis_page, record_not_found
 from sage300_servicenow_sandbox.sage.pool import Pool
 from sage300_servicenow_sandbox.sage.records import empty, join, members
+from sage300_servicenow_sandbox.sage.store import EVERY
 
 if t.TYPE_CHECKING:
     import threading
@@ -172,11 +173,13 @@ class SageApp:
             _refuse_unreadable(resource, rows[: wanted.page], unreadable)
         page = [_selected(resource, row, wanted.select) for row in rows[: wanted.page]]
         answer = {"@odata.context": json.dumps(_context(base, resource, wanted))}
-        if wanted.count:
-            total = self._site.store.count(company, resource, wanted.condition)
-            answer["@odata.count"] = str(total)
+        counts = self._site.behaviours.counts
+        if wanted.count and counts != "absent":
+            condition = EVERY if counts == "of_all" else wanted.condition
+            total = self._site.store.count(company, resource, condition)
+            answer["@odata.count"] = str(len(page) if counts == "of_page" else total)
         answer["value"] = "[" + ",".join(page) + "]"
-        more = wanted.next_page() if len(rows) > wanted.page else None
+        more = wanted.next_page(len(page), has_more=len(rows) > wanted.page)
         if more:
             answer["@odata.nextLink"] = json.dumps(f"{base}{resource.name}?{more}")
         return join(answer)

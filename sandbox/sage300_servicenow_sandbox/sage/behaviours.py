@@ -10,6 +10,7 @@ from sage300_servicenow_sandbox.declared import Count, Declared, Quantity
 
 PasswordPolicy = t.Literal["before_2022_2", "simple", "complex"]
 DateLiterals = t.Literal["v4", "quoted", "v3"]
+Comparison = t.Literal["binary", "ignore_case"]
 
 PAGE_SIZE: t.Final = 100
 _LARGEST_PAGE: t.Final = 1000
@@ -23,7 +24,13 @@ class Behaviours(Declared, frozen=True):
         orderby: Whether $orderby, which no document of Sage's names, is accepted.
         date_literals: The one form of a date in $filter: 2026-01-01T00:00:00Z, '2026-01-01' or
             datetime'2026-01-01T00:00:00'.
-        key_order: Whether records come in key order, or in an order that only looks random.
+        page_cap: Most records in an answer, without a link to the others; 0, page_size alone.
+        key_order: Whether records come in key order, in that order without regard to case, or in
+            an order that only looks random.
+        comparison: Whether $filter compares text byte by byte, or without regard to case.
+        counts: What $count announces: the right number, none, that of the page, or that of all
+            records whatever the filter.
+        links: Whether a link comes where more follows, or on every page.
         next_link_host: Scheme and host of links, as behind a reverse proxy; empty, those of the
             request.
         site_properties: Properties beyond the product's own, by resource and name, with their
@@ -47,7 +54,11 @@ class Behaviours(Declared, frozen=True):
     page_size: t.Annotated[int, msgspec.Meta(ge=PAGE_SIZE, le=_LARGEST_PAGE)] = PAGE_SIZE
     orderby: t.Literal["refused", "accepted"] = "refused"
     date_literals: DateLiterals = "v4"
-    key_order: t.Literal["on", "none"] = "on"
+    page_cap: Count = 0
+    key_order: t.Literal["on", "ignore_case", "none"] = "on"
+    comparison: Comparison = "binary"
+    counts: t.Literal["right", "absent", "of_page", "of_all"] = "right"
+    links: t.Literal["when_more", "always"] = "when_more"
     next_link_host: str = ""
     site_properties: dict[str, dict[str, str]] = msgspec.field(default_factory=dict)
     account_change_date: bool = False

@@ -21,7 +21,7 @@ from sage300_servicenow_sandbox.sage.errors import invalid_parameters
 from sage300_servicenow_sandbox.sage.store import Sql, column
 
 if t.TYPE_CHECKING:
-    from sage300_servicenow_sandbox.sage.behaviours import DateLiterals
+    from sage300_servicenow_sandbox.sage.behaviours import Comparison, DateLiterals
     from sage300_servicenow_sandbox.sage.model import Property
     from sage300_servicenow_sandbox.sage.resources import Resource
 
@@ -76,8 +76,16 @@ class _V3Lexer(_Lexer):
         return token
 
 
-def where(resource: Resource, text: str, dates: DateLiterals) -> Sql:
-    """Translate a filter on a resource to an SQL condition; `dates` is how dates are written.
+def where(
+    resource: Resource, text: str, dates: DateLiterals, comparison: Comparison = "binary"
+) -> Sql:
+    """Translate a filter on a resource to an SQL condition.
+
+    Args:
+        resource: The resource.
+        text: The filter.
+        dates: How dates are written.
+        comparison: How text is compared.
 
     Raises:
         SageError: InvalidParameters, where the real server would refuse the filter.
@@ -85,7 +93,7 @@ def where(resource: Resource, text: str, dates: DateLiterals) -> Sql:
     try:
         lexer = _V3Lexer() if dates == "v3" else _Lexer()
         tree = ODataParser().parse(lexer.tokenize(text.strip()))
-        condition: _Term = _Translator(resource, dates).visit(tree)
+        condition: _Term = _Translator(resource, dates, comparison).visit(tree)
     except UnknownFunctionException as error:
         raise invalid_parameters(
             f"An unknown function with name '{error.function_name}' was found. This may also be "
@@ -105,9 +113,10 @@ def unknown_property(resource: Resource, name: str) -> Exception:
 class _Translator(NodeVisitor):  # type: ignore[misc, unused-ignore]
     """Visits the parsed filter; each visit returns SQL."""
 
-    def __init__(self, resource: Resource, dates: DateLiterals) -> None:
+    def __init__(self, resource: Resource, dates: DateLiterals, comparison: Comparison) -> None:
         self._resource = resource
         self._dates = dates
+        self._collation = " COLLATE NOCASE" if comparison == "ignore_case" else ""
         self._depth = 0
 
     @override
@@ -178,9 +187,9 @@ class _Translator(NodeVisitor):  # type: ignore[misc, unused-ignore]
         if self._dates == "quoted" and left.edm == "Edm.DateTimeOffset":
             right = _quoted_date(right)
         _check_comparable(name, left, right)
-        return _Term(
-            f"({left.text} {operator} {right.text})", left.values + right.values, "Edm.Boolean"
-        )
+        collation = self._collation if left.edm == right.edm == "Edm.String" else ""
+        text = f"({left.text} {operator} {right.text}{collation})"
+        return _Term(text, left.values + right.values, "Edm.Boolean")
 
     def visit_BoolOp(self, node: ast.BoolOp) -> _Term:  # noqa: N802
         operands = [_boolean(self.visit(operand)) for operand in _chain(node)]

@@ -8,7 +8,13 @@ from urllib.parse import parse_qsl, quote
 
 from sage300_servicenow_sandbox.sage.errors import invalid_parameters
 from sage300_servicenow_sandbox.sage.filters import unknown_property, where
-from sage300_servicenow_sandbox.sage.store import EVERY, column, key_order, shuffled_order
+from sage300_servicenow_sandbox.sage.store import (
+    EVERY,
+    caseless_order,
+    column,
+    key_order,
+    shuffled_order,
+)
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +24,7 @@ if t.TYPE_CHECKING:
     from sage300_servicenow_sandbox.sage.store import Sql
 
 _LARGEST: t.Final = 2**31 - 1
+_ORDERS: t.Final = {"on": key_order, "ignore_case": caseless_order, "none": shuffled_order}
 _COLLECTION_OPTIONS: t.Final = ("$filter", "$top", "$skip", "$count")
 
 
@@ -28,6 +35,8 @@ class Query:
     Attributes:
         options: The options as they were sent, decoded.
         page_size: The server's page size.
+        page_cap: Most records in an answer, whatever else is said; 0, as many as page_size.
+        is_linked: Whether a link follows the last page too.
         order: The SQL to order by.
         condition: The condition of $filter.
         top: $top.
@@ -39,6 +48,8 @@ class Query:
     options: Mapping[str, str]
     page_size: int
     order: str
+    page_cap: int = 0
+    is_linked: bool = False
     condition: Sql = EVERY
     top: int | None = None
     skip: int = 0
@@ -48,22 +59,26 @@ class Query:
     @property
     def page(self) -> int:
         """The most records that the answer may hold."""
-        return self.page_size if self.top is None else min(self.top, self.page_size)
+        most = self.page_size if self.top is None else min(self.top, self.page_size)
+        return min(most, self.page_cap or most)
 
-    def next_page(self) -> str | None:
-        """Return the query string of the page after a full one, None if $top ends there.
+    def next_page(self, sent: int, *, has_more: bool) -> str | None:
+        """Return the query string of the page after one, None if there is none or $top ends there.
 
         The link carries the other options and increases $skip. Assumed, since no capture shows
         both at once: with a $top of at most the page size there is no link, with a greater one
         the link requests the rest of it. ASP.NET's OData library works that way.
         """
         options = dict(self.options)
-        if self.top is not None:
-            if self.top <= self.page_size:
+        if not self.is_linked:
+            if not has_more or self.page_cap:
                 return None
-            options["$top"] = str(self.top - self.page_size)
+            if self.top is not None and self.top <= self.page_size:
+                return None
+            if self.top is not None:
+                options["$top"] = str(self.top - self.page_size)
         options.pop("$skip", None)
-        options["$skip"] = str(self.skip + self.page_size)
+        options["$skip"] = str(self.skip + sent)
         return "&".join(
             f"{quote(name, safe='$')}={quote(value, safe='')}" for name, value in options.items()
         )
@@ -93,9 +108,11 @@ def parse(resource: Resource, query_string: str, *, single: bool, behaviours: Be
     return Query(
         options=options,
         page_size=behaviours.page_size,
+        page_cap=behaviours.page_cap,
+        is_linked=behaviours.links == "always",
         order=_order(resource, options.get("$orderby"), behaviours),
         condition=(
-            where(resource, options["$filter"], behaviours.date_literals)
+            where(resource, options["$filter"], behaviours.date_literals, behaviours.comparison)
             if "$filter" in options
             else EVERY
         ),
@@ -107,7 +124,7 @@ def parse(resource: Resource, query_string: str, *, single: bool, behaviours: Be
 
 
 def _order(resource: Resource, wanted: str | None, behaviours: Behaviours) -> str:
-    base = key_order(resource) if behaviours.key_order == "on" else shuffled_order(resource)
+    base = _ORDERS[behaviours.key_order](resource)
     if wanted is None:
         return base
     terms = []

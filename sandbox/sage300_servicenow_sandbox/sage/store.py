@@ -51,6 +51,11 @@ def key_order(resource: Resource) -> str:
     return ", ".join(f'"{key}"' for key in resource.keys)
 
 
+def caseless_order(resource: Resource) -> str:
+    """Return the SQL that orders by key without regard to case, as many collations do."""
+    return ", ".join(f'"{key}" COLLATE NOCASE, "{key}"' for key in resource.keys)
+
+
 def shuffled_order(resource: Resource) -> str:
     """Return the SQL of an order that only looks random."""
     keys = key_order(resource)

@@ -15,6 +15,7 @@ import requests
 from urllib3.exceptions import ReadTimeoutError
 
 from tap_sage300.api import verdicts
+from tap_sage300.api.answer import TooLargeError
 
 if t.TYPE_CHECKING:
     from tap_sage300.api.answers import Answer
@@ -69,6 +70,7 @@ BY_STATUS: t.Final[dict[int, Verdict]] = {
 
 # The first class that fits decides, so the narrow ones come first.
 BY_EXCEPTION: t.Final[tuple[tuple[type[requests.RequestException], Verdict], ...]] = (
+    (TooLargeError, verdicts.LARGE),
     (requests.exceptions.SSLError, verdicts.TLS),
     (requests.exceptions.ProxyError, verdicts.PROXY),
     (requests.exceptions.ConnectTimeout, verdicts.UNREACHABLE),
@@ -119,7 +121,7 @@ def _in_context(verdict: Verdict, answer: Answer) -> Verdict:
     return verdict
 
 
-def judge_exception(failure: requests.RequestException) -> Verdict:
+def judge_exception(failure: Exception) -> Verdict:
     """Judge a request that brought no answer."""
     reason = _root(failure)
     if isinstance(reason, ssl.SSLCertVerificationError):

@@ -10,12 +10,15 @@ import typing as t
 from xml.etree import ElementTree
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 JsonSchema: t.TypeAlias = "dict[str, t.Any]"
 
 NO_DATA = "UpdateOperation"
 """A property of every entity and detail; always ``Unspecified`` on a read."""
+
+MOST_PROPERTIES = 200_000
+"""Of all entities of a module, those of nested types included."""
 
 _EDM = "{http://docs.oasis-open.org/odata/ns/edm}"
 _TYPES: t.Final[dict[str, JsonSchema]] = {
@@ -57,28 +60,41 @@ def parse(content: bytes) -> dict[str, JsonSchema]:
     }
     if not sets:
         raise ValueError("no entity sets")
-    return {name: _object(element, types, frozenset()) for name, element in sets.items()}
+    left = iter(range(MOST_PROPERTIES))
+    try:
+        return {name: _object(element, types, frozenset(), left) for name, element in sets.items()}
+    except RecursionError as fault:
+        raise ValueError("types that rest on each other in a circle") from fault
 
 
 def _object(
-    element: ElementTree.Element, types: Mapping[str, ElementTree.Element], inside: frozenset[str]
+    element: ElementTree.Element,
+    types: Mapping[str, ElementTree.Element],
+    inside: frozenset[str],
+    left: Iterator[int],
 ) -> JsonSchema:
     base = types.get(element.get("BaseType", ""))
-    properties = {} if base is None else dict(_object(base, types, inside)["properties"])
+    properties = {} if base is None else dict(_object(base, types, inside, left)["properties"])
     for item in element.iterfind(f"{_EDM}Property"):
         name = item.get("Name", "")
+        if next(left, None) is None:  # types that hold each other multiply
+            raise ValueError(f"more than {MOST_PROPERTIES} properties")
         if name != NO_DATA:
-            properties[name] = _property(item, types, inside)
+            properties[name] = _property(item, types, inside, left)
     return {"type": "object", "properties": properties}
 
 
 def _property(
-    element: ElementTree.Element, types: Mapping[str, ElementTree.Element], inside: frozenset[str]
+    element: ElementTree.Element,
+    types: Mapping[str, ElementTree.Element],
+    inside: frozenset[str],
+    left: Iterator[int],
 ) -> JsonSchema:
     name = element.get("Type", "")
     item = name.removeprefix("Collection(").removesuffix(")")
     if item in types and item not in inside:
-        schema = _object(types[item], types, inside | {item}) | {"additionalProperties": True}
+        nested = _object(types[item], types, inside | {item}, left)
+        schema = nested | {"additionalProperties": True}
     elif item in types:  # a type that holds itself is described once
         schema = {"type": "object", "additionalProperties": True}
     elif item == "Edm.Decimal" and element.get("Scale") == "0":

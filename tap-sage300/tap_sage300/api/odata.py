@@ -29,11 +29,14 @@ DATE_LITERALS: t.Final[dict[str, str]] = {
     "plain": "{}T00:00:00Z",
     "quoted": "'{}T00:00:00Z'",
     "v3": "datetime'{}T00:00:00'",
+    "date": "{}",
 }
-"""The three forms in use: OData V4, strings, and the V3 form Sage's reference still prints."""
+"""The forms in use: OData V4, strings, the V3 form that Sage's reference prints, ``Edm.Date``."""
 
 _DECODER: t.Final[msgspec.json.Decoder[t.Any]] = msgspec.json.Decoder(float_hook=Decimal)
 
+MOST_DIGITS = 18
+"""Of a number of rows."""
 NEXT_LINK = "@odata.nextLink"
 SELECT_LIMIT = 500
 """Characters a ``$select`` may take of the 2,048 that IIS gives a query string by default."""
@@ -148,7 +151,9 @@ def parse_page(content: bytes, requested_on: dt.date, received_at: dt.datetime) 
     try:
         body = _DECODER.decode(content.removeprefix(codecs.BOM_UTF8))
     except msgspec.DecodeError:  # half of a surrogate pair, which text cut to a length can hold
-        body = json.loads(content, parse_float=Decimal, parse_constant=_no_number)
+        body = _lenient(content)
+    except RecursionError as failure:
+        raise ValueError("nested too deep") from failure
     records = body.get("value") if isinstance(body, dict) else None
     if not isinstance(records, list) or not all(isinstance(row, dict) for row in records):
         raise ValueError("no list of records")
@@ -157,13 +162,20 @@ def parse_page(content: bytes, requested_on: dt.date, received_at: dt.datetime) 
         records,
         requested_on,
         received_at,
-        count=None if count is None else int(count),
+        count=_count(count),
         more=bool(link),
-        next_skip=_skip_of(link) if link else None,
+        next_skip=_skip_of(link) if isinstance(link, str) else None,
         incomplete=_incomplete(records)
         if content.count(NEXT_LINK.encode()) > (NEXT_LINK in body)
         else frozenset(),
     )
+
+
+def _lenient(content: bytes) -> t.Any:
+    try:
+        return json.loads(content, parse_float=Decimal, parse_constant=_no_number)
+    except RecursionError as failure:
+        raise ValueError("nested too deep") from failure
 
 
 def _incomplete(records: list[Record]) -> frozenset[int]:
@@ -179,10 +191,19 @@ def _has_link(value: object) -> bool:
     return False
 
 
+def _count(value: object) -> int | None:
+    """Read a count, which may come as text (OData's IEEE754Compatible); None for anything else."""
+    text = str(value) if isinstance(value, int | str) else ""
+    return int(text) if text.isdecimal() and len(text) <= MOST_DIGITS else None
+
+
 def _no_number(text: str) -> t.NoReturn:
     raise ValueError(f"{text} is not a JSON number")
 
 
 def _skip_of(link: str) -> int | None:
-    values = parse_qs(urlsplit(link).query).get("$skip", [])
-    return int(values[0]) if values and values[0].isdigit() else None
+    try:
+        values = parse_qs(urlsplit(link).query).get("$skip", [])
+    except ValueError:  # brackets that hold no address
+        return None
+    return _count(values[0]) if values else None

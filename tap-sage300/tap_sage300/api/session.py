@@ -17,7 +17,7 @@ import urllib3
 from requests.auth import HTTPBasicAuth
 from typing_extensions import override
 
-from tap_sage300.api import answers, errors, metadata, odata
+from tap_sage300.api import answer, answers, errors, metadata, odata
 from tap_sage300.api.judge import OK, judge, judge_exception
 from tap_sage300.api.patience import FailedTry, Patience
 from tap_sage300.api.rate_limiter import RateLimiter
@@ -35,8 +35,6 @@ T = t.TypeVar("T")
 
 METADATA_RETRIES = 1
 """A run can do without ``$metadata``, so that it is not waited for long."""
-CHUNK_BYTES = 1 << 20
-"""Requests reads 10 KB at a time, and each read waits for the thread that writes records."""
 
 
 class ReadOnlySession(requests.Session):
@@ -173,22 +171,22 @@ class SageSession:
                 verify=connection.verify,
                 stream=True,
             ) as response:
-                body = b"".join(response.iter_content(CHUNK_BYTES))
-        except requests.RequestException as failure:
+                body = answer.read(response, connection.read_timeout_seconds)
+        except (requests.RequestException, ValueError) as failure:  # a redirect to no address
             raise FailedTry(judge_exception(failure), type(failure).__name__) from failure
         if response.status_code == OK:
             try:
-                answer = parse(body, response)
+                parsed = parse(body, response)
             except ValueError as failure:
                 raise self._failure(resource, response, body) from failure
             self.served[resource] += 1
             self._is_failing = False
-            return answer
+            return parsed
         raise self._failure(resource, response, body)
 
     def _failure(self, resource: Resource, response: requests.Response, body: bytes) -> FailedTry:
         message = answers.read_message(body)
-        answer = answers.Answer(
+        failed = answers.Answer(
             response.status_code,
             message,
             page="" if message.code or message.message else answers.page_text(body),
@@ -197,11 +195,11 @@ class SageSession:
             was_served=self.served[resource] > 0,
             was_accepted=self.served.total() > 0,
         )
-        seen = f"HTTP {answer.status} {message.code}".rstrip()
+        seen = f"HTTP {failed.status} {message.code}".rstrip()
         return FailedTry(
-            judge(answer),
-            "an unreadable answer" if answer.status == OK else seen,
-            answer,
+            judge(failed),
+            "an unreadable answer" if failed.status == OK else seen,
+            failed,
             response.headers.get("Retry-After"),
         )
 
@@ -272,8 +270,8 @@ def requested_on(response: requests.Response) -> dt.date:
     """Return the server's date, in UTC, at the request: its Date header, less the time it took."""
     try:
         sent = email.utils.parsedate_to_datetime(response.headers.get("Date", ""))
-    except ValueError:
-        sent = dt.datetime.now(dt.UTC)
-    if sent.tzinfo is None:  # "-0000": UTC, of no named zone (RFC 5322)
-        sent = sent.replace(tzinfo=dt.UTC)
-    return (sent - response.elapsed).astimezone(dt.UTC).date()
+        if sent.tzinfo is None:  # "-0000": UTC, of no named zone (RFC 5322)
+            sent = sent.replace(tzinfo=dt.UTC)
+        return (sent - response.elapsed).astimezone(dt.UTC).date()
+    except (ValueError, OverflowError):  # none, or at the ends of the calendar
+        return dt.datetime.now(dt.UTC).date()

@@ -108,7 +108,7 @@ NO_WEB_API = Verdict(
 QUERY = Verdict(
     Action.STOP,
     "Sage 300 refused the query for {resource} of company {company} (HTTP {status} {code}): if a "
-    "date is the cause, set date_literal to plain, quoted or v3",
+    "date is the cause, set date_literal to plain, quoted, v3 or date",
     QueryRefusedError,
 )
 QUERY_PAGE = Verdict(
@@ -163,6 +163,12 @@ SLOW = Verdict(
     "(tries: {tries}): raise read_timeout_seconds, lower max_calls_per_run (now "
     "{max_calls_per_run}) if its IIS application pool is exhausted, or check the server's load; "
     "what was read so far is kept",
+    ServerError,
+)
+LARGE = Verdict(
+    Action.SHRINK,
+    "An answer for {resource} of company {company} is larger than 256 MiB, even in smaller pages "
+    "(tries: {tries}): check what answers at {api_url}; what was read so far is kept",
     ServerError,
 )
 UNREACHABLE = Verdict(

@@ -16,7 +16,7 @@ from tap_sage300.api.errors import (
 from tap_sage300.api.keys import key_of
 from tap_sage300.errors import TapError
 from tap_sage300.reading import replication
-from tap_sage300.reading.state import NOT_FINAL
+from tap_sage300.reading.state import ASKED, NOT_FINAL
 
 if t.TYPE_CHECKING:
     import logging
@@ -63,14 +63,14 @@ class Fetcher:
             session: Where to read it.
             logger: For lines about what failed.
             select: Properties to request, none for all.
-            date_literals: Forms of a date literal that the server may take, the likeliest first;
-                those it refuses are removed, for all that share the list.
+            date_literals: Forms of a date literal that the server may take, the likeliest first.
         """
         self._entity = entity
         self._session = session
         self._logger = logger
         self._select = odata.worth_selecting(select)
-        self._date_literals = date_literals
+        self._date_literals = list(date_literals)
+        self._usual_literal = date_literals[0]
         self._resource: Resource | None = None
         self._suspects = 0  # rows, of which one fails its page
         self._skipped = 0
@@ -90,6 +90,7 @@ class Fetcher:
         """
         if resource != self._resource:
             self._resource, self._suspects = resource, 0
+            self._prefer(request.progress.learned.date_literal)
         before = self._session.limiter.calls
         try:
             return self._fetch(resource, request, cancelled)
@@ -116,9 +117,10 @@ class Fetcher:
                 tries, request = heavy.tries, request.halved()
                 self._session.sleep(heavy.wait_seconds)
             except QueryRefusedError:
-                if not self._adapt(dated=dated):
+                fewer = request.with_fewer_keys()
+                if fewer is None and not self._adapt(dated=dated):
                     raise
-                tries, request = 0, first
+                tries, request = 0, fewer or first
             except PageFailedError as failure:
                 is_one, self._suspects = request.asked == 1, 0
                 if is_one:
@@ -126,18 +128,25 @@ class Fetcher:
                 self._suspects = request.asked
                 tries, request = 0, request.narrowed(self._suspects // 2)
             else:
-                self._learn(resource, request, page)
-                return request, page
+                return self._learn(resource, request, page), page
 
-    def _learn(self, resource: Resource, request: PageRequest, page: Page) -> None:
+    def _learn(self, resource: Resource, request: PageRequest, page: Page) -> PageRequest:
         """Take in what a page shows of the server, and name the records that are not whole."""
         if request.window.since is not None:
-            del self._date_literals[1:]
+            (form,) = self._date_literals = self._date_literals[:1]
+            if form != self._usual_literal:
+                request = request.learning(date_literal=form)
         ended = len(page.records) < request.asked and not page.more
         self._suspects = 0 if ended else max(0, self._suspects - len(page.records))
         for place in sorted(page.incomplete):
             key = key_of(page.records[place], self._entity.keys)
             self._note(resource, self._with(key), "only a part of its details is sent")
+        return request
+
+    def _prefer(self, form: str | None) -> None:
+        """Try a form of dates first that was the right one in an earlier run."""
+        if form in self._date_literals:
+            self._date_literals.sort(key=lambda other: other != form)
 
     def _retries(self, request: PageRequest) -> int | None:
         """Return how often to try again, None for as often as the settings say.
@@ -175,35 +184,52 @@ class Fetcher:
         Returns:
             The record's key as a page that holds nothing else, or the page behind the record.
         """
-
-        def ask(request: PageRequest, select: Sequence[str]) -> Page | None:
-            query = request.query(self._date_literals[0], select)
-            try:
-                return self._session.page(resource, query, max_retries=0, cancelled=cancelled)
-            except NoAccessError:
-                raise
-            except (SageError, PageTooHeavyError):
-                return None
-
-        page = ask(request, self._entity.keys)
+        page = self._ask(resource, request, self._entity.keys, cancelled)
         if page and not page.records:  # gone meanwhile
             return request, page
         if page and (key := request.only_key(page)) is not None:
-            self._note(resource, self._with(key), failure.seen)
+            if request.window.end != ASKED:  # whose rows are not taken in, and come again
+                self._note(resource, self._with(key), failure.seen)
             return replace(request, is_skipped=True), page
         if request.window.read == NOT_FINAL:
             raise failure
         for passed in range(1, MOST_IN_A_ROW + 1):
             behind = replace(request, passed=passed)
-            page = ask(behind, self._select)
-            if page is not None:
-                last = request.window.last_key
-                after = None if not page.records else behind.only_key(page)
-                for _ in range(passed):
-                    self._note(resource, self._between(last, after), failure.seen)
-                progress = replication.pass_over(request.progress, passed)
-                return replace(behind, progress=progress), page
+            if page := self._ask(resource, behind, self._select, cancelled):
+                return self._passed_over(resource, behind, page, failure.seen), page
         raise failure
+
+    def _ask(
+        self,
+        resource: Resource,
+        request: PageRequest,
+        select: Sequence[str],
+        cancelled: threading.Event,
+    ) -> Page | None:
+        """Try once to get a page, None where Sage 300 fails.
+
+        Raises:
+            NoAccessError: Nothing at all can be read.
+        """
+        query = request.query(self._date_literals[0], select)
+        try:
+            return self._session.page(resource, query, max_retries=0, cancelled=cancelled)
+        except NoAccessError:
+            raise
+        except (SageError, PageTooHeavyError):
+            return None
+
+    def _passed_over(
+        self, resource: Resource, behind: PageRequest, page: Page, seen: str
+    ) -> PageRequest:
+        """Count the records before a page that came as passed over, unless they come again."""
+        if behind.window.end == ASKED and page.records:
+            return behind
+        last = behind.window.last_key
+        after = behind.only_key(page) if page.records else None
+        for _ in range(behind.passed):
+            self._note(resource, self._between(last, after), seen)
+        return replace(behind, progress=replication.pass_over(behind.progress, behind.passed))
 
     def _note(self, resource: Resource, place: str, seen: str) -> None:
         """Count a record that is skipped, and log it.

@@ -10,8 +10,8 @@ from tap_sage300.api import odata
 from tap_sage300.api.keys import in_order, key_of
 from tap_sage300.reading import replication
 from tap_sage300.reading.entity import FINAL
-from tap_sage300.reading.replication import PageSummary
-from tap_sage300.reading.state import NOT_FINAL
+from tap_sage300.reading.paging import PageSummary
+from tap_sage300.reading.state import ASKED, NOT_FINAL
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,8 +21,8 @@ if t.TYPE_CHECKING:
     from tap_sage300.reading.entity import Entity
     from tap_sage300.reading.state import Progress, Window
 
-MOST_KEYS = 40
-"""Keys in one filter, so that it takes at most 1,500 of the 2,048 characters IIS gives a query."""
+KEYS_PER_FILTER = 10
+"""Key properties compared in one filter: ASP.NET's OData refuses filters of over 100 nodes."""
 CALM_PAGES = 10
 """Pages that must succeed before a halved page size is doubled again."""
 
@@ -86,12 +86,23 @@ class PageRequest:
         """The keys to ask for, in a ``not_final`` window."""
         if self.window.read != NOT_FINAL:
             return ()
-        most = min(self.rows, MOST_KEYS // len(self.entity.keys))
-        return replication.to_check(self.progress, most)
+        most = self.progress.learned.keys_per_filter or KEYS_PER_FILTER // len(self.entity.keys)
+        return replication.to_check(self.progress, min(self.rows, most))
 
     def halved(self) -> PageRequest:
         """Return the request with half as many rows, at least one."""
         return replace(self, rows=max(1, self.rows // 2), is_halved=True)
+
+    def learning(self, **facts: t.Any) -> PageRequest:
+        """Return the request with what it showed of the server."""
+        learned = replace(self.progress.learned, **facts)
+        return replace(self, progress=replace(self.progress, learned=learned))
+
+    def with_fewer_keys(self) -> PageRequest | None:
+        """Return the request with half as many keys, also from now on; None for one or none."""
+        if len(self.keys) < 2:  # noqa: PLR2004
+            return None
+        return self.learning(keys_per_filter=len(self.keys) // 2)
 
     @property
     def asked(self) -> int:
@@ -130,13 +141,17 @@ class PageRequest:
             if entity.date and window.since
             else ""
         )
-        after = "" if window.last_key is None else odata.after(entity.keys, window.last_key)
+        if window.end == ASKED:
+            skip, rows = window.received + self.passed, self.rows
+            return odata.query_string(rows, filters=changed, skip=skip, select=select, count=True)
+        by_key, last = window.skip is None, window.last_key
+        after = odata.after(entity.keys, last) if by_key and last is not None else ""
         return odata.query_string(
             self.rows,
             filters=odata.all_of(changed, after),
             skip=(window.skip or 0) + self.passed,
             select=select,
-            count=window.received == 0,
+            count=last is None or not by_key,
         )
 
     def summary(self, page: Page) -> PageSummary:
@@ -162,9 +177,14 @@ class PageRequest:
             full=len(keys) >= self.rows,
             ordered=in_order(keys, self.window.last_key),
             count=page.count,
-            more=page.more or self.is_skipped,
-            next_skip=page.next_skip,
+            more=page.more,
+            next_skip=self._next_skip(page),
             high=replication.highest(row.get(entity.date or "") for row in page.records),
             not_final=frozenset(not_final),
             requested=self.keys,
         )
+
+    def _next_skip(self, page: Page) -> int | None:
+        """Return the ``$skip`` of the server's link, unless it leads past what was requested."""
+        furthest = (self.window.skip or 0) + self.rows
+        return None if page.next_skip is None or page.next_skip > furthest else page.next_skip

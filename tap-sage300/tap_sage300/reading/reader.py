@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import threading
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tap_sage300.api import odata
 from tap_sage300.errors import TapError
-from tap_sage300.reading import replication
+from tap_sage300.reading import paging, replication
 from tap_sage300.reading.fetcher import Fetcher
 from tap_sage300.reading.paginator import PageRequest, PageSize
+from tap_sage300.reading.paging import IncompleteError
 from tap_sage300.reading.prefetch import Prefetch
 from tap_sage300.reading.state import NOT_FINAL
 
@@ -22,8 +23,8 @@ if t.TYPE_CHECKING:
     from tap_sage300.api.odata import Page, Resource
     from tap_sage300.api.session import SageSession
     from tap_sage300.reading.entity import Entity
-    from tap_sage300.reading.replication import PageSummary, Rules
-    from tap_sage300.reading.state import Progress
+    from tap_sage300.reading.replication import Rules
+    from tap_sage300.reading.state import Progress, Window
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Step:
         progress: Where the read is once they are written.
         received_at: When they came, in UTC.
         received: Rows of the window that this run received, these included.
-        expected: Rows of the window that the server announced to this run.
+        expected: Rows of the window that are for this run, as the server announced them.
     """
 
     rows: list[odata.Record]
@@ -68,8 +69,7 @@ class EntityReader:
             logger: For lines about the read.
             page_size: Rows to request at once.
             select: Properties to request, none for all.
-            date_literals: Forms of a date literal that the server may take, the likeliest first;
-                those it refuses are removed, for all readers that share the list.
+            date_literals: Forms of a date literal that the server may take, the likeliest first.
         """
         self._entity = entity
         self._rules = rules
@@ -83,7 +83,9 @@ class EntityReader:
         return self._fetcher.calls
 
     def read(self, company: str, progress: Progress) -> Iterator[Step]:
-        """Read until no window is open. While a page is in use the next one is being fetched.
+        """Read until no window is open, or the open one cannot be completed, which is logged.
+
+        While a page is in use the next one is being fetched.
 
         Raises:
             TapError: Sage 300 cannot be read.
@@ -91,12 +93,20 @@ class EntityReader:
         """
         resource = odata.Resource(company, self._entity.module, self._entity.name)
         size = PageSize(self._page_size, self._page_size)
+        earlier = 0 if progress.window is None else progress.window.received
+        opened = progress.window
         cancelled = threading.Event()
         try:
             coming = self._prefetch(resource, progress, size, cancelled)
             while coming is not None:
                 request, page = coming.result()
-                step = self._step(company, request, page)
+                if request.window == opened:
+                    self._log_opening(company, opened, page)
+                try:
+                    step = self._step(company, request, page, earlier)
+                except IncompleteError as reason:
+                    self._logger.warning("%s of %s: %s", self._entity.name, company, reason)
+                    return
                 size = size.after(request)
                 coming = self._prefetch(resource, step.progress, size, cancelled)
                 yield step
@@ -111,13 +121,21 @@ class EntityReader:
         request = PageRequest(self._entity, progress, size.now)
         return Prefetch(lambda: self._fetcher.fetch(resource, request, cancelled))
 
-    def _step(self, company: str, request: PageRequest, page: Page) -> Step:
+    def _step(self, company: str, request: PageRequest, page: Page, earlier: int) -> Step:
         """Take a page in.
+
+        Args:
+            company: The company.
+            request: What was requested.
+            page: The answer.
+            earlier: Rows of the window that earlier runs received.
 
         Raises:
             TapError: It cannot be read in order.
+            IncompleteError: The read ends here.
         """
-        name = self._entity.name
+        name, before = self._entity.name, request.window
+        page = replace(page, requested_on=min(page.requested_on, latest_day()))
         try:
             summary = request.summary(page)
         except ValueError as failure:
@@ -125,36 +143,45 @@ class EntityReader:
                 f"Sage 300 sent {failure} in {name} of company {company}, which cannot be read in "
                 "order then: check the record in Sage 300"
             ) from failure
-        self._log_opening(company, request, summary)
         try:
             progress, remark = replication.advance(request.progress, summary, self._rules)
         except ValueError as failure:
             raise TapError(f"{name} of company {company} cannot be read: {failure}") from failure
         if remark:
             self._logger.warning("%s of %s: %s", name, company, remark)
-        before = request.window
+        after = progress.window
+        received = before.received + len(page.records) if after is None else after.received
+        announced = page.count if after is None else after.expected
         return Step(
-            request.rows_of(page),
+            request.rows_of(page) if paging.is_taken(before, summary) else [],
             progress,
             page.received_at,
-            received=before.received + len(page.records),
-            expected=before.expected if before.received else page.count,
+            received=max(0, received - earlier),
+            expected=None if announced is None else announced - earlier,
         )
 
-    def _log_opening(self, company: str, request: PageRequest, summary: PageSummary) -> None:
-        window = request.window
-        if window.received or window.read == NOT_FINAL:
+    def _log_opening(self, company: str, window: Window | None, page: Page) -> None:
+        if window is None or window.read == NOT_FINAL:
             return
+        count = page.count if window.expected is None else window.expected - window.received
         self._logger.info(
             "%s of %s: %s%s%s to read",
             self._entity.name,
             company,
             "" if window.last_key is None else f"resuming after {window.last_key}, ",
-            "rows" if summary.count is None else f"{summary.count} rows",
+            "rows" if count is None else f"{max(0, count)} rows",
             "" if window.since is None else f" dated {window.since} or later",
         )
 
 
 def utc_today() -> dt.date:
-    """Return today in UTC: the tap's one clock, which only decides whether a sweep is due."""
+    """Return today in UTC, the tap's one clock.
+
+    It only decides whether a sweep is due, and which dates lie in the future.
+    """
     return dt.datetime.now(dt.UTC).date()
+
+
+def latest_day() -> dt.date:
+    """Return the last day that a server's clock is believed: tomorrow, since zones differ."""
+    return utc_today() + dt.timedelta(days=1)

@@ -9,9 +9,9 @@ So one stream of one company is read in *windows*:
   nothing is dated there are only sweeps;
 * ``not_final``: by key, the batches that could still change when they were last read.
 
-A window may be cut anywhere (budget, kill) and is resumed after the last key. The bookmark moves
-only when a sweep or a window of changes is complete, and never past the server's own date at its
-start.
+A window may be cut anywhere (budget, kill) and is resumed where it stood. How its pages follow each
+other, and when it is complete, is decided in ``paging``. The bookmark moves only when a sweep or a
+window of changes is complete, and never past the server's own date at its start.
 """
 
 from __future__ import annotations
@@ -20,12 +20,26 @@ import datetime as dt
 import typing as t
 from dataclasses import dataclass, replace
 
-from tap_sage300.reading.state import CHANGES, NOT_FINAL, SWEEP, Progress, Window, day_or_none
+from tap_sage300.reading import paging
+from tap_sage300.reading.state import (
+    CHANGES,
+    NOT_FINAL,
+    SWEEP,
+    Learned,
+    Progress,
+    Window,
+    day_or_none,
+)
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from tap_sage300.api.keys import Key
+    from tap_sage300.reading.paging import PageSummary, Turn
+
+
+DOUBTS = 2
+"""Windows in a row that seem not to be in key order, until it is believed."""
 
 
 @dataclass(frozen=True)
@@ -47,33 +61,25 @@ class Rules:
     paging: str = "auto"
 
 
-@dataclass(frozen=True)
-class PageSummary:
-    """What one page showed.
+def set_back(progress: Progress, today: dt.date) -> tuple[Progress, str]:
+    """Forget what a wrong clock left: dates further ahead than the next day.
 
-    Attributes:
-        keys: Keys of its rows, in the order received.
-        requested_on: The server's date when the page was requested.
-        full: As many rows came as were requested.
-        ordered: The keys rise, starting from the last one of the page before.
-        count: Rows of the window, as the server announced them.
-        more: The server announced a next page.
-        next_skip: The ``$skip`` of that page.
-        high: The highest date among the rows.
-        not_final: Keys of rows that can still change.
-        requested: The keys requested, in a ``not_final`` window.
+    Returns:
+        The progress, and a remark for the log or an empty string.
     """
-
-    keys: Sequence[Key]
-    requested_on: dt.date
-    full: bool
-    ordered: bool = True
-    count: int | None = None
-    more: bool = False
-    next_skip: int | None = None
-    high: dt.date | None = None
-    not_final: frozenset[Key] = frozenset()
-    requested: Sequence[Key] = ()
+    latest = today + dt.timedelta(days=1)
+    window, bookmark, last_sweep = progress.window, progress.bookmark, progress.last_sweep
+    if window is not None and max(window.since or today, window.until or today) > latest:
+        progress = replace(progress, window=None)
+    if last_sweep is not None and last_sweep > latest:
+        progress = replace(progress, last_sweep=None)
+    if bookmark is None or bookmark <= latest:
+        return progress, ""
+    remark = (
+        f"the bookmark {bookmark} lies in the future, as a wrong clock leaves it: it is set back, "
+        "and everything is read once more"
+    )
+    return replace(progress, bookmark=None, window=None), remark
 
 
 def begin(progress: Progress, rules: Rules, today: dt.date) -> Progress:
@@ -83,10 +89,11 @@ def begin(progress: Progress, rules: Rules, today: dt.date) -> Progress:
         window = None  # as a state edited by hand may have it
     window = window or _due(progress, rules, today)
     if window is not None and window.read != NOT_FINAL:
-        if rules.paging == "skip" and window.skip is None:
-            window = replace(window, skip=0, last_key=None)
+        by_skip = rules.paging == "skip" or (rules.paging == "auto" and progress.learned.by_skip)
+        if by_skip and window.skip is None:
+            window = window.afresh(skip=0)
         elif rules.paging == "keyset" and window.skip is not None:
-            window = replace(window, skip=None, last_key=None)
+            window = window.afresh(skip=None)
     return replace(progress, window=window)
 
 
@@ -95,10 +102,20 @@ def _due(progress: Progress, rules: Rules, today: dt.date) -> Window | None:
         return Window(SWEEP, since=rules.start_date)
     if not rules.dated:  # what was skipped is requested all the same
         return Window(NOT_FINAL) if to_check(progress, 1) else None
-    if progress.bookmark is None:
+    if progress.bookmark is None or _is_widened(progress.start_date, rules.start_date):
         return Window(SWEEP, since=rules.start_date)
-    back = progress.bookmark - dt.timedelta(days=rules.lookback_days)
-    return Window(CHANGES, since=max(back, rules.start_date or back))
+    back = _days_before(progress.bookmark, rules.lookback_days)
+    return Window(CHANGES, since=max(filter(None, (back, rules.start_date)), default=None))
+
+
+def _is_widened(swept: dt.date | None, start_date: dt.date | None) -> bool:
+    """Return whether the settings ask for rows that no sweep was asked for yet."""
+    return swept is not None and (start_date is None or start_date < swept)
+
+
+def _days_before(day: dt.date, days: int) -> dt.date | None:
+    """Return the day some days earlier; None, no bound, where the calendar has none."""
+    return dt.date.fromordinal(day.toordinal() - days) if days < day.toordinal() else None
 
 
 def _sweep_due(last: dt.date | None, days: int | None, today: dt.date) -> bool:
@@ -122,61 +139,63 @@ def advance(progress: Progress, page: PageSummary, rules: Rules) -> tuple[Progre
         The progress, and a remark for the log or an empty string.
 
     Raises:
-        ValueError: The rows are not in key order, and the settings demand paging by key.
+        IncompleteError: The read of the window ends here.
+        ValueError: The settings demand paging by key, and the server cannot be read so.
         RuntimeError: No window is open.
     """
     window = progress.window
     if window is None:
         raise RuntimeError("no window is open")
-    progress = replace(
-        progress,
-        not_final=(progress.not_final - set(page.keys)) | page.not_final,
-        met=progress.met | page.not_final,
-    )
+    if paging.is_taken(window, page):
+        progress = replace(
+            progress,
+            not_final=(progress.not_final - set(page.keys)) | page.not_final,
+            met=progress.met | page.not_final,
+        )
     if window.read == NOT_FINAL:
         return _checked(progress, window, page), ""
-    return _paged(progress, window, page, rules)
+    turn = paging.turn(window, page, demanded=rules.paging == "keyset")
+    progress = replace(progress, learned=_learned(progress.learned, turn))
+    if not turn.is_complete:
+        return replace(progress, window=turn.window), turn.remark
+    return _completed(progress, turn.window), turn.remark
+
+
+def _learned(learned: Learned, turn: Turn) -> Learned:
+    """Take in what a page says of the server's order: proof, or the same doubt twice in a row."""
+    if turn.is_unordered or (turn.is_doubted and learned.doubts + 1 >= DOUBTS):
+        return replace(learned, by_skip=True, doubts=0)
+    if turn.is_doubted:
+        return replace(learned, doubts=learned.doubts + 1)
+    is_cleared = turn.is_complete and turn.window.skip is None and turn.window.read == SWEEP
+    return replace(learned, doubts=0) if is_cleared else learned
 
 
 def _checked(progress: Progress, window: Window, page: PageSummary) -> Progress:
-    whole = not page.more and (page.count is None or len(page.keys) >= page.count)
-    if not whole and len(page.requested) > 1:
+    gone = frozenset(page.requested) - set(page.keys)
+    short = page.more or (page.count is not None and len(page.keys) < page.count)
+    if gone and short and len(page.requested) > 1:
         # The server sends fewer rows at once than were requested: what is absent proves nothing.
-        return replace(progress, window=replace(window, limit=len(page.requested) // 2))
-    if whole:  # what a whole answer does not contain was cleared from Sage 300
-        gone = frozenset(page.requested) - set(page.keys)
+        limit = len(page.requested) // 2
+        progress = replace(progress, window=replace(window, limit=limit))
+    else:  # what is absent was cleared from Sage 300
         progress = replace(progress, not_final=progress.not_final - gone)
-    progress = replace(progress, window=replace(window, last_key=page.requested[-1]))
+        progress = replace(progress, window=replace(window, last_key=page.requested[-1]))
     return progress if to_check(progress, 1) else replace(progress, window=None)
 
 
-def _paged(
-    progress: Progress, window: Window, page: PageSummary, rules: Rules
-) -> tuple[Progress, str]:
-    expected = page.count if window.expected is None else window.expected
-    received = window.received + len(page.keys)
-    skip = None if window.skip is None else _next_skip(window.skip, page)
-    high = max(filter(None, (window.high, page.high)), default=None)
-    window = replace(
-        window,
-        until=window.until or page.requested_on,
-        high=high,
-        expected=expected,
-        received=received,
-    )
-    short = expected is not None and (received if skip is None else skip) < expected
-    stuck = not page.keys and skip == window.skip
-    ended = stuck or not (page.full or page.more or short)
-    if skip is None:
-        if not page.ordered or (stuck and (short or page.more)):
-            return _by_skip(progress, window, rules)
-        window = replace(window, last_key=page.keys[-1] if page.keys else window.last_key)
-    else:
-        window = replace(window, skip=skip, last_key=None)
-    if not ended:
-        return replace(progress, window=window), ""
-    remark = f"expected {expected} rows, received {skip}" if short else ""
-    return _ended(progress, window), remark
+def _completed(progress: Progress, window: Window) -> Progress:
+    dates = [day for day in (window.high, window.until) if day is not None]
+    seen = min(dates) if window.high is not None else None
+    progress = replace(progress, window=None)
+    if not window.has_gap:
+        bookmark = max(filter(None, (progress.bookmark, seen)), default=None)
+        progress = replace(progress, bookmark=bookmark)
+        if window.read == SWEEP:
+            progress = replace(progress, last_sweep=window.until, start_date=window.since)
+    if not to_check(progress, 1):
+        return progress
+    return replace(progress, window=Window(NOT_FINAL, waited=window.waited))
 
 
 def pass_over(progress: Progress, rows: int) -> Progress:
@@ -193,45 +212,21 @@ def pass_over(progress: Progress, rows: int) -> Progress:
     return replace(progress, window=window)
 
 
-def _next_skip(skip: int, page: PageSummary) -> int:
-    received = skip + len(page.keys)
-    return page.next_skip if page.next_skip is not None and page.next_skip > skip else received
-
-
-def _by_skip(progress: Progress, window: Window, rules: Rules) -> tuple[Progress, str]:
-    if rules.paging == "keyset":
-        raise ValueError(
-            "the rows do not come in key order, which the setting paging keyset relies on: "
-            "set paging to auto or skip"
-        )
-    again = replace(window, skip=0, last_key=None, expected=None, received=0)
-    return (
-        replace(progress, window=again),
-        "the rows do not come in key order, so they are read again from the start with $skip",
-    )
-
-
-def _ended(progress: Progress, window: Window) -> Progress:
-    dates = [day for day in (window.high, window.until) if day is not None]
-    seen = min(dates) if window.high is not None else None
-    progress = replace(progress, window=None)
-    if not window.has_gap:
-        progress = replace(
-            progress,
-            bookmark=max(filter(None, (progress.bookmark, seen)), default=None),
-            last_sweep=window.until if window.read == SWEEP else progress.last_sweep,
-        )
-    if not to_check(progress, 1):
-        return progress
-    return replace(progress, window=Window(NOT_FINAL, waited=window.waited))
-
-
 def put_off(progress: Progress) -> Progress:
     """Count one more run that ended before the window was complete, so that it comes first next."""
     window = progress.window
     if window is None:
         return progress
     return replace(progress, window=replace(window, waited=window.waited + 1))
+
+
+def headway(opened: Progress, reached: Progress) -> Progress:
+    """Count the runs in a row that were cut where they began; none when this one came further."""
+    window = reached.window
+    if window is None:
+        return reached
+    stalled = window.stalled + 1 if reached == opened else 0
+    return replace(reached, window=replace(window, stalled=stalled))
 
 
 def highest(values: Iterable[object]) -> dt.date | None:
