@@ -14,7 +14,8 @@ import pytest
 import requests
 import urllib3
 
-from tap_sage300.api import answer, errors
+from tap_sage300.api import answer, verdicts
+from tap_sage300.api.judge import judge_exception
 
 
 def response(raw, **headers):
@@ -66,7 +67,7 @@ def test_a_drip_ends(rate, seconds, most, words):
     with pytest.raises(requests.ReadTimeout, match=words) as failure:
         answer.read(made, seconds, clock=lambda: body.now)
     assert body.now <= most
-    assert errors.judge_exception(failure.value) is errors.SLOW
+    assert judge_exception(failure.value) is verdicts.SLOW
 
 
 def test_a_small_answer_that_unpacks_large_is_bounded(monkeypatch):
@@ -75,17 +76,17 @@ def test_a_small_answer_that_unpacks_large_is_bounded(monkeypatch):
     packed = gzip.compress(b"y" * 200_000_000)
     with pytest.raises(answer.TooLargeError) as failure:
         answer.read(response(packed, **{"content-encoding": "gzip"}), 5)
-    assert errors.judge_exception(failure.value) is errors.LARGE
+    assert judge_exception(failure.value) is verdicts.LARGE
 
 
 def test_an_answer_that_breaks_off_or_is_garbled():
     for raw, headers, verdict in (
-        (b"12345", {"content-length": "10"}, errors.BROKEN),
-        (b"no gzip", {"content-encoding": "gzip"}, errors.GARBLED),
+        (b"12345", {"content-length": "10"}, verdicts.BROKEN),
+        (b"no gzip", {"content-encoding": "gzip"}, verdicts.GARBLED),
     ):
         with pytest.raises(requests.RequestException) as failure:
             answer.read(response(raw, **headers), 5)
-        assert errors.judge_exception(failure.value) is verdict
+        assert judge_exception(failure.value) is verdict
 
 
 @pytest.fixture

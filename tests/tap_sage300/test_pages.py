@@ -102,6 +102,12 @@ def test_a_row_inserted_behind_is_no_reason_to_read_again(received, count, is_co
     assert turn(window, page("N", count=count)).is_complete is is_complete
 
 
+def test_a_count_of_the_page_alone_shows_no_row_inserted():
+    """Kind: a server that announces each page as the whole, where a page was cut in two."""
+    window = replace(OPEN, expected=2, end=ASKED)
+    assert turn(window, page(*"NOPQ", count=4)).window.end == DENIED
+
+
 @pytest.mark.parametrize(
     ("window", "reading", "words"),
     [
@@ -150,6 +156,7 @@ def test_rows_deleted_behind_a_read_by_skip_start_it_again():
     ("window", "reading", "is_complete"),
     [
         (BY_SKIP, page(), True),
+        (replace(BY_SKIP, expected=300), page(count=0), True),  # counted alone, or all are gone
         (replace(BY_SKIP, expected=301), page("N"), True),
         (replace(BY_SKIP, expected=301), page("N", more=True), False),
         (replace(BY_SKIP, expected=100), page("N", count=1), True),  # as if each page was counted

@@ -134,7 +134,9 @@ def _answered(window: Window, page: PageSummary) -> Turn:
 def _are_new(window: Window, page: PageSummary) -> bool:
     """Return whether rows beyond those received were inserted behind the read, as counts show."""
     expected, count = window.expected, page.count
-    return expected is not None and count is not None and expected <= window.received < count
+    if expected is None or count is None or count < window.received + len(page.keys):
+        return False  # or fewer are announced than there are
+    return expected <= window.received
 
 
 def _against_keys(window: Window, page: PageSummary) -> str:
@@ -190,7 +192,7 @@ def _by_skip(window: Window, page: PageSummary) -> Turn:
         return Turn(window, is_complete=True)
     if page.keys and page.count is not None and page.count < skip + len(page.keys):
         before, page = None, replace(page, count=None)  # fewer announced than came
-    if page.count is not None and before is not None and page.count < before and skip:
+    if page.count and before is not None and page.count < before and skip:  # none is no loss
         if window.restarts >= MOST_RESTARTS:
             raise IncompleteError(DELETED)
         return Turn(

@@ -3,7 +3,8 @@
 Each schedule is drawn from a seed: edits, new records, deletions, postings, session dates before
 and after the server's, midnights, budgets, page sizes, and runs killed at any request or with any
 part of their output lost. The server is drawn too: in what order rows come and keys are compared,
-whether it counts right, where it caps pages, and whether links end. ``NIGHTLY=1`` draws 2,000.
+whether it counts right, where it caps pages, whether links end, and until the last runs a record
+that fails its page and a company that is locked. ``NIGHTLY=1`` draws 2,000.
 
 Two things no client can know are not drawn: that a page is capped where each page announces itself
 as the whole, and that as many rows were deleted behind a read as its server left out.
@@ -21,6 +22,7 @@ from decimal import Decimal
 
 import pytest
 
+from tap_sage300.errors import TapError
 from tap_sage300.tap import TapSage300
 
 SCHEDULES = 2000 if os.environ.get("NIGHTLY") == "1" else 200
@@ -42,6 +44,7 @@ NATURES = {
     "page_cap": [0, 0, 1, 3],
     "links": ["when_more", "when_more", "always"],
 }
+HEALTHY = {"unreadable_records": {}, "locked_companies": []}
 TEXT = {
     "GLSegmentCodes": "SegmentCodeDescription",
     "APVendors": "City",
@@ -84,6 +87,9 @@ class Schedule:
         }
         if self.nature["counts"] == "of_page":
             self.nature["page_cap"] = 0
+        if is_odd and self.draw.random() < 0.5:
+            self.nature |= self.ailments()
+        self.ends = [wire.killed, TapError] if self.nature.keys() & HEALTHY else [wire.killed]
         site.behave(**self.nature)
         kinds = {self.nature["key_order"], self.nature["comparison"]}
         is_plain = kinds == {"on", "binary"}
@@ -91,6 +97,17 @@ class Schedule:
         self.paging = self.draw.choice(ways)
         self.may_delete = is_plain and self.paging != "skip"
         self.held, self.state, self.log = {}, None, []
+
+    def ailments(self):
+        """Draw a record that fails its page, and perhaps a company that is locked."""
+        company, stream = self.draw.choice(self.companies), self.draw.choice(self.streams)
+        rows = self.site.records(stream, company)
+        if not rows:
+            return {}
+        row = self.draw.choice(rows)
+        key = ",".join(str(row[name]) for name in self.sage.resources[stream].keys)
+        locked = [company] if self.draw.random() < 0.3 else []
+        return {"unreadable_records": {stream: [key]}, "locked_companies": locked}
 
     def run(self, budget, *, kill=False):
         """Let the tap run; a target holds what came out of it, and keeps its last state."""
@@ -108,7 +125,7 @@ class Schedule:
             is_answered=self.draw.random() < 0.5,
         )
         before = copy.deepcopy(self.state)
-        with self.helpers.captured() as text, contextlib.suppress(self.wire.killed):
+        with self.helpers.captured() as text, contextlib.suppress(*self.ends):
             tap = TapSage300(config=config, state=before, catalog=copy.deepcopy(self.catalog))
             tap.sync_all()
         assert self.wire.calls <= budget
@@ -166,6 +183,8 @@ class Schedule:
             self.run(self.draw.randint(1, budget), kill=self.draw.random() < kills)
             if self.draw.random() < 0.5:
                 self.clock.advance(self.draw.choice([3600, 40_000, 86_400, 3 * 86_400]))
+        self.site.behave(**HEALTHY)
+        self.ends = [self.wire.killed]
         for _ in range(2):  # windows that were cut, then what changed behind them
             self.run(1000)
 
