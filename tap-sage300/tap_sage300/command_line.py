@@ -101,7 +101,7 @@ class CommandLineTap(SingerTap):
         """
         # Before the SDK, which splits a list that is not JSON and reads anything as a boolean.
         configuration.check_environment(os.environ)
-        found = super().read_environment()
+        found = configuration.with_booleans(super().read_environment(), os.environ)
         if (companies := os.environ.get(COMPANIES_VARIABLE)) is not None:
             found["companies"] = configuration.company_names(companies)
         return found

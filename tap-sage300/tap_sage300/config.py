@@ -24,7 +24,11 @@ if t.TYPE_CHECKING:
     from jsonschema import ValidationError
 
 VARIABLE_PREFIX = "TAP_SAGE300_"
-BOOLEANS = {"true", "1", "yes", "on", "false", "0", "no", "off"}
+WORDS = {
+    **dict.fromkeys(("true", "t", "yes", "y", "1", "on", "enabled"), True),
+    **dict.fromkeys(("false", "f", "no", "n", "0", "off", "disabled"), False),
+}
+"""What an environment variable may hold for a setting that is true or false."""
 MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),  # begins like the one of UTF-16
@@ -184,11 +188,31 @@ def check_environment(environment: Mapping[str, str]) -> None:
             )
 
 
+def with_booleans(
+    settings: Mapping[str, t.Any], environment: Mapping[str, str]
+) -> dict[str, t.Any]:
+    """Return settings read from the environment with what is true or false read by `WORDS`.
+
+    The SDK knows fewer words, and takes every other one as false. An empty variable is not set.
+    """
+    texts = {
+        name: _word(environment[_variable(name)])
+        for name, schema in SCHEMA["properties"].items()
+        if _kind(schema) == "boolean" and _variable(name) in environment
+    }
+    others = {name: value for name, value in settings.items() if name not in texts}
+    return others | {name: WORDS[text] for name, text in texts.items() if text}
+
+
+def _word(text: str) -> str:
+    return text.strip().lower()
+
+
 def _is_readable(text: str, kind: str) -> bool:
     if kind == "integer":
         return re.fullmatch(r"\s*[+-]?\d+\s*", text) is not None
     if kind == "boolean":
-        return text.lower() in BOOLEANS
+        return _word(text) in {*WORDS, ""}
     if kind == "string":
         return True
     try:

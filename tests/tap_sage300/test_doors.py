@@ -1,4 +1,4 @@
-"""The tap's doors: booleans of the environment, redirects, and ``~/.netrc``."""
+"""The tap's doors: booleans of the environment, and ``~/.netrc``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from tap_sage300 import config
-from tap_sage300.api import errors, odata, session
+from tap_sage300.api import odata, session
 from tap_sage300.tap import TapSage300
 
 VENDORS = odata.Resource("SAMINC", "AP", "APVendors")
@@ -49,23 +49,6 @@ def test_other_words_are_refused(monkeypatch, text):
     assert str(caught.value) == (
         f"The setting verify_ssl must be true or false (environment variable {VARIABLE})"
     )
-
-
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_nothing_reaches_another_host(fake, fake_class, open_session, helpers, status):
-    """Kind: a redirect, which requests follows anywhere."""
-    other = fake_class()
-    moved = f"{other.host.replace('127.0.0.1', 'localhost')}/moved"
-    fake.answer = lambda _request: helpers.Response("", status, {"Location": moved})
-    with pytest.raises(errors.NoAccessError) as caught:
-        open_session(max_retries=3).page(VENDORS)
-    other.stop()
-    assert str(caught.value) == (
-        f"The server at {fake.host}/Sage300WebApi redirects to another address, where the "
-        "credentials are not sent: check the setting api_url, and whether a proxy or a sign-on "
-        "page answers instead"
-    )
-    assert (len(fake.requests), other.requests) == (1, [])
 
 
 def test_netrc_is_never_read(fake, open_session, helpers, tmp_path, monkeypatch):

@@ -57,6 +57,15 @@ class ReadOnlySession(requests.Session):
         self._limiter.acquire()
         return super().send(request, **kwargs)
 
+    @override
+    def rebuild_auth(
+        self, prepared_request: requests.PreparedRequest, response: requests.Response
+    ) -> None:
+        """Drop user and password where a redirect leads to another server; never read ~/.netrc."""
+        strips = t.cast("Callable[[str | None, str | None], bool]", self.should_strip_auth)
+        if strips(response.request.url, prepared_request.url):
+            prepared_request.headers.pop("Authorization", None)
+
 
 class SageSession:
     """A session with the Sage 300 Web API, which asks until there is an answer or no hope of one.
