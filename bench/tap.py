@@ -103,7 +103,7 @@ def calls(folder: Path) -> None:
         settle(at)
         for days in (30, 1):
             written(state, last_state(printed))
-            at.control("POST", "clock", {"advance_seconds": days * 86_400})
+            at.control.advance_clock(days * 86_400)
             work(at)
             counted = calls_of(at, folder, printed, "--state", state)
         found = sum(n for resource, n in counted.items() if resource != "GL/GLAccounts")
@@ -117,9 +117,9 @@ def calls(folder: Path) -> None:
 
 def calls_of(at: Systems, folder: Path, printed: Path, *options: str | Path) -> Counter[str]:
     """Return the calls of a run of the tap, by resource."""
-    at.control("POST", "counters/reset")
+    at.control.reset_counters()
     cost([*at.tap(folder, page_size=PAGE, document_page_size=BATCH_PAGE), *options], writes=printed)
-    return Counter(at.control("GET", "counters")["sage300"]["by_path"])
+    return Counter(at.control.counters()["sage300"]["by_path"])
 
 
 def last_state(printed: Path) -> t.Any:
@@ -131,23 +131,21 @@ def last_state(printed: Path) -> t.Any:
 
 def settle(at: Systems) -> None:
     """Post all batches but the few that are open on an ordinary day."""
-    batches = at.control("GET", "sage300/SAMINC/APInvoiceBatches")["records"]
+    batches = at.control.records("SAMINC", "APInvoiceBatches")
     unposted = [b for b in batches if b["BatchStatus"] in {"Open", "ReadyToPost"}]
     for batch in unposted[OPEN:]:
-        at.control("POST", f"sage300/SAMINC/APInvoiceBatches/{batch['BatchNumber']}/post")
+        at.control.post_batch("SAMINC", batch["BatchNumber"])
 
 
 def work(at: Systems) -> None:
     """Do what people do in a day: edit the open batches, and some vendors."""
-    vendors = at.control("GET", "sage300/SAMINC/APVendors")["records"]
-    batches = at.control("GET", "sage300/SAMINC/APInvoiceBatches")["records"]
+    vendors = at.control.records("SAMINC", "APVendors")
+    batches = at.control.records("SAMINC", "APInvoiceBatches")
     opened = [b for b in batches if b["BatchStatus"] in {"Open", "ReadyToPost"}]
     for batch in opened:
-        place = f"sage300/SAMINC/APInvoiceBatches/{batch['BatchNumber']}/edit"
-        at.control("POST", place, {"Description": "Edited"})
+        at.control.edit("SAMINC", "APInvoiceBatches", batch["BatchNumber"], Description="Edited")
     for vendor in vendors[:: len(vendors) // EDITS][: EDITS - len(opened)]:
-        place = f"sage300/SAMINC/APVendors/{vendor['VendorNumber']}/edit"
-        at.control("POST", place, {"City": "Elsewhere"})
+        at.control.edit("SAMINC", "APVendors", vendor["VendorNumber"], City="Elsewhere")
 
 
 def large_records(folder: Path) -> None:
