@@ -10,8 +10,9 @@ import pytest
 
 from target_servicenow.api.errors import StopRunError
 from target_servicenow.api.oauth import BasicAuth
-from target_servicenow.api.session import Connection, Session, client_credentials
+from target_servicenow.api.session import Session, client_credentials
 from target_servicenow.api.table import find_items
+from target_servicenow.api.wire import Connection
 from target_servicenow.config import SettingError, is_open, read
 from target_servicenow.ledger.cli import ledger
 from target_servicenow.target import TargetServiceNow

@@ -158,6 +158,15 @@ def holds_entries(record: Mapping[str, t.Any], each: Sequence[str]) -> bool:
     )
 
 
+def count_entries(record: Mapping[str, t.Any], each: Sequence[str]) -> int:
+    """Return how many entries a record holds in the lists that `each` names; one without lists."""
+    if not each:
+        return 1
+    entries = record.get(each[0])
+    found = entries if isinstance(entries, list) else ()
+    return sum(count_entries(entry, each[1:]) for entry in found if isinstance(entry, dict))
+
+
 def keyless(payload: Mapping[str, t.Any]) -> str:
     """Return a name for a record without an identifier that tells it from others like it."""
     return f"(no key) {_digest(payload)}"

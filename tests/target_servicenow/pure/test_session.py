@@ -19,12 +19,8 @@ from target_servicenow.api.errors import (
     UnknownOutcomeError,
 )
 from target_servicenow.api.oauth import BasicAuth
-from target_servicenow.api.session import (
-    MAX_WAIT_SECONDS,
-    Connection,
-    Session,
-    client_credentials,
-)
+from target_servicenow.api.session import Session, client_credentials
+from target_servicenow.api.wire import MAX_WAIT_SECONDS, Connection
 from target_servicenow.stopping import Stop
 
 if t.TYPE_CHECKING:
