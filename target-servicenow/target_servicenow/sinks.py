@@ -103,7 +103,7 @@ class TableSink(SingerSink):
     @override
     def process_record(self, record: dict[str, t.Any], context: dict[str, t.Any]) -> None:
         """Collect the record, or reject it when it does not match its schema."""
-        if self._known is not None and not record.keys() <= self._known:
+        if self._known is not None and not self._known.issuperset(record):
             self._report_unknown(record.keys() - self._known)
         if self._check is not None:
             try:

@@ -42,15 +42,20 @@ def by_identifier(
         StopRunError: ServiceNow ignored the query: the source column is misnamed or hidden.
     """
     matches: dict[str, list[StoredRow]] = {name: [] for name in identifiers}
-    folded = {name.casefold() for name in matches}
     items = find_items(table.name, table.source_column, matches, table.fields)
     for row in _rows(session, table, items):
         carried = row.values.get(table.source_column)
-        if carried is None or carried.casefold() not in folded:
-            raise _ignored(table)
-        if carried in matches:  # ServiceNow compares without regard to case; we do not
+        if carried in matches:
             matches[carried].append(row)
+        elif carried is None or not _differs_in_case(carried, matches):
+            raise _ignored(table)
     return matches
+
+
+def _differs_in_case(text: str, others: Iterable[str]) -> bool:
+    """Tell whether a text is one of the others but for its case, which ServiceNow ignores."""
+    folded = text.casefold()
+    return any(folded == other.casefold() for other in others)
 
 
 def by_natural_key(
