@@ -6,6 +6,7 @@ import typing as t
 
 from target_servicenow.api.errors import (
     CLIENT_ERRORS,
+    REDIRECTS,
     Action,
     LaterError,
     RefusedError,
@@ -128,7 +129,8 @@ def client_credentials(
             return wire.send(request, "requesting a token")
 
         reply = wire.until_answered(attempt, repeatable=True)
-        if not reply.status:  # no answer, and a retry would bring none
+        # No answer, and a retry would bring none; or one that leads to another address.
+        if not reply.status or reply.status in REDIRECTS:
             raise StopRunError(reply.verdict.sentence)
         return reply.status, reply.body
 

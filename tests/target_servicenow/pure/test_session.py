@@ -281,7 +281,7 @@ def test_no_redirect_is_followed(
         (
             {"status_code": 302, "headers": {"Location": "https://signon.example/"}},
             (
-                "ServiceNow's token endpoint answered HTTP 302 without JSON: check instance_url, "
+                "ServiceNow answered with a redirect while requesting a token: check instance_url, "
                 "and that the instance is awake"
             ),
         ),
