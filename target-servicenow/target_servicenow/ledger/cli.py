@@ -117,6 +117,8 @@ def explain(path: Path, key: str, *, as_json: bool) -> None:
                 click.echo(f"    {column}: {change['old']!r} -> {change['new']!r}")
             for column, change in entry["altered"].items():
                 click.echo(f"    {column}: sent {change['new']!r}, stored {change['old']!r}")
+        for column, change in story["altered"].items():
+            click.echo(f"  {column}: sent {change['new']!r}, still stored {change['old']!r}")
         click.echo(f"  last seen in run {story['last_seen']}")
 
 

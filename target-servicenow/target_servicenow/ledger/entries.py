@@ -53,6 +53,8 @@ class Entry(t.NamedTuple):
         stream: The stream of its record.
         payload: The record, kept for rows held or rejected.
         version: The Singer version the row came under, to find what a complete read did not bring.
+        remembered: All columns that ServiceNow stores (old) otherwise than sent (new); None where
+            the row was not seen, so that what was known of it stays.
     """
 
     table: str
@@ -68,6 +70,7 @@ class Entry(t.NamedTuple):
     stream: str = ""
     payload: Mapping[str, t.Any] | None = None
     version: int | None = None
+    remembered: Mapping[str, Change | Mapping[str, str]] | None = None
 
 
 class Reject(t.NamedTuple):

@@ -46,14 +46,21 @@ class LedgerReader:
         return found
 
     def find(self, key: str) -> list[dict[str, t.Any]]:
-        """Return the records whose source identifier is `key`, or ends with it (`1200`)."""
+        """Return the records whose source identifier is `key`, or ends with it (`1200`).
+
+        Each with the columns that ServiceNow stores (old) otherwise than sent (new) at present.
+        """
         escaped = key.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
-        return self._rows(
-            "SELECT * FROM records WHERE identifier = ? OR identifier LIKE ? ESCAPE '\\'"
+        found = self._rows(
+            "SELECT records.*, COALESCE(columns, '{}') AS altered"
+            ' FROM records LEFT JOIN altered USING ("table", identifier)'
+            " WHERE identifier = ? OR identifier LIKE ? ESCAPE '\\'"
             " ORDER BY identifier",
             key,
             f"%:{escaped}",
         )
+        with file.reading():
+            return [{**record, "altered": from_json(record["altered"])} for record in found]
 
     def history(self, identifier: str) -> list[dict[str, t.Any]]:
         """Return what was done with one record, or planned (`mode`), oldest first."""

@@ -115,6 +115,11 @@ class Table:
     def _types(self) -> dict[str, ColumnType]:
         return {column.name: column.type for column in self.columns}
 
+    @cached_property
+    def currencies(self) -> tuple[str, ...]:
+        """The columns that hold amounts with their currency."""
+        return tuple(c.name for c in self.columns if c.type is ColumnType.CURRENCY)
+
     def references(self) -> set[str]:
         """Return the names of the tables this one points into."""
         return {column.reference for column in self.columns if column.reference}

@@ -6,7 +6,7 @@ import hashlib
 import typing as t
 from dataclasses import dataclass, field, replace
 
-from target_servicenow.mapping.types import same
+from target_servicenow.mapping.types import proven, same
 from target_servicenow.outcomes import Cause, Outcome
 
 if t.TYPE_CHECKING:
@@ -35,6 +35,8 @@ class Decision:
         sys_id: The row that is there already; "" where there is none.
         new_sys_id: The sys_id a new row is created with; "" for any other outcome.
         unseen: Columns that ServiceNow did not show in this row, so that they are left alone.
+        unproven: Amounts that agree, while only one side names its currency.
+        altered: Columns left alone, since ServiceNow stores them otherwise than sent (`altered`).
     """
 
     row: Row
@@ -46,6 +48,8 @@ class Decision:
     cause: Cause = Cause.NONE
     reason: str = ""
     unseen: tuple[str, ...] = ()
+    unproven: dict[str, Change] = field(default_factory=dict)
+    altered: dict[str, Change] = field(default_factory=dict)
 
 
 def decide(
@@ -102,8 +106,16 @@ def _update(
     changes = difference(table, current.values, wanted)
     shown = current.values
     unseen = () if wanted.keys() <= shown.keys() else tuple(n for n in wanted if n not in shown)
+    unproven = {
+        name: Change(shown[name], wanted[name])
+        for name in table.currencies
+        if name in wanted and name in shown and name not in changes
+        if not proven(shown[name], wanted[name], table.type_of(name))
+    }
     if not changes:
-        return Decision(row, Outcome.UNCHANGED, sys_id=current.sys_id, unseen=unseen)
+        return Decision(
+            row, Outcome.UNCHANGED, sys_id=current.sys_id, unseen=unseen, unproven=unproven
+        )
     return Decision(
         row,
         outcome,
@@ -111,6 +123,7 @@ def _update(
         sys_id=current.sys_id,
         changes=changes,
         unseen=unseen,
+        unproven=unproven,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from target_servicenow.mapping.types import same
 from target_servicenow.outcomes import Cause, Outcome
+from target_servicenow.upsert import altered
 from target_servicenow.upsert.plan import Change
 
 if t.TYPE_CHECKING:
@@ -26,6 +27,8 @@ class Settled:
     Attributes:
         status: The HTTP status of the write; 0 when nothing was sent.
         altered: Columns that came back other than they were sent: sent as `new`, stored as `old`.
+        remembered: All columns that stand otherwise than they should, as `altered.of_row` returns
+            them; None when the row was not seen after a write.
         unresolved: Why a reference of the row was left as it is; it is tried again.
         denied: Of a refusal that may be one of every row: what the user reads if it is.
     """
@@ -38,6 +41,7 @@ class Settled:
     cause: Cause = Cause.NONE
     reason: str = ""
     altered: dict[str, Change] = field(default_factory=dict)
+    remembered: dict[str, Change] | None = None
     unresolved: str = ""
     denied: str = ""
 
@@ -56,6 +60,7 @@ def stored(table: Table, entry: Pending, row: StoredRow, status: int) -> Settled
             for name, value in decision.values.items()
             if not same(row.values.get(name, ""), value, table.type_of(name))
         },
+        remembered=altered.of_row(table, decision.row.values, row.values),
     )
 
 
