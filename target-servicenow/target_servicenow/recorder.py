@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from target_servicenow.ledger.entries import Entry
 from target_servicenow.outcomes import WAITING, WRITTEN, Cause, Outcome
-from target_servicenow.upsert import altered
+from target_servicenow.upsert.altered import of_unchanged
 from target_servicenow.upsert.notes import Recorder
 from target_servicenow.upsert.plan import Decision, was_written
 
@@ -18,9 +18,9 @@ if t.TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Mapping, Sequence
 
+    from target_servicenow.ledger.entries import Remembered
     from target_servicenow.ledger.writer import LedgerWriter
     from target_servicenow.mapping.profile import Table
-    from target_servicenow.upsert.altered import Remembered
     from target_servicenow.upsert.settled import Settled
 
 logger = logging.getLogger(__name__)
@@ -172,7 +172,7 @@ class LedgerRecorder(Recorder):
             payload=(row.payload or None) if tried_again else None,
             version=self._version,
             remembered=(
-                altered.of_unchanged(settled.decision)
+                of_unchanged(settled.decision)
                 if settled.outcome is Outcome.UNCHANGED
                 else settled.remembered
             ),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import typing as t
+from contextlib import suppress
 
 import pytest
 from click.testing import CliRunner
 
 from target_servicenow.ledger.cli import ledger
 from target_servicenow.ledger.file import LedgerError
+from target_servicenow.mapping.types import ColumnType
 
 if t.TYPE_CHECKING:
     from conftest import Instance, Singer
@@ -255,4 +257,66 @@ def test_a_lost_ledger_is_learned_again(instance: Instance, singer: Singer) -> N
     assert instance.run(messages).code == 0
     instance.take_counters()
     assert instance.run(messages).code == 0
+    assert instance.written() == (0, 0)
+
+
+EVERY_TYPE = (
+    *("string", "integer", "decimal", "boolean", "glide_date", "glide_date_time"),
+    *("currency", "price", "currency2"),
+)
+TEXTS = [" padded\ttwice  ", "first\nsecond", "10.005", "0010", "yes", "2026-03-01", "", "Ünï 纸"]
+
+
+@pytest.fixture
+def every_pair(instance: Instance) -> dict[str, t.Any]:
+    """A mapping of one table, with a column of each type for each type that can be mapped."""
+    columns = {
+        f"{kind}_in_{stored}": {
+            "value": "text" if kind is ColumnType.STRING else f"a_{kind}",
+            "type": kind.value,
+            **({"currency": "code"} if kind is ColumnType.CURRENCY else {}),
+        }
+        for kind in ColumnType
+        for stored in EVERY_TYPE
+    }
+    types = {name: name.partition("_in_")[2] for name in columns}
+    with suppress(ValueError):  # it stays in the sandbox, which all tests share
+        instance.sandbox.servicenow.define_table(
+            "u_every_pair", {"correlation_id": "string", **types}
+        )
+    identity = {"entity": "Pair", "company": "company", "key": ["number"]}
+    table = {"stream": "pairs", "identity": identity, "columns": columns}
+    return {"tables": dict.fromkeys(instance.tables) | {"u_every_pair": table}}
+
+
+@pytest.mark.parametrize("text", ["as_sent", "trimmed", "crlf"])
+@pytest.mark.parametrize("session", ["EUR", "USD"])
+def test_every_type_of_column_settles(
+    instance: Instance, singer: Singer, every_pair: dict[str, t.Any], text: str, session: str
+) -> None:
+    """Each type of value, in each type of column, however the instance stores text and money."""
+    instance.behave(access=[HIDDEN], stored_text=text, currencies={"session": session, "digits": 2})
+    records = [
+        {
+            "company": "A",
+            "number": number,
+            "text": value,
+            "a_integer": number,
+            "a_decimal": "0.0091234567",
+            "a_boolean": number % 2 == 0,
+            "a_date": "2026-03-01T00:00:00Z",
+            "a_datetime": "2026-03-01T12:30:00.5Z",
+            "a_currency": "1234.5678",
+            "code": "CAD" if number % 2 else "EUR",
+        }
+        for number, value in enumerate(TEXTS)
+    ]
+    schema = singer.stream_schema("pairs", {name: {} for name in records[0]}, ["number"])
+    messages = [schema, *(singer.record("pairs", record) for record in records)]
+    assert instance.run(messages, mapping_overrides=every_pair).code == 0
+    assert instance.counts("u_every_pair") == {"created": len(TEXTS)}
+    instance.take_counters()
+    for mode in ("plan", "apply"):
+        assert instance.run(messages, mapping_overrides=every_pair, mode=mode).code == 0
+        assert instance.counts("u_every_pair") == {"unchanged": len(TEXTS)}
     assert instance.written() == (0, 0)

@@ -57,6 +57,7 @@ _MIGRATIONS = (
       "table"    TEXT NOT NULL,
       identifier TEXT NOT NULL,
       columns    TEXT NOT NULL,
+      modifications TEXT NOT NULL,
       PRIMARY KEY ("table", identifier)
     ) WITHOUT ROWID;
     """,

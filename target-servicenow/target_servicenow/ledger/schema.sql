@@ -82,6 +82,7 @@ CREATE TABLE altered (
   "table"    TEXT NOT NULL,
   identifier TEXT NOT NULL,
   columns    TEXT NOT NULL,  -- {"column": {"old": stored, "new": sent}}, of long values a digest
+  modifications TEXT NOT NULL,  -- its sys_mod_count then, where it has amounts with a currency
   PRIMARY KEY ("table", identifier)
 ) WITHOUT ROWID;
 

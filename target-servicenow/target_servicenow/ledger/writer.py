@@ -26,6 +26,8 @@ if t.TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
     from pathlib import Path
 
+    from target_servicenow.ledger.entries import Remembered
+
 # Tables that hide those of the same names for as long as the connection lasts.
 _PLAN = (
     "CREATE TEMP TABLE records AS SELECT * FROM main.records",
@@ -146,10 +148,8 @@ class LedgerWriter:
                 for identifier, run, at, outcome, changes in rows
             }
 
-    def altered(
-        self, table: str, identifiers: Iterable[str]
-    ) -> dict[str, Mapping[str, Mapping[str, str]]]:
-        """Return the columns that ServiceNow stores (old) otherwise than sent (new), by row."""
+    def altered(self, table: str, identifiers: Iterable[str]) -> dict[str, Remembered]:
+        """Return what is remembered of some rows of a table, by identifier."""
         with file.reading():
             return altered.read(self._db, table, identifiers)
 

@@ -103,12 +103,14 @@ def _is_same_amount(left: str, right: str) -> bool:
 
 
 def proven(left: str, right: str, column_type: ColumnType) -> bool:
-    """Tell whether values that are the same are so for certain.
+    """Tell whether the comparison of two values is certain.
 
-    Of an amount it is not while only one side names the currency: a currency or price column is
-    read without its code, converted into the currency of the account that reads.
+    That of amounts is not while only one side names its currency: a currency or price column is
+    read without it, converted into the currency of the account that reads at the rate of the day.
     """
-    return column_type is not ColumnType.CURRENCY or (";" in left) == (";" in right)
+    if column_type is not ColumnType.CURRENCY or not left or not right:
+        return True
+    return (";" in left) == (";" in right)
 
 
 def _string(value: t.Any) -> str:

@@ -11,6 +11,8 @@ import hashlib
 import typing as t
 from dataclasses import replace
 
+from target_servicenow.ledger.entries import Remembered
+from target_servicenow.mapping.profile import MODIFICATIONS
 from target_servicenow.mapping.types import proven, same
 from target_servicenow.outcomes import Outcome
 from target_servicenow.upsert.plan import Change
@@ -24,13 +26,14 @@ if t.TYPE_CHECKING:
 MAX_REMEMBERED = 100
 """Characters of a value that are remembered as they are; of a longer one its digest is."""
 
-Remembered = t.Mapping[str, t.Mapping[str, str]]
-"""Columns of one row: stored as ``old``, sent as ``new``."""
+
+NOTHING = Remembered({})
+"""Of a row that stands as it should."""
 
 
-def of_row(
+def of_written(
     table: Table, wanted: Mapping[str, str], stored: Mapping[str, str]
-) -> dict[str, Change] | None:
+) -> Remembered | None:
     """Return what to remember of a row that was written.
 
     Args:
@@ -39,28 +42,30 @@ def of_row(
         stored: The row as ServiceNow answered that it is.
 
     Returns:
-        The columns that it stores otherwise; None when the answer shows no column at all.
+        None when the answer shows no column at all.
     """
     if not stored:
         return None
-    return {
-        name: Change(_bounded(stored[name]), _bounded(value))
+    changes = {
+        name: Change(stored[name], value)
         for name, value in wanted.items()
-        if name in stored
-        and stored[name] != value
-        and not (
-            same(stored[name], value, table.type_of(name))
-            and proven(stored[name], value, table.type_of(name))
-        )
+        if name in stored and stored[name] != value
     }
+    types = {name: table.type_of(name) for name in changes}
+    return _remembered(
+        {
+            name: change
+            for name, change in changes.items()
+            if not same(change.old, change.new, types[name])
+            or not proven(change.old, change.new, types[name])
+        },
+        stored.get(MODIFICATIONS, ""),
+    )
 
 
-def of_unchanged(decision: Decision) -> dict[str, Change]:
+def of_unchanged(decision: Decision) -> Remembered:
     """Return what to remember of a row that was looked up and left as it is."""
-    return {
-        name: Change(_bounded(change.old), _bounded(change.new))
-        for name, change in {**decision.altered, **decision.unproven}.items()
-    }
+    return _remembered({**decision.altered, **decision.unproven}, decision.modifications)
 
 
 def undecided(decisions: Iterable[Decision]) -> list[str]:
@@ -72,22 +77,30 @@ def undecided(decisions: Iterable[Decision]) -> list[str]:
     ]
 
 
-def as_remembered(decision: Decision, remembered: Remembered) -> Decision:
+def as_remembered(table: Table, decision: Decision, remembered: Remembered) -> Decision:
     """Return a decision without the columns that stand as they did after they were last sent.
 
-    An amount that ServiceNow shows without its currency counts as the one that was last sent: it is
-    sent again when its currency has changed since.
+    An amount that ServiceNow shows without its currency counts as the one that was last sent, as
+    long as nobody changed the row, whatever today's rate makes of it; it is sent again when its
+    amount or its currency has changed since.
     """
-    if not remembered or decision.outcome not in {Outcome.UPDATED, Outcome.UNCHANGED}:
+    if not remembered.columns or decision.outcome not in {Outcome.UPDATED, Outcome.UNCHANGED}:
         return decision
-    unproven = {
-        name: change
-        for name, change in decision.unproven.items()
-        if name not in remembered or remembered[name]["new"] == _bounded(change.new)
-    }
-    changes = unexpected(decision.changes, remembered)
-    altered = {n: change for n, change in decision.changes.items() if n not in changes}
-    changes |= {n: change for n, change in decision.unproven.items() if n not in unproven}
+    untouched = decision.modifications and decision.modifications == remembered.modifications
+    changes: dict[str, Change] = {}
+    altered: dict[str, Change] = {}
+    unproven: dict[str, Change] = {}
+    for name, change in {**decision.changes, **decision.unproven}.items():
+        certain = proven(change.old, change.new, table.type_of(name))
+        known, now = remembered.columns.get(name), _bounded(change)
+        if known is None:
+            (unproven if name in decision.unproven else changes)[name] = change
+        elif known["new"] == now["new"] and (
+            known["old"] == now["old"] or (untouched and not certain)
+        ):
+            (altered if certain else unproven)[name] = change
+        else:
+            changes[name] = change
     return replace(
         decision,
         outcome=Outcome.UPDATED if changes else Outcome.UNCHANGED,
@@ -100,14 +113,19 @@ def as_remembered(decision: Decision, remembered: Remembered) -> Decision:
 
 def unexpected(changes: Mapping[str, Change], remembered: Remembered) -> dict[str, Change]:
     """Return the changes without those that were sent before, to no effect."""
-    return {
-        name: change
-        for name, change in changes.items()
-        if remembered.get(name) != {"old": _bounded(change.old), "new": _bounded(change.new)}
-    }
+    return {n: c for n, c in changes.items() if remembered.columns.get(n) != _bounded(c)}
 
 
-def _bounded(text: str) -> str:
+def _remembered(changes: Mapping[str, Change], modifications: str) -> Remembered:
+    columns = {name: _bounded(change) for name, change in changes.items()}
+    return Remembered(columns, modifications) if columns else NOTHING
+
+
+def _bounded(change: Change) -> dict[str, str]:
+    return {"old": _short(change.old), "new": _short(change.new)}
+
+
+def _short(text: str) -> str:
     if len(text) <= MAX_REMEMBERED:
         return text
     return f"sha256:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"

@@ -11,7 +11,7 @@ from target_servicenow.outcomes import Outcome
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from target_servicenow.upsert.altered import Remembered
+    from target_servicenow.ledger.entries import Remembered
     from target_servicenow.upsert.plan import Decision
     from target_servicenow.upsert.references import References, Resolved
     from target_servicenow.upsert.refusals import Refusals

@@ -27,9 +27,9 @@ if t.TYPE_CHECKING:
 
     from target_servicenow.api.dictionary import Definitions
     from target_servicenow.api.session import Session
+    from target_servicenow.ledger.entries import Remembered
     from target_servicenow.mapping.profile import Profile, Table
     from target_servicenow.mapping.render import Row
-    from target_servicenow.upsert.altered import Remembered
     from target_servicenow.upsert.notes import Recorder
 
 logger = logging.getLogger(__name__)
@@ -111,7 +111,8 @@ class Upserter:
         remembered = recorder.remembered(altered.undecided(decisions))
         writes = []
         for raw in decisions:
-            decision = altered.as_remembered(raw, remembered.get(raw.row.identifier, {}))
+            known = remembered.get(raw.row.identifier, altered.NOTHING)
+            decision = altered.as_remembered(table, raw, known)
             if decision.outcome in WRITTEN and not self._policy.dry_run:
                 writes.append(decision)
             elif decision.outcome is not None:
@@ -141,7 +142,8 @@ class Upserter:
             for row in rows
             if any(
                 altered.unexpected(
-                    difference(table, match.values, row.values), remembered.get(row.identifier, {})
+                    difference(table, match.values, row.values),
+                    remembered.get(row.identifier, altered.NOTHING),
                 )
                 for match in matches[row.identifier]
             )
