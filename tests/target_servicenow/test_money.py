@@ -6,6 +6,9 @@ import json
 import typing as t
 
 import pytest
+from click.testing import CliRunner
+
+from target_servicenow.ledger.cli import ledger
 
 if t.TYPE_CHECKING:
     from conftest import Instance, Singer
@@ -52,6 +55,8 @@ def test_money_keeps_its_currency_and_settles(
     assert run(instance, messages) == (1, 0)
     assert total(instance) == "EUR;10"
     assert [line for line in instance.logged("WARNING") if "altered" in line] == []
+    listed = CliRunner().invoke(ledger, ["--ledger", str(instance.ledger), "altered", "--json"])
+    assert json.loads(listed.stdout) == []
     assert run(instance, messages, mode="plan") == (0, 0)
     assert run(instance, messages) == (0, 0)
     assert instance.counts(INVOICES) == {"unchanged": 1}

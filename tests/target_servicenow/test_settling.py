@@ -120,10 +120,28 @@ def test_what_is_stored_otherwise_is_told_once_and_counted(
         )
     ]
     assert remembered(instance) == told
-    words = ["--ledger", str(instance.ledger), "explain", "Vendor:3"]
-    [story] = json.loads(CliRunner().invoke(ledger, [*words, "--json"]).stdout)
-    assert story["altered"] == {"country": {"old": "Canada", "new": "CA"}}
-    assert "  country: sent 'CA', still stored 'Canada'" in CliRunner().invoke(ledger, words).stdout
+
+
+def test_the_ledger_shows_what_is_stored_otherwise(instance: Instance, singer: Singer) -> None:
+    def printed(*words: str) -> str:
+        result = CliRunner().invoke(ledger, ["--ledger", str(instance.ledger), *words])
+        assert result.exit_code == 0
+        return result.stdout
+
+    instance.behave(**rule("country", "Canada", "country=CA"))
+    vendors = [singer.vendor(n, Country="CA" if n else "NL") for n in range(4)]
+    assert instance.run(singer.vendors(*vendors)).code == 0
+    change = {"country": {"old": "Canada", "new": "CA"}}
+    [story] = json.loads(printed("explain", "Vendor:3", "--json"))
+    assert story["altered"] == change
+    assert "  country: sent 'CA', still stored 'Canada'" in printed("explain", "Vendor:3")
+    assert [line.split() for line in printed("altered").splitlines()] == [
+        ["table", "column", "rows"],
+        ["proc_vendor", "country", "3"],
+    ]
+    listed = json.loads(printed("altered", "--json"))
+    assert [row["identifier"].rpartition(":")[2] for row in listed] == ["1", "2", "3"]
+    assert all((row["table"], row["columns"]) == (VENDOR, change) for row in listed)
 
 
 def test_another_column_goes_without_the_altered_one(instance: Instance, singer: Singer) -> None:
@@ -296,27 +314,28 @@ def test_every_type_of_column_settles(
 ) -> None:
     """Each type of value, in each type of column, however the instance stores text and money."""
     instance.behave(access=[HIDDEN], stored_text=text, currencies={"session": session, "digits": 2})
-    records = [
-        {
-            "company": "A",
-            "number": number,
-            "text": value,
-            "a_integer": number,
-            "a_decimal": "0.0091234567",
-            "a_boolean": number % 2 == 0,
-            "a_date": "2026-03-01T00:00:00Z",
-            "a_datetime": "2026-03-01T12:30:00.5Z",
-            "a_currency": "1234.5678",
-            "code": "CAD" if number % 2 else "EUR",
-        }
-        for number, value in enumerate(TEXTS)
-    ]
-    schema = singer.stream_schema("pairs", {name: {} for name in records[0]}, ["number"])
-    messages = [schema, *(singer.record("pairs", record) for record in records)]
-    assert instance.run(messages, mapping_overrides=every_pair).code == 0
-    assert instance.counts("u_every_pair") == {"created": len(TEXTS)}
-    instance.take_counters()
-    for mode in ("plan", "apply"):
-        assert instance.run(messages, mapping_overrides=every_pair, mode=mode).code == 0
-        assert instance.counts("u_every_pair") == {"unchanged": len(TEXTS)}
-    assert instance.written() == (0, 0)
+    for outcome in ("created", "updated"):
+        records = [
+            {
+                "company": "A",
+                "number": number,
+                "text": value,
+                "a_integer": number,
+                "a_decimal": "0.0091234567",
+                "a_boolean": (number % 2 == 0) is (outcome == "created"),
+                "a_date": "2026-03-01T00:00:00Z",
+                "a_datetime": "2026-03-01T12:30:00.5Z",
+                "a_currency": "1234.5678",
+                "code": "CAD" if (number % 2 == 0) is (outcome == "created") else "EUR",
+            }
+            for number, value in enumerate(TEXTS)
+        ]
+        schema = singer.stream_schema("pairs", {name: {} for name in records[0]}, ["number"])
+        messages = [schema, *(singer.record("pairs", record) for record in records)]
+        assert instance.run(messages, mapping_overrides=every_pair).code == 0
+        assert instance.counts("u_every_pair") == {outcome: len(TEXTS)}
+        instance.take_counters()
+        for mode in ("plan", "apply"):
+            assert instance.run(messages, mapping_overrides=every_pair, mode=mode).code == 0
+            assert instance.counts("u_every_pair") == {"unchanged": len(TEXTS)}
+        assert instance.written() == (0, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from target_servicenow.ledger.entries import Remembered, from_json, to_json
@@ -11,6 +12,23 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable
 
     from target_servicenow.ledger.entries import Entry
+
+
+_AMOUNT = re.compile(r"[A-Z]{3};-?[0-9.]+")
+
+
+def shown(columns: str) -> dict[str, dict[str, str]]:
+    """Return what is remembered of a row, as commands show it.
+
+    An amount that ServiceNow shows without the currency it was sent in is left out: it is stored as
+    sent, and only converted for whoever reads it.
+    """
+    remembered: dict[str, dict[str, str]] = from_json(columns)
+    return {
+        name: change
+        for name, change in remembered.items()
+        if not (change["old"] and ";" not in change["old"] and _AMOUNT.fullmatch(change["new"]))
+    }
 
 
 def keep(db: sqlite3.Connection, entries: Iterable[Entry]) -> None:

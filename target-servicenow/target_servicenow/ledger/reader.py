@@ -6,6 +6,7 @@ import sqlite3
 import typing as t
 
 from target_servicenow.ledger import file
+from target_servicenow.ledger.altered import shown
 from target_servicenow.ledger.entries import FROM_LEDGER, from_json
 from target_servicenow.outcomes import Cause, Outcome
 
@@ -60,7 +61,7 @@ class LedgerReader:
             f"%:{escaped}",
         )
         with file.reading():
-            return [{**record, "altered": from_json(record["altered"])} for record in found]
+            return [{**record, "altered": shown(record["altered"])} for record in found]
 
     def history(self, identifier: str) -> list[dict[str, t.Any]]:
         """Return what was done with one record, or planned (`mode`), oldest first."""
@@ -81,6 +82,15 @@ class LedgerReader:
             'SELECT "table", identifier, run, outcome, cause, reason, stream FROM rejects'
             ' ORDER BY "table", identifier'
         )
+
+    def altered(self) -> list[dict[str, t.Any]]:
+        """Return the rows that ServiceNow stores otherwise than sent at present."""
+        found = self._rows(
+            'SELECT "table", identifier, columns FROM altered ORDER BY "table", identifier'
+        )
+        with file.reading():
+            rows = [{**row, "columns": shown(row["columns"])} for row in found]
+        return [row for row in rows if row["columns"]]
 
     def messages(self) -> Iterator[dict[str, t.Any]]:
         """Yield Singer messages that bring the waiting rows back: each schema, then its records."""
