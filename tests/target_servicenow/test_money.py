@@ -171,3 +171,17 @@ def test_an_amount_without_a_currency_is_told_beforehand(
     assert (result.code, result.errors) == (1, [sentence])
     assert instance.rows(INVOICES) == []
     assert instance.check(mapping_overrides=OVERRIDES)[0] == 0
+
+
+def test_an_optional_table_is_skipped_aloud(instance: Instance, singer: Singer) -> None:
+    """The fault to avoid: invoice lines that go missing with a word at the level of INFO."""
+    rule = {"table": "sn_apo_invoice_line", "column": "amount", "type": "currency"}
+    instance.behave(columns=[rule])
+    lines = [{"LineNumber": 20, "DistributedAmount": "10.00"}]
+    messages = singer.batches(singer.batch(7, {"InvoiceDetails": lines}))
+    assert instance.run(messages).code == 0
+    assert (len(instance.rows(INVOICES)), instance.rows("sn_apo_invoice_line")) == (1, [])
+    [warning] = [line for line in instance.logged("WARNING") if "skipped" in line]
+    assert warning.startswith(
+        "sn_apo_invoice_line is optional and skipped: sn_apo_invoice_line has amount as currency"
+    )
