@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from singer_sdk.plugin_base import JSONSchemaValidator
 
-from target_servicenow.api.session import Connection
+from target_servicenow.api.wire import Connection
 from target_servicenow.errors import TargetError
 from target_servicenow.settings import SCHEMA
 from target_servicenow.text_files import EncodingError, expanded, read_text

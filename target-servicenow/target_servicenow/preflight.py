@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 
 from typing_extensions import override
 
-from target_servicenow.api import batch, dictionary
+from target_servicenow.api import batch, dictionary, reading
 from target_servicenow.api.errors import Action
 from target_servicenow.mapping.profile import MODIFICATIONS
 from target_servicenow.mapping.types import ColumnType
@@ -138,7 +138,7 @@ def _first_rows(session: Session, tables: Sequence[Table]) -> dict[str, batch.It
         items.append(batch.Item(table.name, "GET", address, counted=True, what=what))
     if not items:
         return {}
-    return batch.read(session, items, what="reading the mapped tables")
+    return reading.read(session, items, what="reading the mapped tables")
 
 
 def _error(table: Table, answer: batch.ItemReply | None) -> Finding | None:

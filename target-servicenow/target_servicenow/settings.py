@@ -99,9 +99,10 @@ SCHEMA: dict[str, t.Any] = th.PropertiesList(
     th.Property(
         "batch_size_rows",
         th.IntegerType(nullable=False, minimum=1),
-        default=1000,
+        default=2000,
         title="Batch size",
-        description="Records of a stream that are collected, looked up and compared together.",
+        description="Rows of a stream that are collected, looked up and compared together; a "
+        "batch of invoices counts as many as it holds.",
     ),
     th.Property(
         "workers",
