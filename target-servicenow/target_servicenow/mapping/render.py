@@ -7,6 +7,7 @@ import json
 import math
 import re
 import typing as t
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from urllib.parse import quote
@@ -146,6 +147,21 @@ def parent_prefix(profile: Profile, table: Table, record: Mapping[str, t.Any]) -
         return ":".join(map(_encoded, names)) + ":"
     except RecordError:
         return ""
+
+
+def company_prefix(profile: Profile, table: Table, record: Mapping[str, t.Any]) -> str:
+    """Return the source and the company, with which the identifiers of a record begin."""
+    company = [table.company(record)] if table.company else []
+    return ":".join(map(_encoded, (profile.source_of(table), *company)))
+
+
+def text_of(table: Table, column: str, record: Mapping[str, t.Any]) -> str:
+    """Return what a record has in a column, "" when it has nothing there that can be rendered."""
+    for known in table.columns:
+        if known.name == column and known.value is not None:
+            with suppress(RecordError):
+                return _value(known, record) or ""
+    return ""
 
 
 def holds_entries(record: Mapping[str, t.Any], each: Sequence[str]) -> bool:

@@ -31,7 +31,7 @@ if t.TYPE_CHECKING:
 def test_a_ledger_is_created_along_with_its_folder(tmp_path: Path) -> None:
     path = tmp_path / "new" / "ledger.sqlite"
     with closing(open_to_write(path)) as db, closing(open_to_write(path)):
-        db.execute("INSERT INTO runs VALUES (1, '', NULL, 'running', 'apply', '', 0, '')")
+        db.execute("INSERT INTO runs VALUES (1, '', NULL, 'running', 'apply', '', 0, '', '', '')")
         with closing(open_to_read(path)) as reading:
             assert reading.execute("SELECT status FROM runs").fetchall() == [("running",)]
         assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
