@@ -86,8 +86,8 @@ class SingerTap(Tap, abc.ABC):
         What stands beside the bookmarks is a target's; the SDK would drop it.
         """
         super().load_state(state)
-        beside = {name: value for name, value in state.items() if name != "bookmarks"}
-        t.cast("dict[str, t.Any]", self.state).update(beside)
+        loaded = t.cast("dict[str, t.Any]", self.state)
+        loaded.update({**state, "bookmarks": loaded.get("bookmarks", {})} if state else {})
         self._ordered = None
 
 

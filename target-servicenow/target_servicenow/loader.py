@@ -170,6 +170,8 @@ class Loader:
                         continue
                 allowed += gone_rows
             self._load(table, allowed, version)
+            for row in allowed:
+                kept[_prefix(row.identifier, kept)].add(row.identifier)
         self._overtaken.by_entries(table, kept)
 
     def reject(
@@ -213,9 +215,9 @@ class Loader:
         """End the wait of rows that a complete read under `version` did not bring."""
         self._overtaken.by_sweep(table, version)
 
-    def vanished(self, tables: Sequence[Table], record: Record) -> int:
+    def vanished(self, entry: Record) -> int:
         """List the rows of a record that vanished before it was final: see `Vanished.add`."""
-        return self._vanished.add(tables, record)
+        return self._vanished.add(entry)
 
     def retry(self, tables: Sequence[Table]) -> None:
         """Retry what was held in this run, and what earlier runs held or rejected.

@@ -113,7 +113,8 @@ class Overtaken:
 
         Args:
             table: The rows' table.
-            kept: The identifiers of the entries a record holds, by the prefix they share.
+            kept: The identifiers of the entries that a record holds, and of those just set gone,
+                by the prefix they share.
         """
         if self._ledger.waits(table.name):
             gone = (

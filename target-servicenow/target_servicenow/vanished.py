@@ -24,6 +24,24 @@ if t.TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+VANISHED: t.Final = "batch_vanished"
+"""The event in the tap's log."""
+
+COMPANY: t.Final = "CompanyID"
+
+
+def named(entry: Mapping[str, t.Any], key_properties: Sequence[str]) -> dict[str, t.Any]:
+    """Return the key of the record that an entry of the tap's log is about, property by property.
+
+    Args:
+        entry: The entry: its ``CompanyID``, and as ``Key`` the other key properties' values with
+            blanks between them.
+        key_properties: Those of the record's stream.
+    """
+    names = [name for name in key_properties if name != COMPANY]
+    values = str(entry.get("Key", "")).split(" ", max(len(names) - 1, 0))
+    return {COMPANY: entry.get(COMPANY), **dict(zip(names, values, strict=False))}
+
 
 class Vanished:
     """Lists rows for a person."""
@@ -34,17 +52,22 @@ class Vanished:
         self._profile = profile
         self._upserter = upserter
 
-    def add(self, tables: Sequence[Table], record: Mapping[str, t.Any]) -> int:
-        """List the rows of one record; return how many.
+    def add(self, entry: Mapping[str, t.Any]) -> int:
+        """List the rows of a record that vanished; return how many.
 
         Rows that stand as if they were gone are left out, and so are the rows of entries inside
         entries: whoever corrects the invoice sees its lines. Rows that wait are listed whatever
         they are, with their record.
 
         Args:
-            tables: All tables of the record's stream.
-            record: What names the record, such as its ``CompanyID`` and ``BatchNumber``.
+            entry: A record of the tap's log of its own reading; all but those that say that a
+                batch vanished are left alone.
         """
+        if entry.get("Event") != VANISHED:
+            return 0
+        stream = str(entry.get("Stream"))
+        record = named(entry, self._ledger.key_properties(stream))
+        tables = self._profile.of_stream(stream)
         depth = min((len(table.each) for table in tables if table.when_gone), default=0)
         return sum(
             self._add(table, record, everything=len(table.each) == depth) for table in tables

@@ -123,7 +123,9 @@ def explain(path: Path, key: str, *, as_json: bool) -> None:
 
 @ledger.command()
 @click.argument("keys", nargs=-1, metavar="[KEY]...")
-@click.option("--cause", type=click.Choice([*filter(None, Cause)]), help="Only those with it.")
+@click.option(
+    "--cause", type=click.Choice([c.value for c in Cause if c]), help="Only those with it."
+)
 @click.option(
     "--drop", "dropping", is_flag=True, help="Take the rows off the list; needs a --reason."
 )

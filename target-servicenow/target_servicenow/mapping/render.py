@@ -149,10 +149,21 @@ def parent_prefix(profile: Profile, table: Table, record: Mapping[str, t.Any]) -
         return ""
 
 
-def company_prefix(profile: Profile, table: Table, record: Mapping[str, t.Any]) -> str:
-    """Return the source and the company, with which the identifiers of a record begin."""
-    company = [table.company(record)] if table.company else []
-    return ":".join(map(_encoded, (profile.source_of(table), *company)))
+def company_prefix(profile: Profile, table: Table, partition: Mapping[str, t.Any]) -> str:
+    """Return the beginning of the identifiers of all rows of one company, or "".
+
+    Args:
+        profile: The mapping.
+        table: The table of the rows.
+        partition: What all records of the company have in common, such as its CompanyID.
+    """
+    try:
+        company = table.company(partition) if table.company else MISSING
+        return (
+            "" if _empty(company) else ":".join(map(_encoded, (profile.source_of(table), company)))
+        )
+    except RecordError:
+        return ""
 
 
 def text_of(table: Table, column: str, record: Mapping[str, t.Any]) -> str:
