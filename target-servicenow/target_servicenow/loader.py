@@ -11,11 +11,10 @@ from target_servicenow.api.errors import StopRunError
 from target_servicenow.held_back import HeldBack
 from target_servicenow.ledger.entries import FROM_LEDGER, Entry
 from target_servicenow.ledger.writer import company
-from target_servicenow.mapping.expression import parent_name
+from target_servicenow.mapping import versions
 from target_servicenow.mapping.render import (
     Row,
     Unrendered,
-    holds_entries,
     keyless,
     parent_prefix,
     render_record,
@@ -32,7 +31,7 @@ if t.TYPE_CHECKING:
     from target_servicenow.ledger.entries import Reject
     from target_servicenow.ledger.writer import LedgerWriter
     from target_servicenow.mapping.profile import Profile, Table
-    from target_servicenow.overtaken import Record, Version
+    from target_servicenow.mapping.versions import Record, Version
     from target_servicenow.upsert.upserter import Upserter
 
 logger = logging.getLogger(__name__)
@@ -109,21 +108,12 @@ class Loader:
         if exported:
             self._load_exported(tables, exported)
         for table in tables if whole else ():
-            versions = self._versions(table, whole)
-            self._overtaken.by_key(table, versions)
-            self._load(table, chain.from_iterable(rows for _, rows in versions), version)
-            self._overtaken.by_filter(table, versions)
+            read = versions.latest(self._profile, table, whole)
+            self._overtaken.by_key(table, read)
+            self._load(table, chain.from_iterable(one.rows for one in read), version)
+            self._overtaken.by_filter(table, read)
             if table.each:
-                self._load_leftovers(table, versions, version)
-
-    def _versions(self, table: Table, records: Iterable[Record]) -> list[Version]:
-        """Return records with their rows in a table; of those that hold several, the latest."""
-        latest: dict[str, Record] = {}
-        for number, record in enumerate(records):
-            prefix = parent_prefix(self._profile, table, record) if table.each else ""
-            latest.pop(prefix, None)  # the last version comes last
-            latest[prefix or f"({number})"] = record
-        return [(one, list(render_record(self._profile, table, one))) for one in latest.values()]
+                self._load_leftovers(table, read, version)
 
     def _load_exported(
         self, tables: Iterable[Table], exported: Iterable[tuple[Record, t.Any]]
@@ -136,26 +126,15 @@ class Loader:
             for rows, (_, stamp) in zip(rendered, current, strict=True):
                 self._overtaken.by_import(table, stamp, {row.identifier for row in rows})
 
-    def _load_leftovers(
-        self, table: Table, versions: Iterable[Version], version: int | None
-    ) -> None:
+    def _load_leftovers(self, table: Table, read: Iterable[Version], version: int | None) -> None:
         """Settle the rows of entries that records, read whole, no longer hold.
 
         Where a record lost many, its list may have been cut short, unless it says that it is
         deleted as a whole.
         """
-        kept: dict[str, set[str]] = {}
-        deleted: set[str] = set()
-        for record, rows in versions:
-            prefix = parent_prefix(self._profile, table, record)
-            if (
-                prefix
-                and holds_entries(record, table.each)
-                and all(row.identifier.startswith(prefix) for row in rows)
-            ):
-                kept[prefix] = {row.identifier for row in rows}
-                if _is_deleted(table, record):
-                    deleted.add(prefix)
+        whole = [one for one in read if one.is_whole(table)]
+        kept = {one.prefix: one.identifiers for one in whole}
+        deleted = {one.prefix for one in whole if one.is_deleted(table)}
         if table.when_gone:
             leaving: dict[str, list[Row]] = {}
             for row in self._upserter.leftovers(table, kept):
@@ -332,14 +311,6 @@ def _feeds(table: Table, other: Table) -> bool:
         other.stream,
         other.each,
     )
-
-
-def _is_deleted(table: Table, record: Mapping[str, t.Any]) -> bool:
-    """Tell whether a record itself says, by ``create_when``, that it has no rows any more."""
-    if table.create_when is None:
-        return False
-    scope = {**record, **{parent_name(name): value for name, value in record.items()}}
-    return scope.keys() >= {*table.create_when.names} and not table.create_when(scope)
 
 
 def _prefix(identifier: str, prefixes: Container[str]) -> str:

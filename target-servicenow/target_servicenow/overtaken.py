@@ -25,13 +25,9 @@ if t.TYPE_CHECKING:
     from target_servicenow.ledger.entries import Reject
     from target_servicenow.ledger.writer import LedgerWriter
     from target_servicenow.mapping.profile import Profile, Table
-    from target_servicenow.mapping.render import Unrendered
+    from target_servicenow.mapping.versions import Record, Version
 
 logger = logging.getLogger(__name__)
-
-Record: t.TypeAlias = "Mapping[str, t.Any]"
-Version: t.TypeAlias = "tuple[Record, Sequence[Row | Unrendered]]"
-"""A whole record, as it was just read, and its rows in one table."""
 
 NOT_IN_RECORD = "its record was read again, and no longer has it"
 FILTERED = "its record was read again, and the mapping does not want it any more"
@@ -71,31 +67,31 @@ class Overtaken:
         """End a row of a table whose exported record was loaded under other identifiers."""
         name, identifier = _address(exported)
         if name == table.name and identifier not in identifiers:
-            self._ledger.end(name, [identifier], Cause.CORRECTED, REIMPORTED)
+            self._end(name, [identifier], Cause.CORRECTED, REIMPORTED)
 
-    def by_key(self, table: Table, versions: Iterable[Version]) -> None:
+    def by_key(self, table: Table, read: Iterable[Version]) -> None:
         """End rows without a key whose record has one now, or a newer version without them.
 
-        To be called before the versions are loaded.
+        To be called before they are loaded.
         """
         keyless = self._ledger.keyless(table.name)
         if not keyless:
             return
         brought: dict[str, set[str]] = {}
         newcomers: dict[t.Any, str] = {}
-        for record, rows in versions:
-            prefix = parent_prefix(self._profile, table, record)
-            brought.setdefault(prefix, set()).update(row.identifier for row in rows)
-            for row in rows:
+        for one in read:
+            if one.is_complete(table):
+                brought.setdefault(one.prefix, set()).update(one.identifiers)
+            for row in one.rows:
                 if isinstance(row, Row) and not self._ledger.knows(table.name, row.identifier):
                     newcomers[self._contents(table, row.payload)] = row.identifier
         for name, payload in keyless.items():
             prefix = parent_prefix(self._profile, table, payload)
             if prefix and name not in brought.get(prefix, {name}):
-                self._ledger.end(table.name, [name], Cause.GONE, NOT_IN_RECORD)
+                self._end(table.name, [name], Cause.GONE, NOT_IN_RECORD)
             elif found := newcomers.get(self._contents(table, payload)):
                 reason = ANOTHER_KEY.format(found)
-                self._ledger.end(table.name, [name], Cause.CORRECTED, reason)
+                self._end(table.name, [name], Cause.CORRECTED, reason)
 
     def _contents(self, table: Table, record: Record) -> t.Any:
         """Return what tells a record from others, whatever its key: its natural key, or all of it.
@@ -123,26 +119,23 @@ class Overtaken:
                 for name in self._ledger.waiting_below(table.name, prefix)
                 if name not in held
             )
-            self._ledger.end(table.name, list(gone), Cause.GONE, NOT_IN_RECORD)
+            self._end(table.name, list(gone), Cause.GONE, NOT_IN_RECORD)
 
-    def by_filter(self, table: Table, versions: Iterable[Version]) -> None:
+    def by_filter(self, table: Table, read: Iterable[Version]) -> None:
         """End rows that the mapping leaves out of a table now (``where``)."""
         if table.where is None or not self._ledger.waits(table.name):
             return
         keys = self._ledger.key_properties(table.stream)
-        latest = {
-            tuple(repr(record.get(name)) for name in keys): (record, rows)
-            for record, rows in versions
-        }
-        for record, rows in latest.values():
-            name = parent_prefix(self._profile, table, record)[:-1]
-            payload = self._ledger.payload(table.name, name) if name and not rows else None
+        latest = {tuple(repr(one.record.get(name)) for name in keys): one for one in read}
+        for one in latest.values():
+            name = one.prefix[:-1]
+            payload = self._ledger.payload(table.name, name) if name and not one.rows else None
             # Several records may share a row, and another one may still want it.
-            if payload is not None and keys and _same(payload, record, keys):
-                self._ledger.end(table.name, [name], Cause.NOT_WANTED, FILTERED)
+            if payload is not None and keys and _same(payload, one.record, keys):
+                self._end(table.name, [name], Cause.NOT_WANTED, FILTERED)
 
     def by_sweep(self, table: Table, version: int) -> None:
-        """End rows that a complete read under a version did not bring.
+        """End rows that a complete read under a version did not bring, company by company.
 
         Where they would be so many that the read may have been cut short, they go on waiting; so
         they do where rows that are in ServiceNow were held back for that.
@@ -161,7 +154,11 @@ class Overtaken:
             total = seen[start] + len(names)
             many = objection(len(names), total, "", max_percent=self._max_percent)
             if seen[start] and start not in cut_short and not many:
-                self._ledger.end(table.name, names, Cause.GONE, NOT_IN_SWEEP)
+                self._end(table.name, names, Cause.GONE, NOT_IN_SWEEP)
+
+    def _end(self, table: str, identifiers: Iterable[str], cause: Cause, reason: str) -> None:
+        if count := self._ledger.end(table, identifiers, cause, reason):
+            logger.info("%s: no longer waiting, since %s (rows: %d)", table, reason, count)
 
     def _company(self, table: Table, reject: Reject) -> str:
         if not reject.identifier.startswith(KEYLESS):
