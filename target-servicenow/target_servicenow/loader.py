@@ -113,6 +113,7 @@ class Loader:
             self._load(table, chain.from_iterable(one.rows for one in read), version)
             self._overtaken.by_filter(table, read)
             if table.each:
+                self._overtaken.by_header(table, read)
                 self._load_leftovers(table, read, version)
 
     def _load_exported(

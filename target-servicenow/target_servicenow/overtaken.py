@@ -30,6 +30,8 @@ if t.TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 NOT_IN_RECORD = "its record was read again, and no longer has it"
+WAITS_AS_A_WHOLE = "a newer version of its record waits as a whole"
+DELETED = "its record was read again, and says that it is deleted"
 FILTERED = "its record was read again, and the mapping does not want it any more"
 ANOTHER_KEY = "its record was read again with a key: it is {} now"
 NOT_IN_SWEEP = "a complete read did not bring it"
@@ -120,6 +122,22 @@ class Overtaken:
                 if name not in held
             )
             self._end(table.name, list(gone), Cause.GONE, NOT_IN_RECORD)
+
+    def by_header(self, table: Table, read: Iterable[Version]) -> None:
+        """End rows of entries whose record now waits as a whole, or says that it is deleted.
+
+        A row that is to be set gone goes on waiting for that.
+        """
+        for one in read:
+            unread = one.is_unread(table)
+            if one.prefix and (unread or one.is_deleted(table)):
+                names = [
+                    name
+                    for name in self._ledger.waiting_below(table.name, one.prefix)
+                    if name not in one.identifiers and self._ledger.payload(table.name, name)
+                ]
+                cause = Cause.GONE if unread else Cause.NOT_WANTED
+                self._end(table.name, names, cause, WAITS_AS_A_WHOLE if unread else DELETED)
 
     def by_filter(self, table: Table, read: Iterable[Version]) -> None:
         """End rows that the mapping leaves out of a table now (``where``)."""

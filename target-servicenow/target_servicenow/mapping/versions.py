@@ -40,10 +40,13 @@ class Version:
         """The identifiers of its rows."""
         return {row.identifier for row in self.rows}
 
+    def is_unread(self, table: Table) -> bool:
+        """Tell whether its entries cannot be read, so that it waits as a whole."""
+        return bool(table.each and self.rows) and self.rows[0].payload is self.record
+
     def is_complete(self, table: Table) -> bool:
         """Tell whether it shows all its entries, or none that can be read."""
-        unread = bool(self.rows) and self.rows[0].payload is self.record
-        return unread or holds_entries(self.record, table.each)
+        return self.is_unread(table) or holds_entries(self.record, table.each)
 
     def is_whole(self, table: Table) -> bool:
         """Tell whether it says of every row below its prefix whether it is there."""
