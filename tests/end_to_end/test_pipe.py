@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import typing as t
 from decimal import Decimal
-from pathlib import Path
 
 if t.TYPE_CHECKING:
     from conftest import Pair
@@ -112,20 +111,6 @@ def test_amounts_add_up_to_the_cent_on_both_sides(pair: Pair) -> None:
     )
     rows = pair.servicenow("sn_apo_invoice").values()
     assert sum(Decimal(row["total_amount"]) for row in rows) == sage != 0
-
-
-def test_the_state_of_another_ledger_is_refused(pair: Pair) -> None:
-    """Kind: an old state with a new ledger passes over the rows that waited in the old one."""
-    pair.target["mark_state"] = True
-    vendor = pair.sage("APVendors")[0]["VendorNumber"]
-    state = pair.run().states[-1]
-    Path(pair.target["ledger_path"]).unlink()
-    pair.control.edit("SAMINC", "APVendors", vendor, City="Delft")
-    pair.control.reset_counters()
-    ended = pair.run(state=state)
-    assert (ended.target, ended.states) == (1, [])
-    assert "The state comes from a run that the ledger " in ended.errors
-    assert pair.control.counters()["servicenow"]["calls"] == 0
 
 
 def _invoices(pair: Pair) -> int:
