@@ -81,7 +81,8 @@ class Vanished:
         payloads = {name: self._ledger.payload(table.name, name) for name in known}
         listed = {name for name, payload in payloads.items() if payload is not None}
         if everything and table.when_gone:
-            rows = self._upserter.differing(table, gone(table, known))
+            remembered = self._ledger.altered(table.name, known)
+            rows = self._upserter.differing(table, gone(table, known), remembered)
             listed |= {row.identifier for row in rows}
         reason = (
             f"{prefix[:-1]} vanished from the source before it was final, so it was either posted "

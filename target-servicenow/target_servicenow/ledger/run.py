@@ -23,6 +23,8 @@ _PLAN = (
     'CREATE UNIQUE INDEX temp.rejects_key ON rejects ("table", identifier)',
     "CREATE TEMP TABLE sending AS SELECT * FROM main.sending WHERE run IS NULL",
     'CREATE UNIQUE INDEX temp.sending_key ON sending ("table", identifier)',
+    "CREATE TEMP TABLE altered AS SELECT * FROM main.altered",
+    'CREATE UNIQUE INDEX temp.altered_key ON altered ("table", identifier)',
 )
 
 

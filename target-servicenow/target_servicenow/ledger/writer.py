@@ -5,7 +5,7 @@ from __future__ import annotations
 import typing as t
 from collections import Counter
 
-from target_servicenow.ledger import file
+from target_servicenow.ledger import altered, file
 from target_servicenow.ledger.entries import Entry, Sent, from_json, now, parse_time, to_json
 from target_servicenow.ledger.waiting import WaitingRows, after_drop
 from target_servicenow.outcomes import Outcome
@@ -14,7 +14,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from target_servicenow.ledger.entries import Reject
+    from target_servicenow.ledger.entries import Reject, Remembered
 
 _SILENT = frozenset({Outcome.UNCHANGED, Outcome.DROPPED})
 """Outcomes that add nothing to the history when a row comes again."""
@@ -78,6 +78,11 @@ class LedgerWriter(WaitingRows):
                 for identifier, run, at, outcome, changes in rows
             }
 
+    def altered(self, table: str, identifiers: Iterable[str]) -> dict[str, Remembered]:
+        """Return what is remembered of some rows of a table, by identifier."""
+        with file.reading():
+            return altered.read(self._db, table, identifiers)
+
     def close_unfinished(self, entries: Iterable[Entry], sent: Mapping[str, Sent]) -> None:
         """Remove such notes; a row that turns out to be written counts in the run that sent it.
 
@@ -117,6 +122,7 @@ class LedgerWriter(WaitingRows):
                 [(e.table, e.identifier, e.sys_id, self._run, e.version) for e in entries],
             )
             self._list(entries, before)
+            altered.keep(self._db, entries)
             self._count([e for e in entries if e.outcome != Outcome.DROPPED])
 
     def _forget(self, entries: Iterable[Entry], run: int) -> None:
