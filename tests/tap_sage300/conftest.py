@@ -6,6 +6,7 @@ import contextlib
 import copy
 import io
 import json
+import logging
 import re
 import subprocess
 import sys
@@ -21,6 +22,8 @@ from werkzeug.wrappers import Request, Response
 
 from sage300_servicenow_sandbox import Sandbox, SandboxOptions
 from sage300_servicenow_sandbox.control_client import ControlClient
+from tap_sage300 import config
+from tap_sage300.api import session
 from tap_sage300.errors import TapError
 from tap_sage300.reading import reader
 from tap_sage300.streams import STREAMS
@@ -226,6 +229,19 @@ def fake_config(fake):
         "min_call_interval_ms": 0,
         "max_retries": 0,
     }
+
+
+@pytest.fixture
+def open_session(fake_config):
+    """Make a session that does not wait between tries."""
+
+    def make(**changes):
+        given = config.read({**fake_config, **changes})
+        logger = logging.getLogger("tap-sage300-test")
+        connection = given.connection(given.password)
+        return session.SageSession(connection, logger, sleep=lambda _seconds: None)
+
+    return make
 
 
 @pytest.fixture
