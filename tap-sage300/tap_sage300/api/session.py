@@ -119,13 +119,20 @@ class SageSession:
             CallBudgetError: The budget of the run ended before an answer came.
         """
         resource = odata.Resource(company, module, "$metadata")
-        patience = Patience(self._connection, max_retries=METADATA_RETRIES)
+        retries = 0 if self._is_failing else METADATA_RETRIES
+        patience = Patience(self._connection, max_retries=retries)
         while True:
             try:
                 return self._try(
                     resource, "", "application/xml", lambda body, _: metadata.parse(body)
                 )
             except FailedTry as failure:
+                if failure.answer.status == OK:  # it will be the same again, and is not needed
+                    raise errors.SageError(
+                        f"$metadata of module {module} of company {company} cannot be used, since "
+                        f"it {failure.__cause__}: see what a browser shows at "
+                        f"{resource.address(self._connection.api_url)}"
+                    ) from failure
                 self.sleep(self._wait_before_retry(failure, resource, patience))
 
     def _try(
