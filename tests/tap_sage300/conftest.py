@@ -372,6 +372,12 @@ class Helpers:
     json = staticmethod(json.dumps)
 
     @staticmethod
+    def measured(program, *arguments):
+        """Run a small Python program without what this process has loaded."""
+        words = [sys.executable, "-I", "-S", "-c", program, *map(str, arguments)]
+        return subprocess.run(words, capture_output=True, text=True, timeout=120, check=True)
+
+    @staticmethod
     def run(*arguments, config=None, folder, timeout=60):
         """Run the installed command with a configuration file."""
         words = list(arguments)

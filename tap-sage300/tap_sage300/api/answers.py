@@ -68,7 +68,7 @@ class Answer:
     was_accepted: bool = False
 
 
-def read_message(content: bytes) -> SageMessage:
+def read_message(content: bytes | bytearray) -> SageMessage:
     """Read ``{"error": {"code": ..., "message": {"value": ...}}}``, or a plain message.
 
     ASP.NET's own errors have no code and a ``Message``, and ``innererror`` says what happened.
@@ -103,7 +103,7 @@ def in_one_line(text: str) -> str:
     return _NOT_PRINTED.sub(" ", text).strip()
 
 
-def page_text(content: bytes) -> str:
+def page_text(content: bytes | bytearray) -> str:
     """Return the text of a page of the web server, without tags."""
     return in_one_line(_TAG.sub(" ", content[:PAGE_LIMIT].decode("utf-8", "replace")))
 

@@ -47,7 +47,7 @@ _TEXT: t.Final[JsonSchema] = {"type": "string"}
 """Enums, whose members vary with version and language, and types that JSON does not have."""
 
 
-def parse(content: bytes) -> dict[str, JsonSchema]:
+def parse(content: bytes | bytearray) -> dict[str, JsonSchema]:
     """Read a metadata document.
 
     Returns:
@@ -76,7 +76,7 @@ def parse(content: bytes) -> dict[str, JsonSchema]:
         raise ValueError("describes types that are nested too deep") from fault
 
 
-def _text(content: bytes) -> str:
+def _text(content: bytes | bytearray) -> str:
     """Decode a document: by its mark, or as it declares where that can be, or else as UTF-8.
 
     Raises:

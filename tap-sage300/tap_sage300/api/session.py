@@ -140,7 +140,7 @@ class SageSession:
         resource: Resource,
         query: str,
         accept: str,
-        parse: Callable[[bytes, requests.Response], T],
+        parse: Callable[[bytearray, requests.Response], T],
     ) -> T:
         """Ask once.
 
@@ -171,7 +171,9 @@ class SageSession:
             return parsed
         raise self._failure(resource, response, body)
 
-    def _failure(self, resource: Resource, response: requests.Response, body: bytes) -> FailedTry:
+    def _failure(
+        self, resource: Resource, response: requests.Response, body: bytearray
+    ) -> FailedTry:
         message = answers.read_message(body)
         failed = answers.Answer(
             response.status_code,
@@ -242,7 +244,7 @@ class SageSession:
         )
 
 
-def _page(body: bytes, response: requests.Response) -> Page:
+def _page(body: bytearray, response: requests.Response) -> Page:
     return odata.parse_page(body, requested_on(response), dt.datetime.now(dt.UTC))
 
 
