@@ -64,7 +64,7 @@ def carried(monkeypatch):
         monkeypatch.setattr(transport.ReadOnlySession, "get_adapter", lambda *_, **__: carrier)
         return carrier
 
-    logging.disable()
+    logging.disable(logging.INFO)
     yield carry
     logging.disable(logging.NOTSET)
 
