@@ -19,7 +19,18 @@ from importlib.resources import files
 from math import ceil
 from pathlib import Path
 
-from measure import MEBIBYTE, Cost, Systems, cost, median, row, systems, written
+from measure import (
+    MEBIBYTE,
+    Cost,
+    Systems,
+    cost,
+    median,
+    row,
+    start_up,
+    systems,
+    until_written,
+    written,
+)
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,6 +61,16 @@ while rows:
     if rows:
         asked["$filter"] = f"VendorNumber gt '{rows[-1]['VendorNumber']}'"
 """
+
+
+def first_record(folder: Path) -> None:
+    """Measure the time until the first record is written."""
+    with systems(vendors=PAGE, accounts=1, batches=0) as at:
+        command = at.tap(folder)
+        start_up(
+            "time to the first record, beside the import of the SDK",
+            lambda: until_written(command, b'{"type":"RECORD"'),
+        )
 
 
 def throughput(folder: Path) -> None:
@@ -244,7 +265,7 @@ def serving(pages: dict[int, bytes]) -> Iterator[Systems]:
 
 def main() -> None:
     """Print the table."""
-    for measured in (large_records, calls, throughput, memory):
+    for measured in (first_record, large_records, calls, throughput, memory):
         with tempfile.TemporaryDirectory() as folder:
             measured(Path(folder))
 
