@@ -40,10 +40,15 @@ class Connection:
         """Return user and password, in the case to send and in UTF-8 (RFC 7617)."""
         user, password = self.username, self.password
         if self.credential_case in {"upper", "upper_user"}:
-            user = user.upper()
+            user = _upper(user)
         if self.credential_case == "upper":
-            password = password.upper()
+            password = _upper(password)
         return user.encode(), password.encode()
+
+
+def _upper(text: str) -> str:
+    """Return a text in upper case as Windows has it: letter by letter, so that a sharp s stays."""
+    return "".join(upper if len(upper := letter.upper()) == 1 else letter for letter in text)
 
 
 def _is_loopback(host: str) -> bool:
