@@ -36,8 +36,7 @@ PARENTS = (
 ROOTS = ("meltano", "keyring", "uv", "hatchling", "editables")
 """What else a run needs. Meltano installs the plugins from their folders: hatchling builds them."""
 FOLDERS = (*PACKAGES, "plugins", "requirements", "docs", "examples", "schedules")
-FILES = ("README.md", "meltano.yml", ".env.example")
-COMMANDS = ("install.cmd", "run.cmd")
+FILES = ("README.md", "meltano.yml", ".env.example", "run.cmd", "windows/install.cmd")
 UV_SETTINGS = """\
 # All packages come from the folder beside this file; no registry is asked.
 no-index = true
@@ -153,14 +152,12 @@ def check(kit: Path, python: str) -> None:
 
 
 def copy_project(kit: Path) -> None:
-    """Copy what a run needs of the project, with the commands at the top."""
+    """Copy what a run needs of the project; install.cmd comes to the top, beside run.cmd."""
     leave = shutil.ignore_patterns("__pycache__", "*.egg-info", "dist", ".*")
     for name in FOLDERS:
         shutil.copytree(ROOT / name, kit / name, ignore=leave)
     for name in FILES:
-        shutil.copy(ROOT / name, kit / name)
-    for name in COMMANDS:
-        shutil.copy(ROOT / "windows" / name, kit / name)
+        shutil.copy(ROOT / name, kit)
 
 
 def extract_uv(kit: Path) -> None:
@@ -186,7 +183,7 @@ def main() -> None:
     extract_uv(KIT)
     size = sum(path.stat().st_size for path in KIT.rglob("*") if path.is_file())
     count = len(list(wheels.iterdir()))
-    print(f"{KIT.relative_to(ROOT)}: {count} wheels, {size / 1e6:.0f} MB. Copy it to the server.")
+    print(f"{KIT}: {count} wheels, {size / 1e6:.0f} MB. Copy it to the server.")
 
 
 def _run(*command: str) -> None:
