@@ -1,0 +1,34 @@
+"""``--test``: files with secrets or names and amounts that others on this machine can read."""
+
+from __future__ import annotations
+
+import stat
+import sys
+import typing as t
+from pathlib import Path
+
+from target_servicenow.ledger.location import PROJECT_VARIABLE
+from target_servicenow.preflight import Finding, Level
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+def findings(ledger: Path, environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Find out which of the ledger, and the project's .env under Meltano, are open to others.
+
+    Windows decides by access lists, which are inherited from the folder: see docs/secrets.md.
+    """
+    if sys.platform == "win32":
+        return
+    project = environment.get(PROJECT_VARIABLE)
+    for path in (*([Path(project) / ".env"] if project else []), ledger):
+        try:
+            is_open = bool(path.stat().st_mode & OTHERS)
+        except OSError:  # not there
+            continue
+        if is_open:
+            sentence = f"{path} can be read by others on this machine: run chmod 600 on it"
+            yield Finding("", Level.WARNING, sentence)
