@@ -41,18 +41,19 @@ schemas: install
 
 install: .venv/installed
 
+# While Meltano runs, it writes settings with their secrets below .meltano, and the ledgers are in output:
+# nobody else may read either.
 .venv/installed: requirements/uv.txt requirements/dev.txt $(MANIFESTS)
 	@$(PYTHON) requirements/check_python.py
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	$(BIN)/uv pip sync --quiet --python .venv requirements/uv.txt requirements/dev.txt
 	$(BIN)/uv pip install --quiet --python .venv --no-deps --no-build-isolation $(PACKAGES:%=-e %)
+	mkdir -p .meltano output && chmod 700 .meltano output
 	touch $@
 
-# The plugins' own environments, which Meltano keeps apart. While it runs, it writes settings with their
-# secrets below .meltano, and the ledgers are in output: nobody else may read either.
+# The plugins' own environments, which Meltano keeps apart.
 .meltano/installed: .venv/installed meltano.yml
-	mkdir -p .meltano output && chmod 700 .meltano output
 	$(BIN)/meltano --log-level=warning install --clean
 	touch $@
 

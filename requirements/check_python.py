@@ -13,5 +13,5 @@ if not OLDEST <= tuple(sys.version_info[:2]) <= NEWEST:
         + " is Python "
         + found
         + ". Nothing was installed: install a newer one, or name one that you have, as in "
-        "make PYTHON=python3.12"
+        "make PYTHON=python3.12 or py -3.12"
     )
