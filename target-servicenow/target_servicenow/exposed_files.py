@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import stat
-import sys
 import typing as t
 from pathlib import Path
 
@@ -21,14 +21,17 @@ def findings(ledger: Path, environment: Mapping[str, str]) -> Iterator[Finding]:
 
     Windows decides by access lists, which are inherited from the folder: see docs/secrets.md.
     """
-    if sys.platform == "win32":
-        return
     project = environment.get(PROJECT_VARIABLE)
     for path in (*([Path(project) / ".env"] if project else []), ledger):
-        try:
-            is_open = bool(path.stat().st_mode & OTHERS)
-        except OSError:  # not there
-            continue
-        if is_open:
+        if _is_open(path):
             sentence = f"{path} can be read by others on this machine: run chmod 600 on it"
             yield Finding("", Level.WARNING, sentence)
+
+
+def _is_open(path: Path) -> bool:
+    if os.name == "nt":
+        return False
+    try:
+        return bool(path.stat().st_mode & OTHERS)
+    except OSError:  # it is not there
+        return False
