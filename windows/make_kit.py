@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import typing as t
 import zipfile
 from dataclasses import dataclass
@@ -142,13 +143,14 @@ def download(locked: Sequence[Pin], python: str, wheels: Path) -> None:
 
 def check(kit: Path, python: str) -> None:
     """Resolve what install.cmd will install, from the folder of wheels alone."""
-    _run(
-        *(str(Path(sys.executable).with_name("uv")), "pip", "install", "--quiet", "--dry-run"),
-        *("--no-cache", "--no-config", "--no-index", f"--find-links={kit / 'wheels'}"),
-        *("--python-platform=x86_64-pc-windows-msvc", f"--python-version={python}"),
-        *("--only-binary=:all:", "--require-hashes", f"--requirement={kit / 'requirements.txt'}"),
-        f"--target={kit / 'wheels'}",  # where nothing is installed yet; a dry run adds nothing
-    )
+    with tempfile.TemporaryDirectory() as nothing_installed:
+        _run(
+            *(str(Path(sys.executable).with_name("uv")), "pip", "install", "--quiet", "--dry-run"),
+            *("--no-cache", "--no-config", "--no-index", f"--find-links={kit / 'wheels'}"),
+            *("--python-platform=x86_64-pc-windows-msvc", f"--python-version={python}"),
+            *("--only-binary=:all:", "--require-hashes", f"--target={nothing_installed}"),
+            f"--requirement={kit / 'requirements.txt'}",
+        )
 
 
 def copy_project(kit: Path) -> None:

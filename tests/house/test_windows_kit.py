@@ -115,7 +115,8 @@ def test_the_kit_is_whole(make_kit: t.Any, tmp_path: Path, monkeypatch: pytest.M
         path.name for path in kit.iterdir()
     }
     wheels = [path.name for path in (kit / "wheels").iterdir()]
-    assert all(re.search(r"-(win_amd64|any)\.whl$", name) for name in wheels), wheels
+    others = [n for n in wheels if not re.search(r"-(win_amd64|any)\.whl$", n)]
+    assert (len(wheels) > 100, others) == (True, [])
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=lambda path: path.name)
