@@ -32,6 +32,8 @@ NIGHTLY = pytest.mark.skipif(os.environ.get("NIGHTLY") != "1", reason="a minute;
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """The project in a folder of its own, with the plugins that are installed in the real one."""
+    if not (ROOT / ".meltano" / "loaders").exists():
+        subprocess.run([PROGRAMS / "meltano", "install"], cwd=ROOT, check=True, capture_output=True)
     folder = tmp_path / "project"
     (folder / "a folder below").mkdir(parents=True)
     shutil.copy(ROOT / "meltano.yml", folder)
