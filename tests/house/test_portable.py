@@ -27,6 +27,8 @@ MODULES = sorted(
 )
 ELSEWHERE = ("rename", "symlink_to", "hardlink_to", "lchmod")
 """Methods of paths that Windows lacks, needs rights for, or refuses where the name is taken."""
+MEANT = {"target-servicenow/target_servicenow/ledger/file.py": [".rename()"]}
+"""A new ledger is never renamed over another one, and Windows would refuse that, too."""
 TEXTS = ("/dev/", "/tmp", "/proc/", "%-d", "%-m", "%-H", "%s %z")
 """Paths that are not there, and formats of times that the C library of Windows refuses."""
 
@@ -156,7 +158,8 @@ def test_windows_has_what_a_package_uses(package: str) -> None:
         str(path.relative_to(ROOT)): missing_on_windows(ast.parse(path.read_text(encoding="utf-8")))
         for path in modules
     }
-    assert {path: names for path, names in used.items() if names} == {}
+    meant = {path: found for path, found in MEANT.items() if path in used}
+    assert {path: found for path, found in used.items() if found} == meant
 
 
 @pytest.mark.parametrize(
