@@ -90,7 +90,7 @@ class CommandLineTarget(SingerTarget):
             self.logger.warning("The setting %s is not known to %s: ignored", name, self.name)
             del given[name]
         if must_be_complete:
-            self.values = configuration.read(given)
+            self.values = configuration.read(given, os.environ)
             if configuration.is_open(self.values.instance_url):
                 self.logger.warning(
                     "The setting instance_url is a plain http address of another machine: the "

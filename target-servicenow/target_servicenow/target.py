@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 import typing as t
@@ -14,7 +15,7 @@ from singer_sdk.exceptions import RecordsWithoutSchemaException
 from singer_sdk.helpers.capabilities import PluginCapabilities
 from typing_extensions import override
 
-from target_servicenow import settings, state_mark
+from target_servicenow import exposed_files, settings, state_mark
 from target_servicenow.api.oauth import BasicAuth
 from target_servicenow.api.session import Session, client_credentials
 from target_servicenow.command_line import CommandLineTarget
@@ -122,7 +123,10 @@ class TargetServiceNow(CommandLineTarget):
 
     @override
     def check(self) -> list[Finding]:
-        return self._tables.findings()
+        return [
+            *self._tables.findings(),
+            *exposed_files.findings(self.values.ledger_path, os.environ),
+        ]
 
     # What a sink needs
 

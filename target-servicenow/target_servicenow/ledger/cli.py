@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import typing as t
 from collections import Counter
 from pathlib import Path
@@ -13,14 +14,13 @@ from typing_extensions import override
 from target_servicenow.ledger.dropping import drop
 from target_servicenow.ledger.entries import to_json
 from target_servicenow.ledger.file import LedgerError, make_private
+from target_servicenow.ledger.location import located
 from target_servicenow.ledger.reader import LedgerReader, matching
 from target_servicenow.outcomes import COUNTED, Cause
 from target_servicenow.text_files import expanded
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
-DEFAULT_PATH = "target-servicenow.ledger.sqlite"
 
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 
@@ -40,18 +40,17 @@ class _Commands(click.Group):
 @click.option(
     "--ledger",
     "path",
-    default=DEFAULT_PATH,
-    show_default=True,
     type=click.Path(dir_okay=False, path_type=Path),
-    help="The file named by the setting ledger_path.",
+    help="The file named by the setting ledger_path.  [default: where the target keeps it if "
+    "ledger_path is empty]",
 )
 @click.pass_context
-def ledger(context: click.Context, path: Path) -> None:
+def ledger(context: click.Context, path: Path | None) -> None:
     """Read the audit trail: what happened to each record, and why.
 
     Example: target-servicenow ledger --ledger output/prod.ledger.sqlite runs
     """
-    context.obj = expanded(path)
+    context.obj = located(path, os.environ)
 
 
 def _reader(path: Path) -> LedgerReader:
