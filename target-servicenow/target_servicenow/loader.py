@@ -22,6 +22,7 @@ from target_servicenow.mapping.render import (
 )
 from target_servicenow.outcomes import Cause, Outcome
 from target_servicenow.recorder import LedgerRecorder
+from target_servicenow.upsert.adopt import Claims
 from target_servicenow.upsert.gone import FLOOR, gone
 
 if t.TYPE_CHECKING:
@@ -233,19 +234,27 @@ class Loader:
                 for reject in again
                 if reject.table == table.name or _feeds(table, by_name[reject.table])
             ]
-            for page in _pages(wanted):
-                self._load(
-                    table,
-                    (
-                        row
-                        for payload in self._ledger.payloads(page)
-                        for row in render_record(self._profile, table, payload)
-                    ),
-                    None,
-                )
+            pages = list(_pages(wanted))
+            claims = Claims(table)
+            if table.adopt_by and len(pages) > 1:
+                for page in pages:
+                    rendered = self._rendered(table, page)
+                    claimants = [row for row in rendered if isinstance(row, Row)]
+                    self._upserter.claim(table, claimants, claims)
+            for page in pages:
+                self._load(table, self._rendered(table, page), None, claims)
+
+    def _rendered(self, table: Table, page: Iterable[Reject]) -> Iterator[Row | Unrendered]:
+        """Yield the rows that the records of waiting rows have in a table."""
+        for payload in self._ledger.payloads(page):
+            yield from render_record(self._profile, table, payload)
 
     def _load(
-        self, table: Table, rendered: Iterable[Row | Unrendered], version: int | None
+        self,
+        table: Table,
+        rendered: Iterable[Row | Unrendered],
+        version: int | None,
+        claims: Claims | None = None,
     ) -> None:
         rows: list[Row] = []
         unfit: list[Entry] = []
@@ -278,7 +287,7 @@ class Loader:
                 unseen=self.unseen,
                 announce=self._announce,
             )
-            self._upserter.upsert(table, rows, recorder)
+            self._upserter.upsert(table, rows, recorder, claims)
         self._guard()
 
     def _guard(self) -> None:
@@ -293,16 +302,9 @@ class Loader:
 
 
 def _pages(rejects: Sequence[Reject]) -> Iterator[Sequence[Reject]]:
-    """Yield waiting rows in pages, since all their records together may not fit into memory.
-
-    Rows that could be each other's are decided together.
-    """
-    together = [reject for reject in rejects if reject.cause == Cause.ADOPTION]
-    if together:
-        yield together
-    others = [reject for reject in rejects if reject.cause != Cause.ADOPTION]
-    for start in range(0, len(others), RETRIED_TOGETHER):
-        yield others[start : start + RETRIED_TOGETHER]
+    """Yield waiting rows in pages, since all their records together may not fit into memory."""
+    for start in range(0, len(rejects), RETRIED_TOGETHER):
+        yield rejects[start : start + RETRIED_TOGETHER]
 
 
 def _feeds(table: Table, other: Table) -> bool:

@@ -7,7 +7,7 @@ import sys
 import time
 import typing as t
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import simplejson
 from singer_sdk.exceptions import RecordsWithoutSchemaException
@@ -32,9 +32,13 @@ if t.TYPE_CHECKING:
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
 
     from target_servicenow.api.oauth import Authenticator
+    from target_servicenow.findings import Finding
     from target_servicenow.mapping.profile import Table
-    from target_servicenow.preflight import Finding
     from target_servicenow.sdk import Message
+
+
+PROBED_IDENTIFIERS = 3
+"""Rows of a table that are known, and looked up before it is written."""
 
 
 class RecordBeforeSchemaError(InputError, RecordsWithoutSchemaException):
@@ -70,13 +74,14 @@ class TargetServiceNow(CommandLineTarget):
         self._versions: dict[str, int | None] = {}
         self._started = self._last_checkpoint = time.monotonic()
         self._sessions = self._open_sessions()
+        self._ledger = LedgerWriter(self.values.ledger_path)
         self._tables = MappedTables(
             self._mapping,
             self._sessions[0],
             title=self.values.mapping,
             unmapped=self.values.unmapped_streams,
+            known=partial(self._ledger.memory.latest, limit=PROBED_IDENTIFIERS),
         )
-        self._ledger = LedgerWriter(self.values.ledger_path)
 
     def _open_sessions(self) -> list[Session]:
         connection = replace(self.values.connection, stop=self.stop)

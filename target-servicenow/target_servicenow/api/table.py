@@ -21,17 +21,17 @@ MAX_URL_BYTES = 7_600
 """Below the 8,192 bytes that a whole URL may have. Whether the limit holds for addresses inside a
 Batch call is not published, so it is kept there too."""
 
-UNSEARCHABLE = re.compile(r"[\^,@]|javascript:", re.IGNORECASE)
+UNSEARCHABLE = re.compile(r"\^|javascript:", re.IGNORECASE)
 """Encoded queries cannot escape these, and ServiceNow runs what follows the last one."""
+
+SEPARATORS = re.compile("[,@]")
+"""Nor these, but they only part the values of ``IN`` and of ``BETWEEN``."""
 
 MAX_ROWS = 10_000
 """Rows of one page: ServiceNow's own default."""
 
 MAX_PREFIXES = 60
 """Prefixes in one query, as a chain of conditions."""
-
-MIN_PREFIX = 3
-"""A shorter prefix would match too much of a table; such a key is not looked up."""
 
 
 @dataclass(frozen=True)
@@ -47,16 +47,37 @@ class StoredRow:
 
 
 def find_items(
-    table: str, column: str, keys: Iterable[str], fields: Sequence[str]
+    table: str,
+    column: str,
+    keys: Iterable[str],
+    fields: Sequence[str],
+    *,
+    counted: bool = False,
 ) -> Iterator[Item]:
     """Yield requests that find the rows whose `column` is one of `keys`.
 
-    Keys with something that an ``IN`` cannot hold are looked up one by one, by the part before it;
-    the caller compares exactly.
+    Keys with something that an ``IN`` cannot hold are looked up one by one, some of them by what is
+    around it; the caller compares exactly.
+
+    Args:
+        table: The table.
+        column: The column.
+        keys: Any number of its values.
+        fields: The columns to return besides the sys_id.
+        counted: Ask for the number of rows found too, those that are not shown included.
     """
     budget = MAX_URL_BYTES - len(_find_url(table, "", fields))
     for number, query in enumerate(_queries(column, keys, budget=budget), start=1):
-        yield Item(f"find-{number}", "GET", _find_url(table, query, fields))
+        url = _find_url(table, query, fields, counted=counted)
+        yield Item(f"find-{number}", "GET", url, counted=counted)
+
+
+def any_of_item(
+    name: str, table: str, column: str, values: Iterable[str], fields: Sequence[str]
+) -> Item:
+    """Return a request for the rows whose `column` is one of a few values, without an ``IN``."""
+    query = "^OR".join(f"{column}={value}" for value in values)
+    return Item(name, "GET", _find_url(table, f"{query}^ORDERBYsys_id", fields))
 
 
 def find_prefixed_items(
@@ -85,13 +106,13 @@ def next_page(item: Item, rows: int) -> Item | None:
 _OFFSET = "&sysparm_offset="
 
 
-def _find_url(table: str, query: str, fields: Sequence[str]) -> str:
+def _find_url(table: str, query: str, fields: Sequence[str], *, counted: bool = False) -> str:
     parameters = {
         "sysparm_fields": ",".join(("sys_id", *fields)),
         "sysparm_limit": str(MAX_ROWS),
         "sysparm_exclude_reference_link": "true",
         "sysparm_suppress_pagination_header": "true",
-        "sysparm_no_count": "true",
+        "sysparm_no_count": "false" if counted else "true",
         "sysparm_query": query,
     }
     return f"{_path(table)}?{urlencode(parameters, quote_via=quote)}"
@@ -101,9 +122,12 @@ def _queries(column: str, keys: Iterable[str], *, budget: int) -> Iterator[str]:
     chunk: list[str] = []
     size = 0
     for key in keys:
-        if cut := UNSEARCHABLE.search(key):
-            if cut.start() >= MIN_PREFIX:
-                yield f"{column}STARTSWITH{key[: cut.start()]}^ORDERBYsys_id"
+        if UNSEARCHABLE.search(key):
+            if query := _around(column, key):
+                yield f"{query}^ORDERBYsys_id"
+            continue
+        if SEPARATORS.search(key):
+            yield f"{column}={key}^ORDERBYsys_id"
             continue
         length = len(quote(key, safe="")) + len("%2C")
         if chunk and (len(chunk) == MAX_KEYS or size + length > budget):
@@ -113,6 +137,16 @@ def _queries(column: str, keys: Iterable[str], *, budget: int) -> Iterator[str]:
         size += length
     if chunk:
         yield f"{column}IN{','.join(chunk)}^ORDERBYsys_id"
+
+
+def _around(column: str, key: str) -> str:
+    """Return the query for what is before, between and after the unsearchable parts of a key.
+
+    Of a key that is nothing else, there is none.
+    """
+    first, *between, last = UNSEARCHABLE.split(key)
+    parts = [("STARTSWITH", first), *(("LIKE", part) for part in between), ("ENDSWITH", last)]
+    return "^".join(f"{column}{operator}{part}" for operator, part in parts if part)
 
 
 def create_item(name: str, table: str, values: dict[str, str], fields: tuple[str, ...]) -> Item:

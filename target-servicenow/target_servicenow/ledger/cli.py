@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from target_servicenow.ledger.entries import to_json
 from target_servicenow.ledger.file import LedgerError, make_private
+from target_servicenow.ledger.forgetting import forget as forget_rows
 from target_servicenow.ledger.reader import LedgerReader
 from target_servicenow.outcomes import Outcome
 from target_servicenow.text_files import expanded
@@ -134,6 +135,41 @@ def rejects(path: Path, *, as_json: bool) -> None:
         return
     columns = ("table", "identifier", "outcome", "run", "cause", "reason")
     _print_table(columns, ([row[name] for name in columns] for row in found))
+
+
+@ledger.command()
+@click.argument("keys", nargs=-1, required=True, metavar="KEY...")
+@click.option(
+    "--reason",
+    default="deleted in ServiceNow",
+    show_default=True,
+    help="Why; it stays in the rows' history.",
+)
+@click.pass_obj
+def forget(path: Path, keys: tuple[str, ...], reason: str) -> None:
+    """Forget where rows are that were deleted in ServiceNow, so that they are created again.
+
+    A row that the ledger knows is never created a second time, since it may only be hidden. KEY is
+    a source identifier or the end of it, as for explain. The next run creates the row if it waits,
+    or when its record comes again.
+
+    Example: target-servicenow ledger forget sage300:SAMINC:Vendor:1200 --reason "ticket 4711"
+    """
+    reader = _reader(path)
+    rows = []
+    for key in keys:
+        found = reader.find(key)
+        exact = [row for row in found if row["identifier"] == key] or found
+        if len({row["identifier"] for row in exact}) != 1:
+            raise click.ClickException(
+                f"The ledger holds {len(exact) or 'no'} records {key}, so nothing was forgotten: "
+                "give the full source identifier, such as sage300:SAMINC:Vendor:1200"
+            )
+        rows += exact
+    reader.close()
+    forget_rows(path, rows, reason)
+    for row in rows:
+        click.echo(f"{row['table']} {row['identifier']} was forgotten: {reason}")
 
 
 @ledger.command()

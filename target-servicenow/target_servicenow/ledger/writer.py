@@ -19,6 +19,7 @@ from target_servicenow.ledger.entries import (
     parse_time,
     to_json,
 )
+from target_servicenow.ledger.memory import Memory
 from target_servicenow.outcomes import Outcome
 
 if t.TYPE_CHECKING:
@@ -38,7 +39,11 @@ _PLAN = (
 
 
 class LedgerWriter:
-    """One run's view of the ledger. Safe to use from several threads."""
+    """One run's view of the ledger. Safe to use from several threads.
+
+    Attributes:
+        memory: What is known of rows from runs that wrote.
+    """
 
     def __init__(self, path: Path) -> None:
         """Open the file, created if it is not there.
@@ -52,6 +57,7 @@ class LedgerWriter:
         self._path = path
         self._claim: file.Closeable | None = None
         self._db = file.open_to_write(path)
+        self.memory = Memory(self._db)
 
     @property
     def run(self) -> int:

@@ -17,10 +17,10 @@ from target_servicenow.api.table import (
     next_page,
     read_row,
 )
-from target_servicenow.upsert.plan import natural_key
+from target_servicenow.upsert.plan import Recorded, natural_key
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from target_servicenow.api.errors import Verdict
     from target_servicenow.api.session import Session
@@ -44,10 +44,39 @@ def by_identifier(
     for row in _rows(session, table, items):
         carried = row.values.get(table.source_column)
         if carried is None or carried.casefold() not in folded:
-            raise _ignored(table)
+            raise StopRunError(ignored(table.name, table.source_column, shown=carried is not None))
         if carried in matches:  # ServiceNow compares without regard to case; we do not
             matches[carried].append(row)
     return matches
+
+
+def recorded(session: Session, table: Table, sys_ids: Mapping[str, str]) -> dict[str, Recorded]:
+    """Return what ServiceNow says of the rows that identifiers had when they were last seen.
+
+    Args:
+        session: The session to look up with.
+        table: The table of the rows.
+        sys_ids: Where they were, by identifier; "" for a row that was never shown.
+
+    Raises:
+        StopRunError: ServiceNow ignored the query.
+    """
+    wanted = {sys_id for sys_id in sys_ids.values() if sys_id}
+    items = find_items(table.name, "sys_id", sorted(wanted), table.fields, counted=True)
+    found: dict[str, StoredRow] = {}
+    totals: list[int | None] = []
+    for rows, total in _pages(session, table, items):
+        found |= {row.sys_id: row for row in map(read_row, rows)}
+        totals.append(total)
+    if not found.keys() <= wanted:
+        raise StopRunError(ignored(table.name, "sys_id", shown=True))
+    exist = sum(total for total in totals if total is not None)
+    # With some counted and others not, it does not say which.
+    counted = {len(found): False, len(wanted): True}.get(exist) if None not in totals else None
+    return {
+        name: Recorded(sys_id, found.get(sys_id), counted if sys_id else None)
+        for name, sys_id in sys_ids.items()
+    }
 
 
 def by_natural_key(
@@ -76,20 +105,41 @@ def by_prefix(session: Session, table: Table, prefixes: Sequence[str]) -> Iterat
     for row in _rows(session, table, items):
         carried = row.values.get(column)
         if carried is None:
-            raise _ignored(table)
+            raise StopRunError(ignored(table.name, column, shown=False))
         if carried.startswith(tuple(prefixes)):  # ServiceNow compares without regard to case
             yield carried
 
 
-def _ignored(table: Table) -> StopRunError:
-    return StopRunError(
-        f"ServiceNow ignores the column {table.source_column} of {table.name}: it does not exist "
-        "there, or the integration user may not read it; add the column, or name another one as "
-        "source_column in mapping_overrides"
+def ignored(table: str, column: str, *, shown: bool) -> str:
+    """Return a sentence about a lookup whose answer is not about the rows it asked for.
+
+    Args:
+        table: The table.
+        column: The column that the lookup was by.
+        shown: Whether the answer shows that column.
+    """
+    ignores = f"ServiceNow ignores the column {column} of {table}"
+    if shown:
+        return (
+            f"{ignores} in queries (it sent rows that were not asked for), so rows could be made "
+            "twice: let the integration user query the column, and check that no rule or server in "
+            "between changes its queries"
+        )
+    return (
+        f"{ignores}: it does not exist there, or the integration user may not read it; add the "
+        "column, or name another one as source_column in mapping_overrides"
     )
 
 
 def _rows(session: Session, table: Table, items: Iterable[batch.Item]) -> Iterator[StoredRow]:
+    for rows, _ in _pages(session, table, items):
+        yield from map(read_row, rows)
+
+
+def _pages(
+    session: Session, table: Table, items: Iterable[batch.Item]
+) -> Iterator[tuple[list[t.Any], int | None]]:
+    """Yield the rows of each answer, and how many there are where that was asked."""
     pending = list(items)
     what = f"looking up {table.name}"
     while pending:
@@ -98,8 +148,9 @@ def _rows(session: Session, table: Table, items: Iterable[batch.Item]) -> Iterat
             group = pending[start : start + ITEMS_PER_CALL]
             answers = batch.read(session, group, what=what)
             for item in group:
-                rows = _rows_of(answers.get(item.id), what)
-                yield from map(read_row, rows)
+                answer = answers.get(item.id)
+                rows = _rows_of(answer, what)
+                yield rows, answer.total if answer else None
                 more = next_page(item, len(rows))
                 further += [more] if more else []
         pending = further

@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 from target_servicenow.api import batch
+from target_servicenow.api.errors import StopRunError
 from target_servicenow.outcomes import WRITTEN, Cause, Outcome
 from target_servicenow.stopping import SLICE_SECONDS, StoppedError
 from target_servicenow.upsert import adopt, lookup
@@ -29,7 +30,9 @@ if t.TYPE_CHECKING:
     from target_servicenow.api.session import Session
     from target_servicenow.mapping.profile import Profile, Table
     from target_servicenow.mapping.render import Row
+    from target_servicenow.upsert.adopt import Claims
     from target_servicenow.upsert.notes import Recorder
+    from target_servicenow.upsert.plan import Recorded
 
 logger = logging.getLogger(__name__)
 
@@ -77,23 +80,35 @@ class Upserter:
         # Tables seen to keep the sys_id that a create names.
         self._keeps_sys_ids: set[str] = set()
 
-    def upsert(self, table: Table, rows: Sequence[Row], recorder: Recorder) -> None:
+    def upsert(
+        self,
+        table: Table,
+        rows: Sequence[Row],
+        recorder: Recorder,
+        claims: Claims | None = None,
+    ) -> None:
         """Settle every row.
 
         Args:
             table: The table of the rows.
             rows: Any number, each identifier once; references may point at rows settled before.
             recorder: Keeps what becomes of them, as soon as it is known.
+            claims: The records that could claim a row typed in by hand, apart from these; None
+                while more may come, and a row that could claim one is held.
 
         Raises:
             StopRunError: The run cannot go on; what was answered until then is settled.
             StoppedError: The run is ending; likewise.
         """
         resolved = self._references.resolve(
-            self._sessions[0], table, rows, blank=self._policy.on_missing_reference == "blank"
+            self._sessions[0],
+            table,
+            rows,
+            blank=self._policy.on_missing_reference == "blank",
+            known=recorder.known,
         )
         ready, settled = self._prepared(table, resolved)
-        decisions = self._decisions(table, ready)
+        decisions = self._decisions(table, ready, recorder, claims)
         commit_seconds = (
             batch.SINGLE_COMMIT_SECONDS if self._sessions[0].batch_refused else batch.COMMIT_SECONDS
         )
@@ -105,7 +120,7 @@ class Upserter:
                 seconds,
             )
             self._stop.sleep(seconds)
-            decisions = self._decisions(table, ready)
+            decisions = self._decisions(table, ready, recorder, claims)
             recorder.decided(decisions, commit_seconds)
         writes = []
         for decision in decisions:
@@ -127,6 +142,11 @@ class Upserter:
     def leftovers(self, table: Table, kept: Mapping[str, AbstractSet[str]]) -> list[Row]:
         """Return the rows of entries that their records no longer hold, as `gone` makes them."""
         return leftovers(self._sessions[0], table, kept) if kept else []
+
+    def claim(self, table: Table, rows: Sequence[Row], claims: Claims) -> None:
+        """Add those of `rows` that no row in ServiceNow carries the identifier of."""
+        matches = lookup.by_identifier(self._sessions[0], table, [row.identifier for row in rows])
+        claims.add(row for row in rows if not matches[row.identifier])
 
     def differing(self, table: Table, rows: Sequence[Row]) -> list[Row]:
         """Return those of `rows` that exist and have other values."""
@@ -163,20 +183,41 @@ class Upserter:
                 fitting.append(row)
         return fitting, settled
 
-    def _decisions(self, table: Table, rows: Sequence[Row]) -> list[Decision]:
+    def _decisions(
+        self, table: Table, rows: Sequence[Row], recorder: Recorder, claims: Claims | None
+    ) -> list[Decision]:
         session = self._sessions[0]
         matches = lookup.by_identifier(session, table, [row.identifier for row in rows])
         if any(matches.values()):
             self._verified.add(table.name)
         unmatched = [row for row in rows if not matches[row.identifier]]
-        unclaimed, decisions = adopt.candidates(session, table, unmatched)
+        recorded = self._recorded(table, unmatched, recorder)
+        new = [row for row in unmatched if row.identifier not in recorded]
+        if claims is not None:
+            claims.add(new)
+        unclaimed, decisions = adopt.candidates(
+            session, table, new, owned=recorder.owned, claims=claims
+        )
         waiting = {decision.row.identifier for decision in decisions}
         decisions += [
-            decide(table, row, matches[row.identifier], unclaimed.get(row.identifier, []))
+            decide(
+                table,
+                row,
+                matches[row.identifier],
+                unclaimed.get(row.identifier, []),
+                recorded.get(row.identifier),
+            )
             for row in rows
             if row.identifier not in waiting
         ]
         return decisions
+
+    def _recorded(
+        self, table: Table, rows: Sequence[Row], recorder: Recorder
+    ) -> dict[str, Recorded]:
+        """Return what became of the rows that have been in ServiceNow before, by identifier."""
+        known = recorder.known(table.name, [row.identifier for row in rows])
+        return lookup.recorded(self._sessions[0], table, known) if known else {}
 
     def _write(self, table: Table, writes: list[Decision], notes: Notes) -> None:
         batch_size = self._batch_sizes.setdefault(table.name, BatchSize())
@@ -201,8 +242,10 @@ class Upserter:
             write(self._sessions[0], writes[:few])
             writes = writes[few:]
             few *= 2
-            if notes.refusals.taken:
+            if notes.refusals.shown:
                 self._verified.add(table.name)
+            elif notes.refusals.blind:
+                raise StopRunError(_unreadable(table))
         if len(writes) <= batch_size.rows or len(self._sessions) == 1:
             write(self._sessions[0], writes)
             return
@@ -221,6 +264,14 @@ class Upserter:
                 self._stop.set()
                 raise
         _raise_first(futures)
+
+
+def _unreadable(table: Table) -> str:
+    return (
+        f"ServiceNow creates rows of {table.name} and shows none of them: give the integration "
+        f"user a role that can read the table with its column {table.source_column}, and run "
+        "again; the ledger knows what was created, so nothing is created twice"
+    )
 
 
 def _raise_first(futures: Sequence[Future[None]]) -> None:

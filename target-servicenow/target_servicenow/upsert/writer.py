@@ -31,7 +31,7 @@ if t.TYPE_CHECKING:
     from target_servicenow.upsert.answers import Answers
     from target_servicenow.upsert.batch_size import BatchSize
     from target_servicenow.upsert.notes import Notes
-    from target_servicenow.upsert.plan import Decision
+    from target_servicenow.upsert.plan import Decision, Recorded
     from target_servicenow.upsert.settled import Settled
 
 logger = logging.getLogger(__name__)
@@ -205,8 +205,13 @@ class RowWriter:
         if not entry.decision.sys_id:
             if row.sys_id == entry.decision.new_sys_id:
                 self._keeps_sys_ids.add(self._table.name)
-            else:
+            elif row.sys_id:
                 self._keeps_sys_ids.discard(self._table.name)
+        if self._table.source_column not in row.values:
+            kept = self._table.name in self._keeps_sys_ids
+            return fate.unshown(
+                entry, row.sys_id or (entry.decision.new_sys_id if kept else ""), answer.status
+            )
         return fate.stored(self._table, entry, row, answer.status)
 
     def _unserviced_alone(self, unserviced: list[Pending]) -> list[Settled]:
@@ -249,23 +254,18 @@ class RowWriter:
         matches = lookup.by_identifier(
             self._session, self._table, [entry.decision.row.identifier for entry in entries]
         )
+        missing = [entry for entry in entries if not matches[entry.decision.row.identifier]]
+        recorded = self._recorded([entry for entry in missing if entry.refusal])
         settled: list[Settled] = []
         again: list[Pending] = []
         for entry in entries:
             before = entry.decision
-            now = decide(self._table, before.row, matches[before.row.identifier], [])
+            name = before.row.identifier
+            now = decide(self._table, before.row, matches[name], [], recorded.get(name))
             if now.outcome is None:  # gone meanwhile, and not to be created (`create_when`)
                 self._notes.unsent([before])
-                continue
-            if now.outcome is Outcome.REJECTED:
-                settled.append(fate.refused(entry, now.reason, cause=now.cause))
-            elif now.outcome is Outcome.UNCHANGED:
-                settled.append(fate.done(entry, now))
-            elif now.outcome is Outcome.CREATED and entry.refusal and not before.sys_id:
-                # Another row prevents it: one we may not see, or one with the same unique value.
-                settled.append(fate.refused(entry, entry.refusal))
-            elif entry.is_at_fault:
-                settled.append(fate.failed(entry))
+            elif known := _known_fate(entry, now, recorded.get(name)):
+                settled.append(known)
             else:
                 if now.sys_id:
                     entry.decision = (
@@ -278,3 +278,43 @@ class RowWriter:
                 again.append(entry)
         self._notes.settled(settled)
         return again
+
+    def _recorded(self, entries: list[Pending]) -> dict[str, Recorded]:
+        """Return what is known of rows that ServiceNow refused to write, and that are not found.
+
+        A row that was to be changed is gone, or hidden since. Where a create is refused, the row
+        may be there under the sys_id it was sent with.
+        """
+        sent = {
+            entry.decision.row.identifier: entry.decision.sys_id or entry.decision.new_sys_id
+            for entry in entries
+            if entry.decision.outcome is not Outcome.ADOPTED  # never its own
+        }
+        if not sent:
+            return {}
+        found = lookup.recorded(self._session, self._table, sent)
+        changed = {entry.decision.row.identifier for entry in entries if entry.decision.sys_id}
+        return {
+            name: recorded
+            for name, recorded in found.items()
+            if name in changed or recorded.row or recorded.counted
+        }
+
+
+def _known_fate(entry: Pending, now: Decision, recorded: Recorded | None) -> Settled | None:
+    """Return the fate of a row by what was found of it, None if it is to be sent (again)."""
+    before = entry.decision
+    if now.outcome is Outcome.HELD:
+        return fate.held(entry, now, recorded.sys_id if recorded else "")
+    if now.outcome is Outcome.REJECTED:
+        return fate.refused(entry, now.reason, cause=now.cause)
+    if now.outcome is Outcome.UNCHANGED:
+        return fate.done(entry, now)
+    if now.outcome is Outcome.CREATED and entry.refusal and not before.sys_id:
+        # Another row prevents it: one that is not shown or counted, or one with its unique value.
+        return fate.refused(
+            entry,
+            f"{entry.refusal}: look for a row with one of its unique values, and for its own in "
+            f"another domain ({before.new_sys_id})",
+        )
+    return fate.failed(entry) if entry.is_at_fault else None
