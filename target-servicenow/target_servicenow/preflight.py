@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 from target_servicenow.api import batch, dictionary
 from target_servicenow.api.errors import Action
 from target_servicenow.findings import Finding, Level
-from target_servicenow.known_rows import KnownRows, check, look_up
+from target_servicenow.known_rows import check, look_up
 from target_servicenow.mapping.types import ColumnType
 
 if t.TYPE_CHECKING:
@@ -21,6 +21,7 @@ if t.TYPE_CHECKING:
 
     from target_servicenow.api.dictionary import ColumnDefinition, Definitions
     from target_servicenow.api.session import Session
+    from target_servicenow.known_rows import KnownRows
     from target_servicenow.mapping.profile import Column, Table
 
 

@@ -173,4 +173,5 @@ class LedgerRecorder(Recorder):
             stream=self._table.stream,
             payload=(row.payload or None) if tried_again else None,
             version=self._version,
+            deferred=settled.decision.deferred,
         )

@@ -53,6 +53,7 @@ class Entry(t.NamedTuple):
         stream: The stream of its record.
         payload: The record, kept for rows held or rejected.
         version: The Singer version the row came under, to find what a complete read did not bring.
+        deferred: It waits for the end of the run, which is not told of it for good.
     """
 
     table: str
@@ -68,6 +69,7 @@ class Entry(t.NamedTuple):
     stream: str = ""
     payload: Mapping[str, t.Any] | None = None
     version: int | None = None
+    deferred: bool = False
 
 
 class Reject(t.NamedTuple):

@@ -176,7 +176,8 @@ class LedgerWriter:
         """
         entries = list(entries)
         with self._writing():
-            self._append([e for e in entries if e.outcome != Outcome.UNCHANGED], self._run)
+            told = [e for e in entries if e.outcome != Outcome.UNCHANGED and not e.deferred]
+            self._append(told, self._run)
             self._forget(entries, self._run)
             self._db.executemany(
                 'INSERT INTO records ("table", identifier, sys_id, last_seen, version)'

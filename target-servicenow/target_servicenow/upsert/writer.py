@@ -207,7 +207,7 @@ class RowWriter:
                 self._keeps_sys_ids.add(self._table.name)
             elif row.sys_id:
                 self._keeps_sys_ids.discard(self._table.name)
-        if self._table.source_column not in row.values:
+        if not row.values:  # it may create rows and not read them
             kept = self._table.name in self._keeps_sys_ids
             return fate.unshown(
                 entry, row.sys_id or (entry.decision.new_sys_id if kept else ""), answer.status
