@@ -35,6 +35,9 @@ if t.TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_OUT_OF_REACH = {Cause.HIDDEN, Cause.REASSIGNED}
+"""What only a person changes: trying again in the same run finds the same."""
+
 RETRIED_TOGETHER = 500
 """Waiting rows that are read and tried at once."""
 
@@ -217,6 +220,7 @@ class Loader:
             for reject in waiting
             if reject.table in by_name
             and reject.cause != Cause.TOO_MANY_GONE
+            and not (reject.run == self._ledger.run and reject.cause in _OUT_OF_REACH)
             and not (self._validating and reject.cause == Cause.SCHEMA)
         ]
         if not again:
