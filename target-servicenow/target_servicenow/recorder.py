@@ -158,12 +158,13 @@ class LedgerRecorder(Recorder):
         cause, reason = settled.cause, settled.reason
         if settled.outcome not in WAITING and settled.unresolved:
             cause, reason = Cause.REFERENCE, settled.unresolved
+        there = settled.outcome in WRITTEN or settled.cause is Cause.HIDDEN
         tried_again = settled.outcome in WAITING or settled.unresolved
         return Entry(
             table=self._table.name,
             identifier=row.identifier,
             outcome=settled.outcome,
-            sys_id=settled.sys_id or (UNSHOWN if settled.outcome in WRITTEN else ""),
+            sys_id=settled.sys_id or (UNSHOWN if there else ""),
             changes=settled.decision.changes,
             altered=settled.altered,
             status=settled.status,

@@ -14,12 +14,12 @@ if t.TYPE_CHECKING:
 VENDOR = "proc_vendor"
 
 
-def contested(sys_id: str, number: str, company: str = "SAMINC") -> tuple[str, str]:
-    return (
-        "held",
+def contested(sys_id: str, number: str) -> tuple[str, str]:
+    reason = (
         f"2 records have name 'Acme' and could claim the row {sys_id} of proc_vendor: set its "
-        f"correlation_id to sage300:{company}:Vendor:{number} if it belongs to this one",
+        f"correlation_id to sage300:SAMINC:Vendor:{number} if it belongs to this one"
     )
+    return "held", reason
 
 
 def in_batches(singer: Singer, *vendors: dict[str, t.Any]) -> Iterator[dict[str, t.Any]]:

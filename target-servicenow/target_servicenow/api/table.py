@@ -73,11 +73,18 @@ def find_items(
 
 
 def any_of_item(
-    name: str, table: str, column: str, values: Iterable[str], fields: Sequence[str]
+    name: str,
+    table: str,
+    column: str,
+    values: Iterable[str],
+    fields: Sequence[str],
+    *,
+    counted: bool = False,
 ) -> Item:
     """Return a request for the rows whose `column` is one of a few values, without an ``IN``."""
     query = "^OR".join(f"{column}={value}" for value in values)
-    return Item(name, "GET", _find_url(table, f"{query}^ORDERBYsys_id", fields))
+    url = _find_url(table, f"{query}^ORDERBYsys_id", fields, counted=counted)
+    return Item(name, "GET", url, counted=counted)
 
 
 def find_prefixed_items(

@@ -13,7 +13,7 @@ from target_servicenow.ledger.entries import to_json
 from target_servicenow.ledger.file import LedgerError, make_private
 from target_servicenow.ledger.forgetting import forget as forget_rows
 from target_servicenow.ledger.reader import LedgerReader
-from target_servicenow.outcomes import Outcome
+from target_servicenow.outcomes import Cause, Outcome
 from target_servicenow.text_files import expanded
 
 if t.TYPE_CHECKING:
@@ -138,7 +138,8 @@ def rejects(path: Path, *, as_json: bool) -> None:
 
 
 @ledger.command()
-@click.argument("keys", nargs=-1, required=True, metavar="KEY...")
+@click.argument("keys", nargs=-1, metavar="[KEY]...")
+@click.option("--all-hidden", is_flag=True, help="All that wait with the cause hidden.")
 @click.option(
     "--reason",
     default="deleted in ServiceNow",
@@ -146,7 +147,7 @@ def rejects(path: Path, *, as_json: bool) -> None:
     help="Why; it stays in the rows' history.",
 )
 @click.pass_obj
-def forget(path: Path, keys: tuple[str, ...], reason: str) -> None:
+def forget(path: Path, keys: tuple[str, ...], *, all_hidden: bool, reason: str) -> None:
     """Forget where rows are that were deleted in ServiceNow, so that they are created again.
 
     A row that the ledger knows is never created a second time, since it may only be hidden. KEY is
@@ -155,9 +156,14 @@ def forget(path: Path, keys: tuple[str, ...], reason: str) -> None:
 
     Example: target-servicenow ledger forget sage300:SAMINC:Vendor:1200 --reason "ticket 4711"
     """
+    if not keys and not all_hidden:
+        raise click.UsageError("Give the source identifiers of the rows, or --all-hidden")
     reader = _reader(path)
+    if all_hidden:
+        waiting = (row["identifier"] for row in reader.rejects() if row["cause"] == Cause.HIDDEN)
+        keys = (*keys, *waiting)
     rows = []
-    for key in keys:
+    for key in dict.fromkeys(keys):
         found = reader.find(key)
         exact = [row for row in found if row["identifier"] == key] or found
         if len({row["identifier"] for row in exact}) != 1:

@@ -7,11 +7,13 @@ or nothing, with status 200. So the column is requested too and compared here.
 from __future__ import annotations
 
 import typing as t
+from dataclasses import dataclass
 
 from target_servicenow.api import batch
 from target_servicenow.api.errors import Action, StopRunError
 from target_servicenow.api.table import (
     StoredRow,
+    any_of_item,
     find_items,
     find_prefixed_items,
     next_page,
@@ -30,9 +32,27 @@ ITEMS_PER_CALL = 10
 """Lookups in one Batch call: up to 2,000 keys."""
 
 
+@dataclass(frozen=True)
+class Found:
+    """The rows that carry some identifiers.
+
+    Attributes:
+        rows: Those that ServiceNow shows, by identifier.
+        unshown: How many more it counts.
+    """
+
+    rows: dict[str, list[StoredRow]]
+    unshown: int
+
+
 def by_identifier(
     session: Session, table: Table, identifiers: Iterable[str]
 ) -> dict[str, list[StoredRow]]:
+    """Return the rows that carry each identifier, as `find` does."""
+    return find(session, table, identifiers).rows
+
+
+def find(session: Session, table: Table, identifiers: Iterable[str]) -> Found:
     """Return the rows that carry each identifier.
 
     Raises:
@@ -40,14 +60,37 @@ def by_identifier(
     """
     matches: dict[str, list[StoredRow]] = {name: [] for name in identifiers}
     folded = {name.casefold() for name in matches}
-    items = find_items(table.name, table.source_column, matches, table.fields)
-    for row in _rows(session, table, items):
-        carried = row.values.get(table.source_column)
-        if carried is None or carried.casefold() not in folded:
-            raise StopRunError(ignored(table.name, table.source_column, shown=carried is not None))
-        if carried in matches:  # ServiceNow compares without regard to case; we do not
-            matches[carried].append(row)
-    return matches
+    items = find_items(table.name, table.source_column, matches, table.fields, counted=True)
+    unshown = 0
+    for rows, total in _pages(session, table, items):
+        unshown += max(0, (total or 0) - len(rows))
+        for row in map(read_row, rows):
+            carried = row.values.get(table.source_column)
+            if carried is None or carried.casefold() not in folded:
+                shown = carried is not None
+                raise StopRunError(ignored(table.name, table.source_column, shown=shown))
+            if carried in matches:  # ServiceNow compares without regard to case; we do not
+                matches[carried].append(row)
+    return Found(matches, unshown)
+
+
+def counted(session: Session, table: Table, identifiers: Sequence[str]) -> set[str]:
+    """Return the identifiers that ServiceNow counts rows of without showing them.
+
+    One that nothing carries is counted with them: a count that does not depend on the query says
+    nothing.
+    """
+    if not identifiers:
+        return set()
+    names = [*identifiers, f"{identifiers[0]}:~"]
+    column = table.source_column
+    items = [
+        any_of_item(f"count-{number}", table.name, column, [name], (column,), counted=True)
+        for number, name in enumerate(names)
+    ]
+    answers = zip(names, _pages(session, table, items), strict=True)
+    found = {name for name, (rows, total) in answers if (total or 0) > len(rows)}
+    return found if names[-1] not in found else set()
 
 
 def recorded(session: Session, table: Table, sys_ids: Mapping[str, str]) -> dict[str, Recorded]:

@@ -164,6 +164,7 @@ def hidden(table: Table, row: Row, recorded: Recorded) -> Decision:
     return Decision(
         row,
         Outcome.HELD,
+        sys_id=recorded.sys_id,
         cause=Cause.HIDDEN,
         reason=f"ServiceNow does not show {its_row} {table.name} ({likely}): let the integration "
         f"user read it, or, if it was deleted, run {forget_command(row.identifier)} to have "

@@ -73,10 +73,10 @@ def unshown(entry: Pending, sys_id: str, status: int) -> Settled:
     )
 
 
-def held(entry: Pending, now: Decision, sys_id: str) -> Settled:
+def held(entry: Pending, now: Decision) -> Settled:
     """Return the fate of a row that waits, by what was found of it after it was sent."""
     return Settled(
-        now, Outcome.HELD, sys_id, attempts=entry.attempts, cause=now.cause, reason=now.reason
+        now, Outcome.HELD, now.sys_id, attempts=entry.attempts, cause=now.cause, reason=now.reason
     )
 
 

@@ -16,7 +16,14 @@ from target_servicenow.upsert import adopt, lookup
 from target_servicenow.upsert.batch_size import BatchSize
 from target_servicenow.upsert.gone import leftovers
 from target_servicenow.upsert.notes import Notes
-from target_servicenow.upsert.plan import Decision, decide, difference, too_long, truncated
+from target_servicenow.upsert.plan import (
+    Decision,
+    Recorded,
+    decide,
+    difference,
+    too_long,
+    truncated,
+)
 from target_servicenow.upsert.references import References, Resolved
 from target_servicenow.upsert.refusals import Refusals
 from target_servicenow.upsert.settled import Settled
@@ -32,7 +39,6 @@ if t.TYPE_CHECKING:
     from target_servicenow.mapping.render import Row
     from target_servicenow.upsert.adopt import Claims
     from target_servicenow.upsert.notes import Recorder
-    from target_servicenow.upsert.plan import Recorded
 
 logger = logging.getLogger(__name__)
 
@@ -187,12 +193,15 @@ class Upserter:
         self, table: Table, rows: Sequence[Row], recorder: Recorder, claims: Claims | None
     ) -> list[Decision]:
         session = self._sessions[0]
-        matches = lookup.by_identifier(session, table, [row.identifier for row in rows])
+        found = lookup.find(session, table, [row.identifier for row in rows])
+        matches = found.rows
         if any(matches.values()):
             self._verified.add(table.name)
-        unmatched = [row for row in rows if not matches[row.identifier]]
-        recorded = self._recorded(table, unmatched, recorder)
-        new = [row for row in unmatched if row.identifier not in recorded]
+        unmatched = [row.identifier for row in rows if not matches[row.identifier]]
+        recorded = self._recorded(table, unmatched, found.unshown, recorder)
+        new = [
+            row for row in rows if not matches[row.identifier] and row.identifier not in recorded
+        ]
         if claims is not None:
             claims.add(new)
         unclaimed, decisions = adopt.candidates(
@@ -213,11 +222,25 @@ class Upserter:
         return decisions
 
     def _recorded(
-        self, table: Table, rows: Sequence[Row], recorder: Recorder
+        self, table: Table, unmatched: Sequence[str], unshown: int, recorder: Recorder
     ) -> dict[str, Recorded]:
-        """Return what became of the rows that have been in ServiceNow before, by identifier."""
-        known = recorder.known(table.name, [row.identifier for row in rows])
-        return lookup.recorded(self._sessions[0], table, known) if known else {}
+        """Return what is known of rows that are in ServiceNow and were not found, by identifier.
+
+        Args:
+            table: The table of the rows.
+            unmatched: The identifiers that were not found.
+            unshown: The rows that ServiceNow counted and did not show.
+            recorder: Knows what has been in ServiceNow before.
+        """
+        session = self._sessions[0]
+        known = recorder.known(table.name, unmatched)
+        found = lookup.recorded(session, table, known) if known else {}
+        hidden = sum(row.row is None and row.counted is not False for row in found.values())
+        if unshown > hidden:  # another ledger, or a run that was cut off, made some
+            others = [name for name in unmatched if name not in found]
+            for name in lookup.counted(session, table, others):
+                found[name] = Recorded("", counted=True)
+        return found
 
     def _write(self, table: Table, writes: list[Decision], notes: Notes) -> None:
         batch_size = self._batch_sizes.setdefault(table.name, BatchSize())

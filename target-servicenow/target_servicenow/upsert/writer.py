@@ -251,11 +251,13 @@ class RowWriter:
         """Settle what turns out to have been done; return what is to be sent (again)."""
         if not entries:
             return []
-        matches = lookup.by_identifier(
+        found = lookup.find(
             self._session, self._table, [entry.decision.row.identifier for entry in entries]
         )
+        matches = found.rows
         missing = [entry for entry in entries if not matches[entry.decision.row.identifier]]
         recorded = self._recorded([entry for entry in missing if entry.refusal])
+        unshown = self._unshown(missing) if found.unshown else set()
         settled: list[Settled] = []
         again: list[Pending] = []
         for entry in entries:
@@ -264,7 +266,9 @@ class RowWriter:
             now = decide(self._table, before.row, matches[name], [], recorded.get(name))
             if now.outcome is None:  # gone meanwhile, and not to be created (`create_when`)
                 self._notes.unsent([before])
-            elif known := _known_fate(entry, now, recorded.get(name)):
+            elif name in unshown:
+                settled.append(fate.unshown(entry, "", 0))
+            elif known := _known_fate(entry, now):
                 settled.append(known)
             else:
                 if now.sys_id:
@@ -278,6 +282,12 @@ class RowWriter:
                 again.append(entry)
         self._notes.settled(settled)
         return again
+
+    def _unshown(self, entries: list[Pending]) -> set[str]:
+        """Return which rows were created by a call whose answer was lost, and cannot be read."""
+        lost = [entry.decision for entry in entries if entry.may_be_done and not entry.refusal]
+        names = [decision.row.identifier for decision in lost if not decision.sys_id]
+        return lookup.counted(self._session, self._table, names)
 
     def _recorded(self, entries: list[Pending]) -> dict[str, Recorded]:
         """Return what is known of rows that ServiceNow refused to write, and that are not found.
@@ -301,20 +311,16 @@ class RowWriter:
         }
 
 
-def _known_fate(entry: Pending, now: Decision, recorded: Recorded | None) -> Settled | None:
+def _known_fate(entry: Pending, now: Decision) -> Settled | None:
     """Return the fate of a row by what was found of it, None if it is to be sent (again)."""
     before = entry.decision
     if now.outcome is Outcome.HELD:
-        return fate.held(entry, now, recorded.sys_id if recorded else "")
+        return fate.held(entry, now)
     if now.outcome is Outcome.REJECTED:
         return fate.refused(entry, now.reason, cause=now.cause)
     if now.outcome is Outcome.UNCHANGED:
         return fate.done(entry, now)
     if now.outcome is Outcome.CREATED and entry.refusal and not before.sys_id:
         # Another row prevents it: one that is not shown or counted, or one with its unique value.
-        return fate.refused(
-            entry,
-            f"{entry.refusal}: look for a row with one of its unique values, and for its own in "
-            f"another domain ({before.new_sys_id})",
-        )
+        return fate.refused(entry, entry.refusal)
     return fate.failed(entry) if entry.is_at_fault else None
