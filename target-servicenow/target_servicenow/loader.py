@@ -244,7 +244,9 @@ class Loader:
                 for page in pages:
                     rendered = self._rendered(table, page)
                     claimants = [row for row in rendered if isinstance(row, Row)]
-                    self._upserter.claim(table, claimants, claims)
+                    names = [row.identifier for row in claimants]
+                    known = self._ledger.memory.known(table.name, names)
+                    self._upserter.claim(table, claimants, known, claims)
             for page in pages:
                 self._load(table, self._rendered(table, page), None, claims)
 

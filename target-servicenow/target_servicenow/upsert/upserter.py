@@ -12,25 +12,19 @@ from target_servicenow.api import batch
 from target_servicenow.api.errors import StopRunError
 from target_servicenow.outcomes import WRITTEN, Cause, Outcome
 from target_servicenow.stopping import SLICE_SECONDS, StoppedError
-from target_servicenow.upsert import adopt, lookup
+from target_servicenow.upsert import lookup
 from target_servicenow.upsert.batch_size import BatchSize
+from target_servicenow.upsert.first_look import look
 from target_servicenow.upsert.gone import leftovers
 from target_servicenow.upsert.notes import Notes
-from target_servicenow.upsert.plan import (
-    Decision,
-    Recorded,
-    decide,
-    difference,
-    too_long,
-    truncated,
-)
+from target_servicenow.upsert.plan import Decision, difference, too_long, truncated
 from target_servicenow.upsert.references import References, Resolved
 from target_servicenow.upsert.refusals import Refusals
 from target_servicenow.upsert.settled import Settled
 from target_servicenow.upsert.writer import RowWriter
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Container, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from target_servicenow.api.dictionary import Definitions
@@ -149,10 +143,14 @@ class Upserter:
         """Return the rows of entries that their records no longer hold, as `gone` makes them."""
         return leftovers(self._sessions[0], table, kept) if kept else []
 
-    def claim(self, table: Table, rows: Sequence[Row], claims: Claims) -> None:
-        """Add those of `rows` that no row in ServiceNow carries the identifier of."""
+    def claim(
+        self, table: Table, rows: Sequence[Row], known: Container[str], claims: Claims
+    ) -> None:
+        """Add those of `rows` that have none in ServiceNow, nor had one before (`known`)."""
         matches = lookup.by_identifier(self._sessions[0], table, [row.identifier for row in rows])
-        claims.add(row for row in rows if not matches[row.identifier])
+        claims.add(
+            row for row in rows if not matches[row.identifier] and row.identifier not in known
+        )
 
     def differing(self, table: Table, rows: Sequence[Row]) -> list[Row]:
         """Return those of `rows` that exist and have other values."""
@@ -192,55 +190,10 @@ class Upserter:
     def _decisions(
         self, table: Table, rows: Sequence[Row], recorder: Recorder, claims: Claims | None
     ) -> list[Decision]:
-        session = self._sessions[0]
-        found = lookup.find(session, table, [row.identifier for row in rows])
-        matches = found.rows
-        if any(matches.values()):
+        decisions = look(self._sessions[0], table, rows, recorder, claims)
+        if any(decision.outcome in _FOUND for decision in decisions):
             self._verified.add(table.name)
-        unmatched = [row.identifier for row in rows if not matches[row.identifier]]
-        recorded = self._recorded(table, unmatched, found.unshown, recorder)
-        new = [
-            row for row in rows if not matches[row.identifier] and row.identifier not in recorded
-        ]
-        if claims is not None:
-            claims.add(new)
-        unclaimed, decisions = adopt.candidates(
-            session, table, new, owned=recorder.owned, claims=claims
-        )
-        waiting = {decision.row.identifier for decision in decisions}
-        decisions += [
-            decide(
-                table,
-                row,
-                matches[row.identifier],
-                unclaimed.get(row.identifier, []),
-                recorded.get(row.identifier),
-            )
-            for row in rows
-            if row.identifier not in waiting
-        ]
         return decisions
-
-    def _recorded(
-        self, table: Table, unmatched: Sequence[str], unshown: int, recorder: Recorder
-    ) -> dict[str, Recorded]:
-        """Return what is known of rows that are in ServiceNow and were not found, by identifier.
-
-        Args:
-            table: The table of the rows.
-            unmatched: The identifiers that were not found.
-            unshown: The rows that ServiceNow counted and did not show.
-            recorder: Knows what has been in ServiceNow before.
-        """
-        session = self._sessions[0]
-        known = recorder.known(table.name, unmatched)
-        found = lookup.recorded(session, table, known) if known else {}
-        hidden = sum(row.row is None and row.counted is not False for row in found.values())
-        if unshown > hidden:  # another ledger, or a run that was cut off, made some
-            others = [name for name in unmatched if name not in found]
-            for name in lookup.counted(session, table, others):
-                found[name] = Recorded("", counted=True)
-        return found
 
     def _write(self, table: Table, writes: list[Decision], notes: Notes) -> None:
         batch_size = self._batch_sizes.setdefault(table.name, BatchSize())
@@ -308,5 +261,8 @@ def _as_decided(decision: Decision, outcome: Outcome, sys_id: str = "") -> Settl
     """Settle a row that is not sent."""
     return Settled(decision, outcome, sys_id, cause=decision.cause, reason=decision.reason)
 
+
+_FOUND = {Outcome.UNCHANGED, Outcome.UPDATED}
+"""Outcomes of rows that were found with their source column."""
 
 _TEXT_TYPES = {"string", "translated_text", "email", "url", "phone_number_e164", "multi_two_lines"}

@@ -16,12 +16,10 @@ from dataclasses import replace
 from target_servicenow.api import batch
 from target_servicenow.api.errors import Action, LaterError, StopRunError, UnknownOutcomeError
 from target_servicenow.api.table import create_item, read_row, update_item
-from target_servicenow.outcomes import Outcome
 from target_servicenow.stopping import StoppedError
-from target_servicenow.upsert import lookup
 from target_servicenow.upsert import settled as fate
 from target_servicenow.upsert.answers import Pending, sort
-from target_servicenow.upsert.plan import decide
+from target_servicenow.upsert.second_look import look_again
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -31,7 +29,7 @@ if t.TYPE_CHECKING:
     from target_servicenow.upsert.answers import Answers
     from target_servicenow.upsert.batch_size import BatchSize
     from target_servicenow.upsert.notes import Notes
-    from target_servicenow.upsert.plan import Decision, Recorded
+    from target_servicenow.upsert.plan import Decision
     from target_servicenow.upsert.settled import Settled
 
 logger = logging.getLogger(__name__)
@@ -228,9 +226,9 @@ class RowWriter:
                 raise StopRunError(
                     f"ServiceNow did not store {self._table.name}.{self._table.source_column} as "
                     f"sent (sent {change.new!r}, stored {change.old!r}), so the row {row.sys_id} "
-                    "could not be found again: make the column writable for the integration user "
-                    "and 100 characters long, or name another one as source_column in "
-                    "mapping_overrides"
+                    "could not be found again: make the column 100 characters long, and readable "
+                    "and writable for the integration user, or name another one as source_column "
+                    "in mapping_overrides"
                 )
 
     def _await_commit(self, entries: Sequence[Pending], seconds: float) -> None:
@@ -251,76 +249,9 @@ class RowWriter:
         """Settle what turns out to have been done; return what is to be sent (again)."""
         if not entries:
             return []
-        found = lookup.find(
-            self._session, self._table, [entry.decision.row.identifier for entry in entries]
-        )
-        matches = found.rows
-        missing = [entry for entry in entries if not matches[entry.decision.row.identifier]]
-        recorded = self._recorded([entry for entry in missing if entry.refusal])
-        unshown = self._unshown(missing) if found.unshown else set()
-        settled: list[Settled] = []
-        again: list[Pending] = []
-        for entry in entries:
-            before = entry.decision
-            name = before.row.identifier
-            now = decide(self._table, before.row, matches[name], [], recorded.get(name))
-            if now.outcome is None:  # gone meanwhile, and not to be created (`create_when`)
-                self._notes.unsent([before])
-            elif name in unshown:
-                settled.append(fate.unshown(entry, "", 0))
-            elif known := _known_fate(entry, now):
-                settled.append(known)
-            else:
-                if now.sys_id:
-                    entry.decision = (
-                        replace(now, outcome=before.outcome) if entry.may_be_done else now
-                    )
-                elif entry.refusal or not before.sys_id:
-                    entry.decision = now
-                # Else it is a PATCH of a row that exists, which can be repeated safely.
-                entry.item = self._item(entry.item.id, entry.decision)
-                again.append(entry)
-        self._notes.settled(settled)
-        return again
-
-    def _unshown(self, entries: list[Pending]) -> set[str]:
-        """Return which rows were created by a call whose answer was lost, and cannot be read."""
-        lost = [entry.decision for entry in entries if entry.may_be_done and not entry.refusal]
-        names = [decision.row.identifier for decision in lost if not decision.sys_id]
-        return lookup.counted(self._session, self._table, names)
-
-    def _recorded(self, entries: list[Pending]) -> dict[str, Recorded]:
-        """Return what is known of rows that ServiceNow refused to write, and that are not found.
-
-        A row that was to be changed is gone, or hidden since. Where a create is refused, the row
-        may be there under the sys_id it was sent with.
-        """
-        sent = {
-            entry.decision.row.identifier: entry.decision.sys_id or entry.decision.new_sys_id
-            for entry in entries
-            if entry.decision.outcome is not Outcome.ADOPTED  # never its own
-        }
-        if not sent:
-            return {}
-        found = lookup.recorded(self._session, self._table, sent)
-        changed = {entry.decision.row.identifier for entry in entries if entry.decision.sys_id}
-        return {
-            name: recorded
-            for name, recorded in found.items()
-            if name in changed or recorded.row or recorded.counted
-        }
-
-
-def _known_fate(entry: Pending, now: Decision) -> Settled | None:
-    """Return the fate of a row by what was found of it, None if it is to be sent (again)."""
-    before = entry.decision
-    if now.outcome is Outcome.HELD:
-        return fate.held(entry, now)
-    if now.outcome is Outcome.REJECTED:
-        return fate.refused(entry, now.reason, cause=now.cause)
-    if now.outcome is Outcome.UNCHANGED:
-        return fate.done(entry, now)
-    if now.outcome is Outcome.CREATED and entry.refusal and not before.sys_id:
-        # Another row prevents it: one that is not shown or counted, or one with its unique value.
-        return fate.refused(entry, entry.refusal)
-    return fate.failed(entry) if entry.is_at_fault else None
+        seen = look_again(self._session, self._table, entries)
+        self._notes.unsent(seen.unwanted)
+        self._notes.settled(seen.settled)
+        for entry in seen.again:
+            entry.item = self._item(entry.item.id, entry.decision)
+        return seen.again
