@@ -6,8 +6,10 @@ are looked up by their sys_ids as well, with another operator.
 
 from __future__ import annotations
 
+import re
 import typing as t
 from dataclasses import replace
+from itertools import islice
 
 from target_servicenow.api.errors import Action
 from target_servicenow.api.table import any_of_item, find_items, read_row
@@ -15,14 +17,27 @@ from target_servicenow.findings import Finding, Level
 from target_servicenow.upsert.lookup import ignored
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from target_servicenow.api import batch
     from target_servicenow.api.table import StoredRow
     from target_servicenow.mapping.profile import Table
 
-    KnownRows: t.TypeAlias = Callable[[str], Mapping[str, str]]
-    """From a table to some identifiers of rows in it, with their sys_ids."""
+    KnownRows: t.TypeAlias = Callable[[str, int], Mapping[str, str]]
+    """From a table, and how many at most, to identifiers of rows in it, with their sys_ids."""
+
+KNOWN_ROWS = 3
+"""Rows of a table that are looked up: one alone may have been deleted since."""
+
+_SEARCHABLE = re.compile(r"[\w:.%~-]+")
+
+
+def sample(table: Table, rows: Iterable[Mapping[str, t.Any]]) -> dict[str, str]:
+    """Return identifiers of rows that ServiceNow shows, where the ledger knows none."""
+    stored = (read_row(row) for row in rows)
+    carried = ((row.values.get(table.source_column, ""), row.sys_id) for row in stored)
+    found = {name: sys_id for name, sys_id in carried if _SEARCHABLE.fullmatch(name)}
+    return dict(islice(found.items(), KNOWN_ROWS))
 
 
 def look_up(table: Table, known: Mapping[str, str]) -> Iterator[batch.Item]:

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 from target_servicenow.api import batch, dictionary
 from target_servicenow.api.errors import Action
 from target_servicenow.findings import Finding, Level
-from target_servicenow.known_rows import check, look_up
+from target_servicenow.known_rows import KNOWN_ROWS, check, look_up, sample
 from target_servicenow.mapping.types import ColumnType
 
 if t.TYPE_CHECKING:
@@ -63,12 +63,16 @@ def inspect(session: Session, tables: Sequence[Table], known: KnownRows) -> Repo
     Raises:
         StopRunError: The instance cannot be reached, or does not accept the credentials.
     """
-    seen = {table.name: known(table.name) for table in tables}
+    seen = {table.name: known(table.name, KNOWN_ROWS) for table in tables}
     first = _first_rows(session, tables, seen)
     unusable = {
         table.name: error for table in tables if (error := _error(table, first.get(table.name)))
     }
     usable = [table for table in tables if table.name not in unusable]
+    others = [table for table in usable if not seen[table.name]]
+    seen |= {table.name: sample(table, first[table.name].result) for table in others}
+    if items := [item for table in others for item in look_up(table, seen[table.name])]:
+        first |= batch.read(session, items, what="looking rows up")
     definitions = dictionary.read(session, [table.name for table in usable])
     findings = []
     for table in tables:

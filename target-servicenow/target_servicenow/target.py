@@ -7,7 +7,7 @@ import sys
 import time
 import typing as t
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 
 import simplejson
 from singer_sdk.exceptions import RecordsWithoutSchemaException
@@ -35,10 +35,6 @@ if t.TYPE_CHECKING:
     from target_servicenow.findings import Finding
     from target_servicenow.mapping.profile import Table
     from target_servicenow.sdk import Message
-
-
-PROBED_IDENTIFIERS = 3
-"""Rows of a table that are known, and looked up before it is written."""
 
 
 class RecordBeforeSchemaError(InputError, RecordsWithoutSchemaException):
@@ -80,7 +76,7 @@ class TargetServiceNow(CommandLineTarget):
             self._sessions[0],
             title=self.values.mapping,
             unmapped=self.values.unmapped_streams,
-            known=partial(self._ledger.memory.latest, limit=PROBED_IDENTIFIERS),
+            known=self._ledger.memory.latest,
         )
 
     def _open_sessions(self) -> list[Session]:

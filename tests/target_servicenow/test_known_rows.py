@@ -355,3 +355,19 @@ def test_every_hidden_row_of_an_instance_that_was_reset(instance: Instance, sing
     CliRunner().invoke(TargetServiceNow.get_singer_command(), [*command, "--all-hidden"])
     assert instance.run([]).code == 0
     assert instance.by_source(VENDOR).keys() == {"0", "1", "2"}
+
+
+@pytest.mark.parametrize("empty", [False, True])
+def test_an_empty_ledger_on_an_instance_that_does_not_understand_in(
+    instance: Instance, singer: Singer, *, empty: bool
+) -> None:
+    """Kind: lookups that only disagree with the rows that the instance shows unasked."""
+    vendors = singer.vendors(*(singer.vendor(n) for n in range(5)))
+    instance.behave(**HARDENED)
+    assert instance.run(vendors).code == 0
+    before = instance.rows(VENDOR)
+    instance.ledger.unlink()
+    properties = {**HARDENED["properties"], "glide.invalid_query.returns_no_rows": empty}
+    instance.behave(unknown_operators=["IN"], properties=properties)
+    assert instance.run(vendors).code == 1
+    assert instance.rows(VENDOR) == before
