@@ -238,17 +238,18 @@ class Loader:
                 for reject in again
                 if reject.table == table.name or _feeds(table, by_name[reject.table])
             ]
-            pages = list(_pages(wanted))
-            claims = Claims(table)
-            if table.adopt_by and len(pages) > 1:
-                for page in pages:
-                    rendered = self._rendered(table, page)
-                    claimants = [row for row in rendered if isinstance(row, Row)]
-                    names = [row.identifier for row in claimants]
-                    known = self._ledger.memory.known(table.name, names)
-                    self._upserter.claim(table, claimants, known, claims)
-            for page in pages:
+            claims = self._claims(table, list({*wanted, *self._ledger.memory.waiting(table.name)}))
+            for page in _pages(wanted):
                 self._load(table, self._rendered(table, page), None, claims)
+
+    def _claims(self, table: Table, waiting: Sequence[Reject]) -> Claims:
+        """Return which waiting rows could claim one that was typed in by hand."""
+        claims = Claims(table)
+        for page in _pages(waiting) if table.adopt_by else ():
+            rows = [row for row in self._rendered(table, page) if isinstance(row, Row)]
+            known = self._ledger.memory.known(table.name, [row.identifier for row in rows])
+            self._upserter.claim(table, rows, known, claims)
+        return claims
 
     def _rendered(self, table: Table, page: Iterable[Reject]) -> Iterator[Row | Unrendered]:
         """Yield the rows that the records of waiting rows have in a table."""

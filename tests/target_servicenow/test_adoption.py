@@ -157,3 +157,21 @@ def test_a_run_that_stops_before_its_end_adopts_in_the_next_one(
     assert instance.run([]).code == 0
     assert instance.by_source(VENDOR)["1"]["sys_id"] == sys_id
     assert instance.rejects() == {}
+
+
+@pytest.mark.parametrize(
+    "waits", [{"City": "x" * 300}, {"GLAccount": "none"}], ids=["too long", "no account"]
+)
+def test_a_record_that_waits_for_something_else_claims_too(
+    instance: Instance, singer: Singer, waits: dict[str, str]
+) -> None:
+    """Kind: a claim of a record that cannot be written yet."""
+    sys_id = instance.insert_row(VENDOR, name="Acme")
+    before = instance.rows(VENDOR)
+    vendors = [
+        singer.vendor("1", VendorName="Acme"),
+        singer.vendor("2", VendorName="Acme", **waits),
+    ]
+    assert instance.run(singer.vendors(*vendors)).code == 0
+    assert instance.rows(VENDOR) == before
+    assert instance.rejects()["1"] == contested(sys_id, "1")

@@ -6,6 +6,8 @@ import typing as t
 from itertools import islice
 
 from target_servicenow.ledger import file
+from target_servicenow.ledger.entries import Reject
+from target_servicenow.outcomes import Cause
 
 if t.TYPE_CHECKING:
     import sqlite3
@@ -22,7 +24,10 @@ _RECORDS: t.Final = "main.records"
 
 
 class Memory:
-    """The rows that runs which wrote have seen. Plans change nothing here."""
+    """The rows that runs which wrote have seen, and those that wait.
+
+    What a plan would do is no part of the former, and a part of the latter.
+    """
 
     def __init__(self, db: sqlite3.Connection) -> None:
         """Read from an open ledger."""
@@ -49,6 +54,16 @@ class Memory:
         )
         with file.reading():
             return dict(self._db.execute(sql, (table, UNSHOWN, limit)).fetchall())
+
+    def waiting(self, table: str) -> list[Reject]:
+        """Return the rows of a table that wait with their record, those this run rejected too."""
+        sql = (
+            'SELECT "table", identifier, run, outcome, cause FROM rejects WHERE "table" = ?'
+            " AND outcome IN ('held', 'rejected') AND cause <> ? ORDER BY identifier"
+        )
+        with file.reading():
+            rows = self._db.execute(sql, (table, Cause.TOO_MANY_GONE)).fetchall()
+        return [Reject(*row) for row in rows]
 
     def _each(
         self, columns: str, column: str, table: str, values: Iterable[str]

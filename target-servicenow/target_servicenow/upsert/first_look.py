@@ -31,7 +31,7 @@ def look(
         table: The table of the rows.
         rows: The rows, their references resolved.
         recorder: Knows what has been in ServiceNow before.
-        claims: The records that could claim a row typed in by hand, apart from these; None while
+        claims: The records that could claim a row typed in by hand, these included; None while
             more may come.
 
     Raises:
@@ -42,8 +42,6 @@ def look(
     recorded = _recorded(session, table, unmatched, found.unshown, recorder)
     new = set(unmatched) - recorded.keys()
     newcomers = [row for row in rows if row.identifier in new]
-    if claims is not None:
-        claims.add(newcomers)
     unclaimed, waiting = adopt.candidates(
         session, table, newcomers, owned=recorder.owned, claims=claims
     )

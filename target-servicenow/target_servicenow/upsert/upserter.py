@@ -93,7 +93,7 @@ class Upserter:
             table: The table of the rows.
             rows: Any number, each identifier once; references may point at rows settled before.
             recorder: Keeps what becomes of them, as soon as it is known.
-            claims: The records that could claim a row typed in by hand, apart from these; None
+            claims: The records that could claim a row typed in by hand, these included; None
                 while more may come, and a row that could claim one is held.
 
         Raises:
