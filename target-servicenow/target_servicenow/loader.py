@@ -47,6 +47,7 @@ class Loader:
 
     Attributes:
         altered: Rows whose column was stored differently from what was sent, by table and column.
+        left_altered: Rows whose column still is, so that it was not sent again, likewise.
         unseen: Rows in which ServiceNow did not show a column, by table and column.
     """
 
@@ -81,6 +82,7 @@ class Loader:
         self._announce = announce
         self._validating = validating
         self.altered: Counter[tuple[str, str]] = Counter()
+        self.left_altered: Counter[tuple[str, str]] = Counter()
         self.unseen: Counter[tuple[str, str]] = Counter()
 
     def load(
@@ -159,7 +161,7 @@ class Loader:
         allowed: list[Row] = []
         for prefix, rows in leaving.items():
             if len(rows) > FLOOR and prefix not in deleted:
-                due = self._upserter.differing(table, rows)
+                due = self._differing(table, rows)
                 total = len(kept[prefix]) + len(due)
                 if self._held_back.holds(table, due, total, f"are no longer in {prefix[:-1]}"):
                     del kept[prefix]
@@ -198,12 +200,16 @@ class Loader:
         """
         seen, unseen = self._ledger.seen_and_unseen(table.name, version)
         leaving: dict[str, list[Row]] = {}
-        for row in self._upserter.differing(table, gone(table, unseen)):
+        for row in self._differing(table, gone(table, unseen)):
             leaving.setdefault(company(row.identifier), []).append(row)
         for name, rows in leaving.items():
             where = f"were not in the complete read of {name.partition(':')[2]}"
             if not self._held_back.holds(table, rows, seen[name] + len(rows), where):
                 self._load(table, rows, None)
+
+    def _differing(self, table: Table, rows: Sequence[Row]) -> list[Row]:
+        remembered = self._ledger.altered(table.name, [row.identifier for row in rows])
+        return self._upserter.differing(table, rows, remembered)
 
     def retry(self, tables: Sequence[Table]) -> None:
         """Retry what was held in this run, and what earlier runs held or rejected.
@@ -291,6 +297,7 @@ class Loader:
                 self._ledger,
                 version,
                 altered=self.altered,
+                left_altered=self.left_altered,
                 unseen=self.unseen,
                 announce=self._announce,
             )

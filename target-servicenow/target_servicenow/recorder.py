@@ -11,14 +11,16 @@ from typing_extensions import override
 from target_servicenow.ledger.entries import Entry
 from target_servicenow.ledger.memory import UNSHOWN
 from target_servicenow.outcomes import WAITING, WRITTEN, Cause, Outcome
+from target_servicenow.upsert.altered import of_unchanged
 from target_servicenow.upsert.notes import Recorder
 from target_servicenow.upsert.plan import Decision, was_written
 
 if t.TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
+    from target_servicenow.ledger.entries import Remembered
     from target_servicenow.ledger.writer import LedgerWriter
     from target_servicenow.mapping.profile import Table
     from target_servicenow.upsert.settled import Settled
@@ -36,6 +38,7 @@ class LedgerRecorder(Recorder):
         version: int | None,
         *,
         altered: Counter[tuple[str, str]],
+        left_altered: Counter[tuple[str, str]],
         unseen: Counter[tuple[str, str]],
         announce: bool,
     ) -> None:
@@ -46,6 +49,7 @@ class LedgerRecorder(Recorder):
             ledger: The ledger, its run started.
             version: The Singer version the rows came under, if any.
             altered: Counts rows whose column was stored differently from what was sent.
+            left_altered: Counts rows whose column still is, so that it was not sent again.
             unseen: Counts rows in which ServiceNow did not show a column.
             announce: Log every change, row by row, old and new (mode plan).
         """
@@ -53,6 +57,7 @@ class LedgerRecorder(Recorder):
         self._ledger = ledger
         self._version = version
         self._altered = altered
+        self._left_altered = left_altered
         self._unseen = unseen
         self._announce = announce
 
@@ -107,6 +112,11 @@ class LedgerRecorder(Recorder):
         return wait
 
     @override
+    def remembered(self, identifiers: Sequence[str]) -> Mapping[str, Remembered]:
+        """Return what is remembered of rows that ServiceNow stores otherwise than sent."""
+        return self._ledger.altered(self._table.name, identifiers)
+
+    @override
     def sending(self, decisions: Sequence[Decision]) -> None:
         """Note rows before they are sent."""
         self._ledger.sending(
@@ -130,6 +140,7 @@ class LedgerRecorder(Recorder):
         self._ledger.record([self._entry(fate) for fate in settled])
         for fate in settled:
             self._altered.update((self._table.name, name) for name in fate.altered)
+            self._left_altered.update((self._table.name, name) for name in fate.decision.altered)
             self._unseen.update((self._table.name, name) for name in fate.decision.unseen)
             deferred = fate.decision.deferred
             if self._announce and fate.outcome in WRITTEN:
@@ -175,4 +186,9 @@ class LedgerRecorder(Recorder):
             payload=(row.payload or None) if tried_again else None,
             version=self._version,
             deferred=settled.decision.deferred,
+            remembered=(
+                of_unchanged(settled.decision)
+                if settled.outcome is Outcome.UNCHANGED
+                else settled.remembered
+            ),
         )

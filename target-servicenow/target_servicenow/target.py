@@ -251,6 +251,14 @@ class TargetServiceNow(CommandLineTarget):
                 column,
                 rows,
             )
+        for (table, column), rows in sorted(self.loader.left_altered.items()):
+            self.logger.info(
+                "%s.%s is stored otherwise than sent, as before (rows: %d): it is not sent again "
+                "until one of the two changes",
+                table,
+                column,
+                rows,
+            )
         definitions = self._tables.report.definitions
         for (table, column), rows in sorted(self.loader.unseen.items()):
             if column in definitions.get(table, {column}):  # else it was reported as missing

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typing as t
+from collections import Counter
 from pathlib import Path
 
 import click
@@ -118,6 +119,8 @@ def explain(path: Path, key: str, *, as_json: bool) -> None:
                 click.echo(f"    {column}: {change['old']!r} -> {change['new']!r}")
             for column, change in entry["altered"].items():
                 click.echo(f"    {column}: sent {change['new']!r}, stored {change['old']!r}")
+        for column, change in story["altered"].items():
+            click.echo(f"  {column}: sent {change['new']!r}, still stored {change['old']!r}")
         click.echo(f"  last seen in run {story['last_seen']}")
 
 
@@ -176,6 +179,27 @@ def forget(path: Path, keys: tuple[str, ...], *, all_hidden: bool, reason: str) 
     forget_rows(path, rows, reason)
     for row in rows:
         click.echo(f"{row['table']} {row['identifier']} was forgotten: {reason}")
+
+
+@ledger.command()
+@_as_json
+@click.pass_obj
+def altered(path: Path, *, as_json: bool) -> None:
+    """Count the rows that ServiceNow stores otherwise than sent, by column.
+
+    With --json each row, with what was sent (new) and what is stored (old).
+
+    Example: target-servicenow ledger altered --json
+    """
+    found = _reader(path).altered()
+    if as_json:
+        _print_json(found)
+        return
+    counts = Counter((row["table"], column) for row in found for column in row["columns"])
+    _print_table(
+        ("table", "column", "rows"),
+        [(table, column, str(rows)) for (table, column), rows in sorted(counts.items())],
+    )
 
 
 @ledger.command()

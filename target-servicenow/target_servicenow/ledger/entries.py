@@ -36,6 +36,18 @@ class Change(t.Protocol):
         """The value after."""
 
 
+class Remembered(t.NamedTuple):
+    """What is remembered of a row that ServiceNow stores otherwise than sent.
+
+    Attributes:
+        columns: Columns stored as ``old`` that were sent as ``new``.
+        modifications: How often the row had been changed then; "" where that is not read.
+    """
+
+    columns: Mapping[str, Mapping[str, str]]
+    modifications: str = ""
+
+
 class Entry(t.NamedTuple):
     """A row's fate in a run.
 
@@ -53,7 +65,9 @@ class Entry(t.NamedTuple):
         stream: The stream of its record.
         payload: The record, kept for rows held or rejected.
         version: The Singer version the row came under, to find what a complete read did not bring.
-        deferred: It waits for the end of the run, which is not told of it for good.
+        deferred: It is decided at the end of the run, so this is no outcome yet.
+        remembered: What to remember of the row; None where it was not seen, so that what was known
+            of it stays.
     """
 
     table: str
@@ -70,6 +84,7 @@ class Entry(t.NamedTuple):
     payload: Mapping[str, t.Any] | None = None
     version: int | None = None
     deferred: bool = False
+    remembered: Remembered | None = None
 
 
 class Reject(t.NamedTuple):

@@ -51,6 +51,16 @@ _MIGRATIONS = (
     UPDATE outcomes SET cause = {_CAUSE} WHERE reason <> '';
     UPDATE rejects SET cause = {_CAUSE};
     """,  # noqa: S608 - both parts are written here
+    # To the next format: columns that ServiceNow stores otherwise than sent.
+    """
+    CREATE TABLE altered (
+      "table"    TEXT NOT NULL,
+      identifier TEXT NOT NULL,
+      columns    TEXT NOT NULL,
+      modifications TEXT NOT NULL,
+      PRIMARY KEY ("table", identifier)
+    ) WITHOUT ROWID;
+    """,
 )
 
 FORMAT: t.Final = 1 + len(_MIGRATIONS)

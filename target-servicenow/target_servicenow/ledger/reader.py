@@ -6,6 +6,7 @@ import sqlite3
 import typing as t
 
 from target_servicenow.ledger import file
+from target_servicenow.ledger.altered import shown
 from target_servicenow.ledger.entries import FROM_LEDGER, from_json
 from target_servicenow.outcomes import Cause, Outcome
 
@@ -46,14 +47,21 @@ class LedgerReader:
         return found
 
     def find(self, key: str) -> list[dict[str, t.Any]]:
-        """Return the records whose source identifier is `key`, or ends with it (`1200`)."""
+        """Return the records whose source identifier is `key`, or ends with it (`1200`).
+
+        Each with the columns that ServiceNow stores (old) otherwise than sent (new) at present.
+        """
         escaped = key.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
-        return self._rows(
-            "SELECT * FROM records WHERE identifier = ? OR identifier LIKE ? ESCAPE '\\'"
+        found = self._rows(
+            "SELECT records.*, COALESCE(columns, '{}') AS altered"
+            ' FROM records LEFT JOIN altered USING ("table", identifier)'
+            " WHERE identifier = ? OR identifier LIKE ? ESCAPE '\\'"
             " ORDER BY identifier",
             key,
             f"%:{escaped}",
         )
+        with file.reading():
+            return [{**record, "altered": shown(record["altered"])} for record in found]
 
     def history(self, identifier: str) -> list[dict[str, t.Any]]:
         """Return what was done with one record, or planned (`mode`), oldest first."""
@@ -74,6 +82,15 @@ class LedgerReader:
             'SELECT "table", identifier, run, outcome, cause, reason, stream FROM rejects'
             ' ORDER BY "table", identifier'
         )
+
+    def altered(self) -> list[dict[str, t.Any]]:
+        """Return the rows that ServiceNow stores otherwise than sent at present."""
+        found = self._rows(
+            'SELECT "table", identifier, columns FROM altered ORDER BY "table", identifier'
+        )
+        with file.reading():
+            rows = [{**row, "columns": shown(row["columns"])} for row in found]
+        return [row for row in rows if row["columns"]]
 
     def messages(self) -> Iterator[dict[str, t.Any]]:
         """Yield Singer messages that bring the waiting rows back: each schema, then its records."""

@@ -80,6 +80,16 @@ CREATE TABLE records (
   PRIMARY KEY ("table", identifier)
 ) WITHOUT ROWID;
 
+-- Rows of which ServiceNow stores columns otherwise than sent: not sent again while neither the value
+-- to send nor the stored one changes.
+CREATE TABLE altered (
+  "table"    TEXT NOT NULL,
+  identifier TEXT NOT NULL,
+  columns    TEXT NOT NULL,  -- {"column": {"old": stored, "new": sent}}, of long values a digest
+  modifications TEXT NOT NULL,  -- its sys_mod_count then, where it has amounts with a currency
+  PRIMARY KEY ("table", identifier)
+) WITHOUT ROWID;
+
 -- Rows held or rejected and not settled since, and rows written without a reference (blank):
 -- retried in the next run.
 CREATE TABLE rejects (

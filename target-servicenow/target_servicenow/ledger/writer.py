@@ -8,7 +8,7 @@ import threading
 import typing as t
 from collections import Counter
 
-from target_servicenow.ledger import file
+from target_servicenow.ledger import altered, file
 from target_servicenow.ledger.entries import (
     Entry,
     Reject,
@@ -27,6 +27,8 @@ if t.TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
     from pathlib import Path
 
+    from target_servicenow.ledger.entries import Remembered
+
 # Tables that hide those of the same names for as long as the connection lasts.
 _PLAN = (
     "CREATE TEMP TABLE records AS SELECT * FROM main.records",
@@ -35,6 +37,8 @@ _PLAN = (
     'CREATE UNIQUE INDEX temp.rejects_key ON rejects ("table", identifier)',
     "CREATE TEMP TABLE sending AS SELECT * FROM main.sending WHERE run IS NULL",
     'CREATE UNIQUE INDEX temp.sending_key ON sending ("table", identifier)',
+    "CREATE TEMP TABLE altered AS SELECT * FROM main.altered",
+    'CREATE UNIQUE INDEX temp.altered_key ON altered ("table", identifier)',
 )
 
 
@@ -150,6 +154,11 @@ class LedgerWriter:
                 for identifier, run, at, outcome, changes in rows
             }
 
+    def altered(self, table: str, identifiers: Iterable[str]) -> dict[str, Remembered]:
+        """Return what is remembered of some rows of a table, by identifier."""
+        with file.reading():
+            return altered.read(self._db, table, identifiers)
+
     def close_unfinished(self, entries: Iterable[Entry], sent: Mapping[str, Sent]) -> None:
         """Remove such notes; a row that turns out to be written counts in the run that sent it.
 
@@ -203,6 +212,7 @@ class LedgerWriter:
                     if e.payload is not None
                 ],
             )  # fmt: skip
+            altered.keep(self._db, entries)
             self._count(entries)
 
     def _append(self, entries: Iterable[Entry], run: int) -> None:

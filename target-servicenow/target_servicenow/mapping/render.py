@@ -14,7 +14,7 @@ from urllib.parse import quote
 from target_servicenow.lenient_json import is_whole_text
 from target_servicenow.mapping.expression import MISSING, RecordError, parent_name
 from target_servicenow.mapping.rules import HoldRecord, with_rules
-from target_servicenow.mapping.types import ColumnType, render, shown, written_out
+from target_servicenow.mapping.types import CURRENCY_CODE, ColumnType, render, shown, written_out
 from target_servicenow.outcomes import Cause, Outcome
 
 if t.TYPE_CHECKING:
@@ -270,9 +270,23 @@ def _value(column: Column, scope: Mapping[str, t.Any]) -> str | None:
             )
         value = word
     if column.type is ColumnType.CURRENCY and column.currency is not None:
-        code = column.currency(scope)
-        value = None if value in (None, "") else f"{'' if code is MISSING else code};{value}"
+        value = None if value in (None, "") else f"{_currency(column.currency, scope)};{value}"
     return render(value, column.type)
+
+
+def _currency(expression: Property, scope: Mapping[str, t.Any]) -> str:
+    """Return the code of an amount's currency.
+
+    Raises:
+        RecordError: There is none: ServiceNow would take the amount in the account's own currency.
+    """
+    code = expression(scope)
+    text = "" if code is MISSING or code is None else str(code).strip().upper()
+    if not CURRENCY_CODE.fullmatch(text):
+        raise RecordError(
+            f"{expression.text} is {shown(text)}, which is no currency code of three letters"
+        )
+    return text
 
 
 def _reference(profile: Profile, column: Column, scope: Mapping[str, t.Any]) -> str | None:
