@@ -10,7 +10,7 @@ import typing as t
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
-from target_servicenow.api import batch, dictionary
+from target_servicenow.api import batch, dictionary, reading
 from target_servicenow.api.errors import Action
 from target_servicenow.findings import Finding, Level
 from target_servicenow.known_rows import KNOWN_ROWS, check, look_up, sample
@@ -74,7 +74,7 @@ def inspect(session: Session, tables: Sequence[Table], known: KnownRows) -> Repo
     others = [table for table in usable if not seen[table.name]]
     seen |= {table.name: sample(table, first[table.name].result) for table in others}
     if items := [item for table in others for item in look_up(table, seen[table.name])]:
-        first |= batch.read(session, items, what="looking rows up")
+        first |= reading.read(session, items, what="looking rows up")
     definitions = dictionary.read(session, [table.name for table in usable])
     findings = []
     for table in tables:
@@ -120,7 +120,7 @@ def _first_rows(
         items += look_up(table, seen[table.name])
     if not items:
         return {}
-    return batch.read(session, items, what="reading the mapped tables")
+    return reading.read(session, items, what="reading the mapped tables")
 
 
 def _error(table: Table, answer: batch.ItemReply | None) -> Finding | None:

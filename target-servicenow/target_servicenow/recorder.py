@@ -82,6 +82,7 @@ class LedgerRecorder(Recorder):
         Returns:
             Seconds to wait before looking again for those that may still be under way.
         """
+        self._end_unwanted(decisions)
         sent = self._ledger.unfinished(self._table.name)
         known: list[Entry] = []
         wait = 0.0
@@ -110,6 +111,17 @@ class LedgerRecorder(Recorder):
         if known:
             self._ledger.close_unfinished(known, sent)
         return wait
+
+    def _end_unwanted(self, decisions: Sequence[Decision]) -> None:
+        """Let rows wait no more that are neither in ServiceNow nor to be created there."""
+        unwanted = [d.row.identifier for d in decisions if d.outcome is None]
+        if unwanted:
+            self._ledger.end(
+                self._table.name,
+                unwanted,
+                Cause.NOT_WANTED,
+                "there is no such row in ServiceNow, and by its record none is to be created",
+            )
 
     @override
     def remembered(self, identifiers: Sequence[str]) -> Mapping[str, Remembered]:
@@ -183,7 +195,7 @@ class LedgerRecorder(Recorder):
             cause=cause,
             reason=reason,
             stream=self._table.stream,
-            payload=(row.payload or None) if tried_again else None,
+            payload=row.payload if tried_again else None,
             version=self._version,
             deferred=settled.decision.deferred,
             remembered=(

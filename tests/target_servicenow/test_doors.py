@@ -10,8 +10,9 @@ import pytest
 
 from target_servicenow.api.errors import StopRunError
 from target_servicenow.api.oauth import BasicAuth
-from target_servicenow.api.session import Connection, Session, client_credentials
+from target_servicenow.api.session import Session, client_credentials
 from target_servicenow.api.table import find_items
+from target_servicenow.api.wire import Connection
 from target_servicenow.config import SettingError, is_open, read
 from target_servicenow.ledger.cli import ledger
 from target_servicenow.target import TargetServiceNow
@@ -162,13 +163,39 @@ def test_nothing_reaches_another_host(serve: Callable[..., Server], status: int)
     assert (len(server.headers), other.headers) == (1, [])
 
 
+@pytest.mark.parametrize("auth_method", ["basic", "oauth_client_credentials"])
+@pytest.mark.parametrize("status", [302, 307, 308])
+def test_a_run_that_is_redirected(
+    serve: Callable[..., Server],
+    instance: Instance,
+    singer: Singer,
+    status: int,
+    auth_method: str,
+) -> None:
+    """Kind: an address that leads elsewhere, for the first call of a run: a token, or rows."""
+    other = serve(reply)
+    server = serve(lambda handler: reply(handler, status, Location=f"{other.url}/x"))
+    messages = [*singer.vendors(singer.vendor("1")), singer.state(1)]
+    account = {"username": "u", "password": "p"}
+    result = instance.run(messages, instance_url=server.url, auth_method=auth_method, **account)
+    assert (result.code, result.states, other.headers) == (1, [], [])
+    what = "reading the mapped tables" if auth_method == "basic" else "requesting a token"
+    [sentence] = result.errors
+    assert sentence == (
+        f"ServiceNow answered with a redirect while {what}: check instance_url, and that the "
+        "instance is awake"
+    )
+
+
 def test_names_that_servicenow_would_run(instance: Instance, singer: Singer) -> None:
     """Kind: text of a record that is code where it stands in a query."""
     names = ["javascript:gs.getUserID()", "Acme JavaScript:x", " JAVASCRIPT:y", "javascript"]
     urls = [item.url for item in find_items("proc_vendor", "name", names, ())]
     assert not any("javascript%3a" in url.lower() for url in urls)
     assert [url.rpartition("sysparm_query=")[2] for url in urls] == [
-        "nameSTARTSWITHAcme%20%5EORDERBYsys_id",
+        "nameENDSWITHgs.getUserID%28%29%5EORDERBYsys_id",
+        "nameSTARTSWITHAcme%20%5EnameENDSWITHx%5EORDERBYsys_id",
+        "nameENDSWITHy%5EORDERBYsys_id",
         "nameINjavascript%5EORDERBYsys_id",
     ]
     vendors = [singer.vendor(name, VendorName=name) for name in names]

@@ -177,6 +177,7 @@ class Behaviours(Declared, frozen=True):
         row_cost_ms: How long writing one row takes.
         batch_limit_seconds: How long a batch may take before it is cancelled.
         cut_off_item: Whether the item that was running when a batch is cancelled was committed.
+        unserviced_items: How a batch names the items it did not come to.
     """
 
     hibernating: bool = False
@@ -203,6 +204,7 @@ class Behaviours(Declared, frozen=True):
     row_cost_ms: Quantity = 0.0
     batch_limit_seconds: Quantity = 30.0
     cut_off_item: t.Literal["committed", "not_committed", "alternate"] = "alternate"
+    unserviced_items: t.Literal["ids", "objects"] = "ids"
 
     def property(self, name: Property) -> bool:
         """Return the value of a system property."""

@@ -145,7 +145,7 @@ def _moment(text: str) -> str | None:
 
 
 def _guid(_: Column, text: str) -> str | None:
-    return text.lower() if _GUID.fullmatch(text) else None
+    return text if _GUID.fullmatch(text) else None
 
 
 _TYPED: dict[str, Callable[[Column, str], str | None]] = {

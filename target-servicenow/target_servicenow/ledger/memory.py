@@ -7,7 +7,7 @@ from itertools import islice
 
 from target_servicenow.ledger import file
 from target_servicenow.ledger.entries import Reject
-from target_servicenow.outcomes import Cause
+from target_servicenow.outcomes import FOR_A_PERSON
 
 if t.TYPE_CHECKING:
     import sqlite3
@@ -59,11 +59,11 @@ class Memory:
         """Return the rows of a table that wait with their record, those this run rejected too."""
         sql = (
             'SELECT "table", identifier, run, outcome, cause FROM rejects WHERE "table" = ?'
-            " AND outcome IN ('held', 'rejected') AND cause <> ? ORDER BY identifier"
+            " AND outcome IN ('held', 'rejected') AND payload <> '{}' ORDER BY identifier"
         )
         with file.reading():
-            rows = self._db.execute(sql, (table, Cause.TOO_MANY_GONE)).fetchall()
-        return [Reject(*row) for row in rows]
+            found = [Reject(*row) for row in self._db.execute(sql, (table,))]
+        return [reject for reject in found if reject.cause not in FOR_A_PERSON]
 
     def _each(
         self, columns: str, column: str, table: str, values: Iterable[str]

@@ -13,6 +13,7 @@ import math
 import re
 import typing as t
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 
 from target_servicenow.mapping.expression import RecordError
 
@@ -148,7 +149,12 @@ def _boolean(value: t.Any) -> str:
 
 
 def _moment(value: t.Any) -> dt.datetime:
-    moment = dt.datetime.fromisoformat(str(value).strip())
+    return _parsed(str(value).strip())
+
+
+@lru_cache(maxsize=4096)  # dates repeat
+def _parsed(text: str) -> dt.datetime:
+    moment = dt.datetime.fromisoformat(text)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=dt.UTC)
     return moment.astimezone(dt.UTC)
