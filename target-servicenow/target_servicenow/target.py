@@ -33,8 +33,8 @@ if t.TYPE_CHECKING:
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
 
     from target_servicenow.api.oauth import Authenticator
+    from target_servicenow.findings import Finding
     from target_servicenow.mapping.profile import Table
-    from target_servicenow.preflight import Finding
     from target_servicenow.sdk import Message
 
 
@@ -71,13 +71,14 @@ class TargetServiceNow(CommandLineTarget):
         self._versions: dict[str, int | None] = {}
         self._started = self._last_checkpoint = time.monotonic()
         self._sessions = self._open_sessions()
+        self._ledger = LedgerWriter(self.values.ledger_path)
         self._tables = MappedTables(
             self._mapping,
             self._sessions[0],
             title=self.values.mapping,
             unmapped=self.values.unmapped_streams,
+            known=self._ledger.memory.latest,
         )
-        self._ledger = LedgerWriter(self.values.ledger_path)
 
     def _open_sessions(self) -> list[Session]:
         connection = replace(self.values.connection, stop=self.stop)
