@@ -162,7 +162,9 @@ def _again(window: Window, page: PageSummary, reason: str, *, demanded: bool) ->
 def _by_key(window: Window, page: PageSummary) -> Turn:
     is_first = window.last_key is None
     if is_first:
-        window = replace(window, expected=page.count)
+        # Of a full page this may be the page's own count, which says nothing of what follows.
+        is_of_page = page.full and page.count is not None and page.count <= len(page.keys)
+        window = replace(window, expected=None if is_of_page else page.count)
     if not page.keys:
         if is_first or window.adds_up:
             return Turn(window, is_complete=True, remark=_missing(window, window.received))
