@@ -75,5 +75,9 @@ class Sage300ReadLog(SingerStream):
         """Do nothing, for the same reason."""
 
     @override
+    def finalize_state_progress_markers(self, state: dict[str, t.Any] | None = None) -> None:
+        """Do nothing: it has no state."""
+
+    @override
     def log_sync_costs(self) -> None:
         """Log nothing: there are no costs."""

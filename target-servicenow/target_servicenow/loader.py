@@ -15,6 +15,7 @@ from target_servicenow.mapping.expression import parent_name
 from target_servicenow.mapping.render import (
     Row,
     Unrendered,
+    company_prefix,
     holds_entries,
     keyless,
     parent_prefix,
@@ -186,13 +187,21 @@ class Loader:
                 unfit = [Unrendered(table.name, name, Cause.SCHEMA, reason, record)]
             self._load(table, unfit, version)
 
-    def deactivate(self, table: Table, version: int) -> None:
+    def deactivate(
+        self, table: Table, version: int, partitions: Iterable[Mapping[str, t.Any]] = ()
+    ) -> None:
         """Set to ``when_gone`` what a complete read under `version` did not bring.
 
-        Companies of which the read brought nothing are left alone, and so are those of which it
-        would be too many rows.
+        A company of which it would be too many rows is left alone, and so is one of which the read
+        brought nothing, unless it is known to have been read.
+
+        Args:
+            table: The table.
+            version: The Singer version of the read.
+            partitions: What the tap says that it has read.
         """
-        seen, unseen = self._ledger.seen_and_unseen(table.name, version)
+        whole = {company_prefix(self._profile, table, partition) for partition in partitions}
+        seen, unseen = self._ledger.seen_and_unseen(table.name, version, whole)
         leaving: dict[str, list[Row]] = {}
         for row in self._upserter.differing(table, gone(table, unseen)):
             leaving.setdefault(company(row.identifier), []).append(row)

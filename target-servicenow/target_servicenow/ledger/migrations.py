@@ -51,6 +51,17 @@ _MIGRATIONS = (
     UPDATE outcomes SET cause = {_CAUSE} WHERE reason <> '';
     UPDATE rejects SET cause = {_CAUSE};
     """,  # noqa: S608 - both parts are written here
+    # From format 2 to 3: what a tap says of its own run.
+    """
+    CREATE TABLE logs (
+      run        INTEGER NOT NULL REFERENCES runs (run),
+      number     INTEGER NOT NULL,  -- in the order in which they came
+      at         TEXT NOT NULL,     -- when it came
+      stream     TEXT NOT NULL,
+      record     TEXT NOT NULL,     -- JSON; its times say whose clock they are by
+      PRIMARY KEY (run, number)
+    ) WITHOUT ROWID;
+    """,
 )
 
 FORMAT: t.Final = 1 + len(_MIGRATIONS)

@@ -49,6 +49,7 @@ class LedgerWriter:
         self._lock = threading.Lock()
         self._run = 0
         self._fates: Counter[tuple[str, str]] = Counter()  # by table and outcome
+        self._logged = 0
         self._path = path
         self._claim: file.Closeable | None = None
         self._db = file.open_to_write(path)
@@ -92,11 +93,12 @@ class LedgerWriter:
             )
 
     def prune(self, keep_days: int) -> int:
-        """Delete the outcomes that are older than so many days; return how many."""
+        """Delete the outcomes and logs that are older than so many days; return how many."""
         with self._writing():
             before = dt.datetime.now(dt.UTC) - dt.timedelta(days=keep_days)
-            cursor = self._db.execute("DELETE FROM outcomes WHERE at < ?", (format_time(before),))
-        return cursor.rowcount
+            old = (format_time(before),)
+            outcomes = self._db.execute("DELETE FROM outcomes WHERE at < ?", old).rowcount
+            return outcomes + self._db.execute("DELETE FROM logs WHERE at < ?", old).rowcount
 
     def keep_schema(
         self, stream: str, schema: Mapping[str, t.Any], key_properties: Iterable[str]
@@ -109,6 +111,17 @@ class LedgerWriter:
                 " key_properties = excluded.key_properties",
                 (stream, to_json(schema), to_json(list(key_properties))),
             )
+
+    def keep_log(self, stream: str, records: Iterable[Mapping[str, t.Any]]) -> None:
+        """Keep what a tap says of its own run."""
+        at = now()
+        with self._writing():
+            for record in records:
+                self._logged += 1
+                self._db.execute(
+                    "INSERT INTO logs (run, number, at, stream, record) VALUES (?, ?, ?, ?, ?)",
+                    (self._run, self._logged, at, stream, to_json(record)),
+                )
 
     def sending(self, entries: Iterable[Entry]) -> None:
         """Note rows that are about to be sent; `record` removes the note."""
@@ -251,11 +264,20 @@ class LedgerWriter:
                 ],
             )
 
-    def seen_and_unseen(self, table: str, version: int) -> tuple[Counter[str], list[str]]:
-        """Return how many rows came under a version, by company, and which of these did not."""
+    def seen_and_unseen(
+        self, table: str, version: int, companies: AbstractSet[str] = frozenset()
+    ) -> tuple[Counter[str], list[str]]:
+        """Return how many rows came under a version, by company, and which did not.
+
+        Args:
+            table: The rows' table.
+            version: The version.
+            companies: Companies that were read whole; those of which rows came need not be named.
+        """
         rows = self._rows('SELECT identifier, version FROM records WHERE "table" = ?', table)
         seen = Counter(company(identifier) for identifier, last in rows if last == version)
-        return seen, [i for i, last in rows if last != version and seen[company(i)]]
+        whole = companies | seen.keys()
+        return seen, [i for i, last in rows if last != version and company(i) in whole]
 
     def uncount(self, rejects: Iterable[Reject]) -> None:
         """Take back the counts of rows about to be retried in this run."""

@@ -148,6 +148,23 @@ def parent_prefix(profile: Profile, table: Table, record: Mapping[str, t.Any]) -
         return ""
 
 
+def company_prefix(profile: Profile, table: Table, partition: Mapping[str, t.Any]) -> str:
+    """Return the beginning of the identifiers of all rows of one company, or "".
+
+    Args:
+        profile: The mapping.
+        table: The table of the rows.
+        partition: What all records of the company have in common, such as its CompanyID.
+    """
+    try:
+        company = table.company(partition) if table.company else MISSING
+        return (
+            "" if _empty(company) else ":".join(map(_encoded, (profile.source_of(table), company)))
+        )
+    except RecordError:
+        return ""
+
+
 def holds_entries(record: Mapping[str, t.Any], each: Sequence[str]) -> bool:
     """Tell whether a record holds the lists that `each` names at every level, even if empty."""
     if not each:
