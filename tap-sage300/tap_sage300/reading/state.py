@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -132,7 +132,7 @@ class Progress:
     version: int | None = None
     swept: int | None = None
     met: frozenset[Key] = frozenset()
-    completed: Window | None = None
+    completed: Window | None = field(default=None, compare=False)
 
 
 def load(state: Mapping[str, t.Any], replication_key: str | None, key_parts: int = 1) -> Progress:
