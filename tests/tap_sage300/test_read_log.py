@@ -182,7 +182,7 @@ def test_a_run_that_cannot_go_on(logged):
     assert "wrong" not in str(records).casefold()
 
 
-def test_a_module_without_the_right(site, helpers, logged):
+def test_a_module_without_the_right(site, logged):
     """Kind: a stream that is skipped because no company may read its module."""
     site.behave(forbidden_modules={"SAMINC": ["GL"]})
     _, records = logged("GLAccounts", "APVendors")

@@ -1,4 +1,4 @@
-"""What is no longer in Sage 300 is announced (ACTIVATE_VERSION) after whole sweeps, and only then."""
+"""Whole sweeps, and only they, say what is no longer in Sage 300 (ACTIVATE_VERSION)."""
 
 from __future__ import annotations
 
