@@ -241,10 +241,14 @@ class Instance:
         )
         return [(name.rpartition(":")[2], outcome) for name, outcome in self.query(sql)]
 
+    def execute(self, sql: str) -> None:
+        """Change the ledger behind the target's back."""
+        with closing(sqlite3.connect(self.ledger, isolation_level=None)) as ledger:
+            ledger.execute(sql)
+
     def age_sending(self) -> None:
         """Make what the last run was sending so old that the next one need not wait for it."""
-        with closing(sqlite3.connect(self.ledger, isolation_level=None)) as ledger:
-            ledger.execute("UPDATE sending SET at = '2020-01-01T00:00:00Z'")
+        self.execute("UPDATE sending SET at = '2020-01-01T00:00:00Z'")
 
     def counts(self, table: str) -> dict[str, int]:
         """The last run's rows by outcome, without outcomes that no row had."""
