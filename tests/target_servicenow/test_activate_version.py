@@ -188,8 +188,8 @@ def test_a_guard_before_a_company_that_has_nothing_left(instance: Instance, sing
     assert instance.logged("WARNING") == [
         (
             "proc_vendor: 10 of 10 rows (100%) were not in the complete read of OTHER, more than "
-            "max_inactive_percent (10) allows, so none of them was changed: if they are really gone, "
-            "raise the setting and run again"
+            "max_inactive_percent (10) allows, so none of them was changed: if they are really "
+            "gone, raise the setting and run again"
         )
     ]
 

@@ -139,8 +139,8 @@ def test_a_stream_goes_to_one_place(instance: Instance, singer: Singer) -> None:
         1,
         [
             (
-                "Mapping default: stream APVendors is under `ledger` and fills the table proc_vendor: "
-                "keep one of them"
+                "Mapping default: stream APVendors is under `ledger` and fills the table "
+                "proc_vendor: keep one of them"
             )
         ],
     )
