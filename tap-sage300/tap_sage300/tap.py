@@ -77,8 +77,7 @@ class TapSage300(CommandLineTap):
             discovery.log_missing_files(sites, self.logger)
         streams = [stream(self, run, site) for stream, site in known.items() if site is not None]
         self._skipped = [stream.entity for stream, site in known.items() if site is None]
-        self._read_log = Sage300ReadLog(self, run)
-        return [*streams, self._read_log]
+        return [*streams, Sage300ReadLog(self, run)]
 
     @cached_property
     def _run(self) -> Run:
@@ -92,23 +91,24 @@ class TapSage300(CommandLineTap):
             TapError: Something could not be read.
         """
         fatal: list[TapError] = []
-        self._begin_log()
+        log = self._begin_log()
         try:
             super().sync_all()
         except TapError as error:
             fatal.append(error)
         failures = [*self._run.failures, *fatal]
-        self._read_log.end(failures)
+        log.end(failures)
         if failures:
             raise failures[0] if len(failures) == 1 else SeveralError(failures)
 
-    def _begin_log(self) -> None:
-        self.streams  # noqa: B018 - made here, before anything is read
-        self._read_log.begin()
+    def _begin_log(self) -> Sage300ReadLog:
+        log = t.cast("Sage300ReadLog", self.streams[Sage300ReadLog.name])
+        log.begin()
         for entity in self._skipped:
             for company in self._run.config.companies:
                 if closed := self._run.closed(company, entity.module):
                     ReadNotes(self._run.events, company, entity.name).end(Progress(), str(closed))
+        return log
 
     @override
     def in_order(self, streams: Mapping[str, Stream]) -> dict[str, Stream]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 import typing as t
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -67,6 +69,14 @@ def test_the_job_runs_from_any_folder_and_keeps_its_state(
     assert pair.writes() == 0
     calls = pair.control.counters()["sage300"]["by_path"]
     assert calls["AP/APVendors"] == 1, "the second run reads only what is new"
+
+    with closing(sqlite3.connect(pair.target["ledger_path"])) as ledger:
+        logged = ledger.execute("SELECT run, record FROM logs ORDER BY run, number").fetchall()
+    events = [(run, json.loads(record)) for run, record in logged]
+    ends = [(run, e["Status"]) for run, e in events if e["Event"] == "run_ended"]
+    assert ends == [(1, "finished"), (2, "finished")]
+    whole = [(run, e["Stream"]) for run, e in events if e["Event"] == "read" and e["IsWhole"]]
+    assert {(1, "APVendors"), (2, "GLAccounts"), (2, "APInvoiceBatches")} <= set(whole)
 
 
 def test_a_schedule_runs_the_job(pair: Pair, environment: dict[str, str]) -> None:
