@@ -16,7 +16,7 @@ demo: .meltano/installed
 	$(BIN)/python demo.py $(FAULTS:%=--faults %)
 
 test: .meltano/installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --dist worksteal
 
 lint: install
 	$(BIN)/ruff check .
