@@ -61,6 +61,7 @@ class Pipe:
             "checkpoint_seconds": 0,
             "workers": 1,
             "max_inactive_percent": 100,
+            "on_missing_reference": "blank",  # the account of a vendor may be deleted, too
         }
         self.select(*STREAMS)
 

@@ -236,6 +236,16 @@ def test_a_read_spread_over_two_runs(instance: Instance, singer: Singer) -> None
     assert inactive(instance) == {"19"}
 
 
+def test_rows_that_came_under_a_later_version(instance: Instance, singer: Singer) -> None:
+    """Kind: a run that was killed, so that the tap does not know of the version it had begun."""
+    both = [*vendors(singer, 1, range(8)), *vendors(singer, 1, range(10, 18), company="OTHER")]
+    assert instance.run(both).code == 0
+    assert instance.run(vendors(singer, 2, range(7), complete=False)).code == 0
+    assert instance.run(vendors(singer, 3, range(5), complete=False)).code == 0
+    assert instance.run(vendors(singer, 2, range(10, 17), company="OTHER", **READ)).code == 0
+    assert inactive(instance) == {"7", "17"}
+
+
 def test_held_and_rejected_rows_are_not_missing(instance: Instance, singer: Singer) -> None:
     assert instance.run(vendors(singer, 1, range(20))).code == 0
     messages = vendors(singer, 2, range(20))

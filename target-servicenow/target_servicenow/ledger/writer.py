@@ -269,15 +269,18 @@ class LedgerWriter:
     ) -> tuple[Counter[str], list[str]]:
         """Return how many rows came under a version, by company, and which did not.
 
+        Versions rise. A row may have come under a later one in a run whose state was lost, so that
+        the tap goes on with the one before.
+
         Args:
             table: The rows' table.
             version: The version.
             companies: Companies that were read whole; those of which rows came need not be named.
         """
         rows = self._rows('SELECT identifier, version FROM records WHERE "table" = ?', table)
-        seen = Counter(company(identifier) for identifier, last in rows if last == version)
+        seen = Counter(company(name) for name, last in rows if (last or 0) >= version)
         whole = companies | seen.keys()
-        return seen, [i for i, last in rows if last != version and company(i) in whole]
+        return seen, [n for n, last in rows if (last or 0) < version and company(n) in whole]
 
     def uncount(self, rejects: Iterable[Reject]) -> None:
         """Take back the counts of rows about to be retried in this run."""
