@@ -10,6 +10,7 @@ from singer_sdk.exceptions import MissingKeyPropertiesError
 from typing_extensions import override
 
 from target_servicenow.ledger.entries import FROM_LEDGER
+from target_servicenow.mapping.render import count_entries
 from target_servicenow.message_reader import InputError
 from target_servicenow.sdk import SingerSink
 
@@ -114,6 +115,7 @@ class TableSink(LoadingSink):
         super().__init__(target, stream_name, schema, key_properties)
         self.tables = self._loading.tables_of(stream_name, schema, tuple(key_properties or ()))
         self.version: int | None = None
+        self._lists = {table.each for table in self.tables if table.each}
         self._known: frozenset[str] | None = None  # what is not reported as unknown any more
         if self.tables:
             self._known = frozenset((*schema.get("properties", ()), FROM_LEDGER))
@@ -132,7 +134,7 @@ class TableSink(LoadingSink):
     @override
     def process_record(self, record: dict[str, t.Any], context: dict[str, t.Any]) -> None:
         """Collect the record, or reject it when it does not match its schema."""
-        if self._known is not None and not record.keys() <= self._known:
+        if self._known is not None and not self._known.issuperset(record):
             self._report_unknown(record.keys() - self._known)
         if self._check is not None:
             try:
@@ -145,6 +147,9 @@ class TableSink(LoadingSink):
                 )
                 return
         super().process_record(record, context)
+        # Counted as one by now. A batch of invoices fills the memory, and a lookup, as its rows do.
+        if (rows := max((count_entries(record, each) for each in self._lists), default=1)) > 1:
+            self.tally_record_read(rows - 1)
 
     def _report_unknown(self, names: AbstractSet[str]) -> None:
         """Say once what a stream sends besides the properties of its schema."""

@@ -52,6 +52,14 @@ def meltano(
     )
 
 
+def kept_state(pair: Pair) -> dict[str, t.Any]:
+    """The state that Meltano keeps of the job, as it hands it to the tap."""
+    with closing(sqlite3.connect(pair.folder / "meltano.db")) as db:
+        [(partial, completed)] = db.execute("SELECT partial_state, completed_state FROM state")
+    states = [json.loads(text).get("singer_state", {}) for text in (completed, partial) if text]
+    return {name: value for state in states for name, value in state.items()}
+
+
 def test_the_job_runs_from_any_folder_and_keeps_its_state(
     pair: Pair, environment: dict[str, str]
 ) -> None:
@@ -77,6 +85,16 @@ def test_the_job_runs_from_any_folder_and_keeps_its_state(
     assert ends == [(1, "finished"), (2, "finished")]
     whole = [(run, e["Stream"]) for run, e in events if e["Event"] == "read" and e["IsWhole"]]
     assert {(1, "APVendors"), (2, "GLAccounts"), (2, "APInvoiceBatches")} <= set(whole)
+    # With another ledger the state would pass over what waits in this one.
+    before = kept_state(pair)
+    assert before.keys() == {"bookmarks", "target_servicenow"}
+    pair.control.reset_counters()
+    offline["TARGET_SERVICENOW_LEDGER_PATH"] = str(pair.folder / "another.sqlite")
+    refused = meltano(offline, "run", "sage300-to-servicenow")
+    assert refused.returncode == 1
+    assert "The state comes from a run that the ledger " in refused.stderr
+    assert pair.control.counters()["servicenow"]["calls"] == 0
+    assert kept_state(pair) == before
 
 
 def test_a_schedule_runs_the_job(pair: Pair, environment: dict[str, str]) -> None:
@@ -142,3 +160,17 @@ def test_prod_takes_everything_from_the_environment_file(
     ran = meltano({**environment, **values}, "--environment=prod", "run", "sage300-to-servicenow")
     assert ran.returncode == 0, ran.stderr
     assert len(pair.servicenow("proc_vendor")) == 60
+
+
+@pytest.mark.skipif(not os.environ.get("NIGHTLY"), reason="nightly: four starts of Meltano")
+@pytest.mark.parametrize("strategy", ["merge", "overwrite"])
+def test_the_mark_is_kept_by_every_strategy(
+    pair: Pair, environment: dict[str, str], strategy: str
+) -> None:
+    marks = []
+    for _ in range(2):
+        ran = meltano(environment, "run", "sage300-to-servicenow", f"--state-strategy={strategy}")
+        assert ran.returncode == 0, ran.stderr
+        assert kept_state(pair).keys() == {"bookmarks", "target_servicenow"}
+        marks.append(kept_state(pair)["target_servicenow"])
+    assert marks[0] != marks[1]

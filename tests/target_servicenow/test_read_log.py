@@ -114,7 +114,8 @@ def test_the_log_of_a_run(instance: Instance, singer: Singer) -> None:
 
 def test_old_logs_are_deleted_with_old_outcomes(instance: Instance, singer: Singer) -> None:
     assert run(instance, singer).code == 0
-    instance.execute("UPDATE logs SET at = '2020-01-01T00:00:00Z'")
+    with instance.writing() as ledger:
+        ledger.execute("UPDATE logs SET at = '2020-01-01T00:00:00Z'")
     assert instance.run([], ledger_keep_days=30).code == 0
     assert instance.query("SELECT COUNT(*) FROM logs") == [(0,)]
 
