@@ -145,3 +145,15 @@ def test_a_stream_goes_to_one_place(instance: Instance, singer: Singer) -> None:
             )
         ],
     )
+
+
+def test_a_batch_that_vanished_is_listed_for_a_person(instance: Instance, singer: Singer) -> None:
+    """Kind: a batch posted and cleared, or deleted, while it was open when last read."""
+    batch = singer.batch(7, {"VendorNumber": None}, {"VendorNumber": None})
+    assert instance.run(singer.batches(batch)).code == 0
+    facts = {"CompanyID": "SAMINC", "Stream": "APInvoiceBatches", "Key": "7"}
+    messages = [*log(singer, ends=False), event(singer, 9, "batch_vanished", **facts)]
+    assert instance.run(messages).code == 0
+    causes = instance.query("SELECT identifier, cause FROM rejects ORDER BY identifier")
+    assert causes == [(f"sage300:SAMINC:Invoice:7:{n}", "vanished") for n in (1, 2)]
+    assert {row["state"] for row in instance.rows("sn_apo_invoice")} == {"open"}
