@@ -60,7 +60,8 @@ class PageSummary:
         more: The server announced a next page.
         next_skip: The ``$skip`` of that page.
         high: The highest date among the rows.
-        not_final: Keys of rows that can still change.
+        not_final: Keys of rows that can still change, or were left out.
+        left_out: Rows that cannot be used.
         requested: The keys requested, in a ``not_final`` window.
     """
 
@@ -73,6 +74,7 @@ class PageSummary:
     next_skip: int | None = None
     high: dt.date | None = None
     not_final: frozenset[Key] = frozenset()
+    left_out: int = 0
     requested: Sequence[Key] = ()
 
 
