@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import typing as t
 
-import pytest
-
 from target_servicenow.api import table
 
 if t.TYPE_CHECKING:
+    import pytest
     from conftest import Instance, Singer
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import gc
 import itertools
 import json
 import sqlite3
@@ -50,6 +49,7 @@ class Wire:
     """
 
     def __init__(self) -> None:
+        """Count nothing yet."""
         self.start()
 
     def start(
@@ -106,6 +106,7 @@ class World:
         changes: Every version of every record, as its RECORD message, in order.
         position: So many of them are behind the last state that the target emitted.
         behaviours: How the instance behaves.
+        writers: The ledgers that were opened.
         owners: The identifier that each row of the instance ever had, by sys_id; "" for none.
         copies: Rows that a person made from one of ours, identifier included.
     """
@@ -114,6 +115,7 @@ class World:
     singer: Singer
     wire: Wire
     behaviours: dict[str, t.Any]
+    writers: list[LedgerWriter]
     changes: list[Message] = field(default_factory=list)
     position: int = 0
     owners: dict[str, str] = field(default_factory=dict)
@@ -210,50 +212,49 @@ class World:
             pace: Records between two states.
             whole: Every record is sent once more, not only what changed.
         """
-        writers: list[LedgerWriter] = []
         copy = self.instance.folder / "killed.sqlite"
         states: list[Message] = []
         self.wire.start(
             kill_at, is_answered=is_answered, on_kill=lambda: self._keep_ledger(copy, states)
         )
         code = None
-        with pytest.MonkeyPatch.context() as patch:
-            start = LedgerWriter.start
-            patch.setattr(
-                LedgerWriter, "start", lambda w, **given: (writers.append(w), start(w, **given))
+        try:
+            result = self.instance.run(
+                self._everything() if whole else self._news(pace),
+                **BASIC,
+                workers=1,
+                checkpoint_seconds=0,
+                max_retries=2,
             )
-            try:
-                result = self._load(pace, whole, states)
-                code = result.code
-            except Killed:
-                for writer in writers:
-                    writer.close()
-                gc.collect()
-                self._lose_ledger(copy)
+        except Killed:
+            self._lose_ledger(copy)
+        else:
+            code, states = result.code, result.states
         if states:
             self.position = max(self.position, states[-1]["n"])
         self.instance.age_sending()
         self._observe()
         return code
 
-    def _load(self, pace: int, whole: bool, states: list[Message]) -> t.Any:
-        changes = list(self.latest().values()) if whole else self.changes[self.position :]
-        streams = {message["stream"]: None for message in self.changes}
-        messages: list[Message] = [self.singer.schema(stream) for stream in streams]
-        for number, message in enumerate(changes, start=1):
-            messages.append(message)
-            if number % pace == 0 and not whole:
-                messages.append(self.singer.state({"n": self.position + number}))
-        messages.append(self.singer.state({"n": len(self.changes)}))
-        result = self.instance.run(
-            messages, **BASIC, workers=1, checkpoint_seconds=0, max_retries=2
-        )
-        states.extend(result.states)
-        return result
+    def _news(self, pace: int) -> Iterator[Message]:
+        """What changed since the last state, with states in between."""
+        yield from self._schemas()
+        for number in range(self.position, len(self.changes)):
+            yield self.changes[number]
+            if (number + 1) % pace == 0:
+                yield self.singer.state({"n": number + 1})
+        yield self.singer.state({"n": len(self.changes)})
+
+    def _everything(self) -> Iterator[Message]:
+        yield from self._schemas()
+        yield from self.latest().values()
+        yield self.singer.state({"n": len(self.changes)})
+
+    def _schemas(self) -> Iterator[Message]:
+        return map(self.singer.schema, ENTITIES)
 
     def _keep_ledger(self, copy: Path, states: list[Message]) -> None:
         """Keep what is on disk and was printed when the process ends; the rest never happens."""
-        copy.unlink(missing_ok=True)
         with (
             closing(sqlite3.connect(self.instance.ledger)) as now,
             closing(sqlite3.connect(copy)) as then,
@@ -263,6 +264,9 @@ class World:
         states.extend(json.loads(line) for line in printed.splitlines())
 
     def _lose_ledger(self, copy: Path) -> None:
+        """Put that in the place of what the code, which does not know that it is dead, wrote."""
+        while self.writers:
+            self.writers.pop().close()
         for end in ("-wal", "-shm"):
             Path(f"{self.instance.ledger}{end}").unlink(missing_ok=True)
         copy.replace(self.instance.ledger)
@@ -289,6 +293,14 @@ def new_world(
 ) -> Callable[[], World]:
     """Makes worlds, one after another; waits are skipped, and calls are small."""
     wire, numbers = Wire(), itertools.count()
+    writers: list[LedgerWriter] = []
+    start = LedgerWriter.start
+
+    def started(writer: LedgerWriter, **options: t.Any) -> None:
+        writers[:] = [writer]
+        start(writer, **options)
+
+    monkeypatch.setattr(LedgerWriter, "start", started)
     monkeypatch.setattr(Transport, "send", wire.around(Transport.send))
     monkeypatch.setattr(Stop, "sleep", lambda stop, _seconds: stop.check())
     monkeypatch.setattr(batch_size, "START_ROWS", 3)
@@ -297,6 +309,7 @@ def new_world(
         instance.sandbox.reset()
         instance.ledger = instance.folder / f"{next(numbers)}.sqlite"
         instance.config["ledger_path"] = str(instance.ledger)
-        return World(instance, singer, wire, {**PLAIN, "columns": [], "properties": {}})
+        behaviours = {**PLAIN, "columns": [], "properties": {}}
+        return World(instance, singer, wire, behaviours, writers)
 
     return make

@@ -86,13 +86,17 @@ def poison_row(world: World, draw: Draw) -> None:
 
 
 def row_hidden(world: World, draw: Draw) -> None:
-    if not (ours := world.ours()):
+    rows = world.rows()
+    copied = {rows[copy]["correlation_id"] for copy in world.copies}
+    ours = [sys_id for sys_id in world.ours() if rows[sys_id]["correlation_id"] not in copied]
+    if not ours:
         return
-    rows, sys_id = world.rows(), draw(st.sampled_from(ours))
+    sys_id = draw(st.sampled_from(ours))
     rule = {"table": rows[sys_id]["table"], "operation": "read", "when": f"sys_id={sys_id}"}
     hidden = [other for other in world.behaviours["access"] if other["table"] == rule["table"]]
+    shown = sum(row["table"] == rule["table"] for row in rows.values()) - len(hidden)
     # A table that shows nothing at all stops the run, as it should.
-    if rule not in hidden and len(hidden) + 1 < sum(r["table"] == rule["table"] for r in rows.values()):
+    if rule not in hidden and shown > 1:
         world.behave(access=[*world.behaviours["access"], rule])
 
 
@@ -112,7 +116,10 @@ def row_typed_in(world: World, draw: Draw) -> None:
 
 def row_copied(world: World, draw: Draw) -> None:
     rows = world.rows()
-    if ours := [sys_id for sys_id in world.ours() if rows[sys_id]["table"] == VENDOR]:
+    hidden = [rule["when"] for rule in world.behaviours["access"]]
+    # A copy of a hidden row is the only one with its identifier that the target can see.
+    shown = [sys_id for sys_id in world.ours() if f"sys_id={sys_id}" not in hidden]
+    if ours := [sys_id for sys_id in shown if rows[sys_id]["table"] == VENDOR]:
         row = rows[draw(st.sampled_from(ours))]
         copy = world.insert(VENDOR, name=row["name"], correlation_id=row["correlation_id"])
         world.copies.add(copy)
