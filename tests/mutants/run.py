@@ -31,7 +31,9 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("tap-sage300", "target-servicenow", "sandbox")
 NOT_COPIED = (".*", "__pycache__", "output", "*.sqlite*")
 PATIENCE = 240
-"""Seconds after which tests that do not end have noticed, too."""
+"""Seconds after which the tests of a mutant that do not end have noticed it, too."""
+WHOLE_PATIENCE = 1800
+"""The same of all tests without any."""
 
 PASSED, FAILED = 0, 1  # pytest's exit codes; any other means that nothing was tested
 
@@ -86,7 +88,7 @@ class Copy:
             "PYTHONPATH": os.pathsep.join(str(self.root / package) for package in PACKAGES),
         }
 
-    def run(self, tests: t.Iterable[str]) -> tuple[int, str]:
+    def run(self, tests: t.Iterable[str], patience: float) -> tuple[int, str]:
         """Run tests until one fails; pytest's exit code and what it printed."""
         command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
         with subprocess.Popen(
@@ -99,7 +101,7 @@ class Copy:
             start_new_session=True,
         ) as running:
             try:
-                printed, _ = running.communicate(timeout=PATIENCE)
+                printed, _ = running.communicate(timeout=patience)
             except subprocess.TimeoutExpired:
                 os.killpg(running.pid, signal.SIGKILL)
                 return FAILED, "did not end"
@@ -111,7 +113,7 @@ class Copy:
         whole = path.read_text(encoding="utf-8")
         path.write_text(mutant.text(), encoding="utf-8")
         try:
-            return self.run(mutant.tests)
+            return self.run(mutant.tests, PATIENCE)
         finally:
             path.write_text(whole, encoding="utf-8")
 
@@ -147,7 +149,7 @@ def try_all(mutants: t.Sequence[Mutant]) -> None:
             copy, began = copies.get(), time.monotonic()
             try:
                 every = sorted({test for each in mutants for test in each.tests})
-                code, printed = copy.meet(mutant) if mutant else copy.run(every)
+                code, printed = copy.meet(mutant) if mutant else copy.run(every, WHOLE_PATIENCE)
             finally:
                 copies.put(copy)
             return code, printed, time.monotonic() - began
