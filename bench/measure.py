@@ -83,15 +83,15 @@ def written(path: Path, content: t.Any) -> Path:
 
 
 @contextmanager
-def systems(**sizes: int) -> Iterator[Systems]:
+def systems(**options: object) -> Iterator[Systems]:
     """Run a sandbox; the names are those of the options of ``sandbox up``."""
-    options = [f"--{name.replace('_', '-')}={value}" for name, value in sizes.items()]
+    given = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
     command: list[str | Path] = [
         BIN / "sandbox",
         "up",
         "--sage-port=0",
         "--servicenow-port=0",
-        *options,
+        *given,
     ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8") as process:
         assert process.stdout is not None  # noqa: S101 - it was asked for

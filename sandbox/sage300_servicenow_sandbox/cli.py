@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import ipaddress
 import re
 import signal
@@ -70,6 +71,12 @@ def _plan(_context: click.Context, _parameter: click.Parameter, value: Path | No
         raise click.BadParameter(f"{value} cannot be used as a fault plan: {reason}") from None
 
 
+def _utc(
+    _context: click.Context, _parameter: click.Parameter, value: dt.datetime | None
+) -> dt.datetime | None:
+    return value and value.replace(tzinfo=dt.UTC)
+
+
 _PORT = click.IntRange(0, 65535)
 _COUNT = click.IntRange(0)
 
@@ -129,6 +136,12 @@ _COUNT = click.IntRange(0)
     default=_DEFAULTS.random_seed,
     help="Seed of the data and of ServiceNow's identifiers: the same seed on the same day makes "
     "the same company.",
+)
+@click.option(
+    "--start",
+    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"]),
+    callback=_utc,
+    help="Day or instant, in UTC, at which the clock of both systems starts.  [default: now]",
 )
 @click.option(
     "--latency-ms", type=_COUNT, default=_DEFAULTS.latency_ms, help="Delay of every answer."

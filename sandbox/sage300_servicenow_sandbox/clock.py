@@ -10,15 +10,16 @@ class Clock:
     """UTC time that a test may set or move.
 
     By default it is real time. Once set it stands still at that instant, so that two runs of a
-    test stamp the same dates; `advance` moves it, standing or running, and `set(None)` returns to
-    real time. Safe to use from several threads.
+    test stamp the same dates; `advance` moves it, standing or running, and `set(None)` lets it run
+    again from where it would be by now. Safe to use from several threads.
     """
 
-    def __init__(self) -> None:
-        """Start on real time."""
+    def __init__(self, start: dt.datetime | None = None) -> None:
+        """Start to run, at an aware instant or on real time."""
         self._lock = threading.Lock()
         self._fixed: dt.datetime | None = None
-        self._offset = dt.timedelta()
+        self._start = start - dt.datetime.now(dt.UTC) if start else dt.timedelta()
+        self._offset = self._start
 
     def now(self) -> dt.datetime:
         """Return the sandbox's time, aware, in UTC."""
@@ -26,7 +27,7 @@ class Clock:
             return self._fixed or dt.datetime.now(dt.UTC) + self._offset
 
     def set(self, instant: dt.datetime | None) -> None:
-        """Stop the clock at an aware instant, or let it follow real time again with None.
+        """Stop the clock at an aware instant, or let it run again with None.
 
         Raises:
             ValueError: The instant has no time zone.
@@ -35,7 +36,7 @@ class Clock:
             raise ValueError("The clock needs an instant with a time zone, such as a final Z")
         with self._lock:
             self._fixed = instant and instant.astimezone(dt.UTC)
-            self._offset = dt.timedelta()
+            self._offset = self._start
 
     def advance(self, seconds: float) -> None:
         """Move the clock by a number of seconds, which may be negative."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sage300_servicenow_sandbox.faults import NO_FAULTS, Plan
 
 if t.TYPE_CHECKING:
+    import datetime as dt
     from pathlib import Path
 
 
@@ -26,6 +27,7 @@ class SandboxOptions:
         invoices_per_batch: Invoices in each batch; 0, one to six.
         lines_per_invoice: Lines of each invoice; 0, one to four.
         random_seed: What companies and ServiceNow's sys_ids, sessions and tokens are made from.
+        start: Where the clock of both systems starts, aware; None takes real time.
         data: The directory that keeps both databases between runs; None uses a temporary one.
         latency_ms: Milliseconds added to every answer of both systems.
         faults: The fault plan that both systems follow.
@@ -43,6 +45,7 @@ class SandboxOptions:
     invoices_per_batch: int = 0
     lines_per_invoice: int = 0
     random_seed: int = 300
+    start: dt.datetime | None = None
     data: Path | None = None
     latency_ms: int = 0
     faults: Plan = NO_FAULTS

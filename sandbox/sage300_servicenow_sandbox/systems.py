@@ -42,7 +42,7 @@ class Systems:
     def __init__(self, options: SandboxOptions) -> None:
         """Take the options; no data are made or opened yet."""
         self.options = options
-        self.clock = Clock()
+        self.clock = Clock(options.start)
         self.counters = Counters()
         self.log = RequestLog(options.log_size)
         self.faults = Faults(options.faults)

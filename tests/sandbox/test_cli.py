@@ -189,6 +189,14 @@ def test_https_is_served_with_the_certificate_that_the_ready_line_names(tmp_path
     assert answer.status_code == 401
 
 
+def test_the_clock_starts_at_the_day_asked_for_and_runs_on_from_it():
+    with _running("--start", "2026-03-31") as (_, line):
+        control = ControlClient(_urls(line)[0])
+        assert control.set_clock(None).startswith("2026-03-31T00:0")
+        control.set_clock("2030-01-01T00:00:00Z")
+        assert control.set_clock(None).startswith("2026-03-31T00:0")
+
+
 def test_every_option_is_an_option_of_the_command():
     options = {parameter.name: parameter for parameter in main.commands["up"].params}
     assert options.keys() == {field.name for field in fields(SandboxOptions)}

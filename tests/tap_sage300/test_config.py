@@ -9,6 +9,7 @@ import pytest
 from tap_sage300 import config
 from tap_sage300.config import SettingError
 from tap_sage300.settings import SCHEMA
+from tap_sage300.tap import TapSage300
 
 GOOD = {
     "api_url": "https://sage.example.com/Sage300WebApi/",
@@ -125,9 +126,14 @@ def test_a_variable_that_cannot_be_read_is_named(variable, text, kind):
     )
 
 
-def test_variables_that_can_be_read():
+def test_variables_that_can_be_read(monkeypatch):
     given = {"PAGE_SIZE": " 5 ", "VERIFY_SSL": "No", "COMPANIES": '["A"]', "USERNAME": "5"}
-    config.check_environment({f"TAP_SAGE300_{name}": text for name, text in given.items()})
+    for name, text in given.items():
+        monkeypatch.setenv(f"TAP_SAGE300_{name}", text)
+    tap = TapSage300(config={"api_url": GOOD["api_url"]}, parse_env_config=True, setup_mapper=False)
+    read = config.read(tap.config)
+    assert (read.page_size, read.verify_ssl) == (5, False)
+    assert (read.companies, read.username) == (("A",), "5")
 
 
 @pytest.mark.parametrize(

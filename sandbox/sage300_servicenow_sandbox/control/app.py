@@ -50,7 +50,8 @@ class Control:
             raise CallRefusedError(
                 404, "There is no such endpoint: GET /_sandbox/ lists them"
             ) from None
-        answer: str = endpoint.run(Call(self._systems, request.get_data()), **variables)
+        call = Call(self._systems, request.get_data(), request.args)
+        answer: str = endpoint.run(call, **variables)
         return answer
 
 

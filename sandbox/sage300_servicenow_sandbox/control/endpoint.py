@@ -7,12 +7,16 @@ import re
 import typing as t
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import islice
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
 
     from sage300_servicenow_sandbox.systems import Systems
 
+T = t.TypeVar("T")
+
+_NUMBER: t.Final = re.compile("[0-9]{1,9}")
 _VARIABLE: t.Final = re.compile(r"<(?:[^:>]+:)?(\w+)>")
 
 
@@ -36,10 +40,26 @@ class Call:
     Attributes:
         systems: What it looks at or changes.
         content: The body of the request.
+        query: The parameters of its query string.
     """
 
     systems: Systems
     content: bytes
+    query: Mapping[str, str]
+
+    def selected(self, items: Iterable[T], text: Callable[[T], str]) -> list[T]:
+        """Return the items that hold `contains` in their text, whatever its case, up to `limit`.
+
+        Both are parameters of the query string; without them, all items.
+
+        Raises:
+            CallRefusedError: The limit is not a whole number.
+        """
+        wanted, limit = self.query.get("contains", "").casefold(), self.query.get("limit")
+        if limit is not None and not _NUMBER.fullmatch(limit):
+            raise CallRefusedError(400, f"limit={limit} is not a whole number of items")
+        found = (item for item in items if not wanted or wanted in text(item).casefold())
+        return list(islice(found, None if limit is None else int(limit)))
 
     @property
     def body(self) -> dict[str, t.Any]:

@@ -14,6 +14,17 @@ if t.TYPE_CHECKING:
     from sage300_servicenow_sandbox.clock import Clock
 
 
+def _contents(call: Call) -> str:
+    """Return the companies, the resources with their key properties, and the tables."""
+    sage, servicenow = call.systems.sage, call.systems.servicenow
+    contents = {
+        "companies": list(sage.companies),
+        "resources": {name: list(found.keys) for name, found in sage.resources.items()},
+        "tables": servicenow.labels,
+    }
+    return json.dumps(contents)
+
+
 def _counters(call: Call) -> str:
     """Return the calls of each side since the last reset."""
     return json.dumps(call.systems.counters.snapshot())
@@ -90,6 +101,7 @@ def _reset(call: Call) -> str:
 
 
 ENDPOINTS: t.Final = (
+    Endpoint("GET", "contents", _contents),
     Endpoint("GET", "counters", _counters),
     Endpoint("POST", "counters/reset", _reset_counters),
     Endpoint("GET", "log", _log),

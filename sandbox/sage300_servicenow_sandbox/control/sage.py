@@ -20,9 +20,13 @@ _NUMBER: t.Final = re.compile("[0-9]{1,18}")
 
 
 def _records(call: Call, company: str, resource: str) -> str:
-    """Return all records of a resource, whole, in key order."""
+    """Return the records of a resource, whole, in key order.
+
+    ?contains=text returns those with the text in them, ?limit=100 the first 100.
+    """
     found = _resource(call, company, resource)
-    return '{"records":[' + ",".join(call.systems.sage.store.select(company, found)) + "]}"
+    records = call.selected(call.systems.sage.store.select(company, found), str)
+    return '{"records":[' + ",".join(records) + "]}"
 
 
 def _edit(call: Call, company: str, resource: str, key: str) -> str:

@@ -10,11 +10,16 @@ from sage300_servicenow_sandbox.servicenow.errors import ApiError
 
 
 def _rows(call: Call, table: str) -> str:
-    """Return all rows of a table, as stored."""
+    """Return the rows of a table, as stored.
+
+    ?contains=text returns those with the text in them, ?limit=100 the first 100.
+    """
     try:
-        return json.dumps({"rows": call.systems.servicenow.rows(table)})
+        rows = call.systems.servicenow.rows(table)
     except KeyError:
         raise CallRefusedError(404, f"ServiceNow has no table {table}") from None
+    found = call.selected(rows, lambda row: "\n".join(row.values()))
+    return json.dumps({"rows": found})
 
 
 def _insert_row(call: Call, table: str) -> str:

@@ -124,6 +124,11 @@ class ServiceNowApp:
         """Expire every token now; requests in progress go on."""
         self._oauth.expire()
 
+    @property
+    def labels(self) -> dict[str, str]:
+        """The tables, each with its label."""
+        return {name: table.label for name, table in self._schema.tables.items()}
+
     def rows(self, table: str) -> list[dict[str, str]]:
         """Return all rows of a table, every column, as stored.
 

@@ -7,6 +7,7 @@ import typing as t
 from contextlib import contextmanager
 
 from sage300_servicenow_sandbox.environ import APP_STATUS, FAULT, IN_PROGRESS
+from sage300_servicenow_sandbox.serving.page import page
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -20,8 +21,9 @@ if t.TYPE_CHECKING:
 class Front:
     """WSGI middleware that counts and logs one side's calls and delays its answers.
 
-    Requests under /_sandbox go to the control application, neither counted nor delayed. Setting
-    `stopping` ends every delay.
+    Requests under /_sandbox go to the control application, neither counted nor delayed. Browsers
+    get the sandbox's page at `/`; to any other client `/` is the application's. Setting `stopping`
+    ends every delay.
     """
 
     def __init__(
@@ -51,6 +53,8 @@ class Front:
         path = environ["PATH_INFO"]
         if path == "/_sandbox" or path.startswith("/_sandbox/"):
             return self._control(environ, start_response)
+        if path == "/" and "text/html" in environ.get("HTTP_ACCEPT", ""):
+            return page(environ, start_response)
         statuses = ["0"]
 
         def remember_status(status: str, headers: list[tuple[str, str]], *rest: t.Any) -> t.Any:

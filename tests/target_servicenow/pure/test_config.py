@@ -333,11 +333,12 @@ def test_invalid_environment_variables(name: str, text: str, sentence: str) -> N
     assert str(caught.value) == sentence.format(variable)
 
 
-def test_valid_environment_variables() -> None:
-    check_environment(
-        {
-            "TARGET_SERVICENOW_WORKERS": " 2 ",
-            "TARGET_SERVICENOW_MAPPING_OVERRIDES": "{}",
-            "TARGET_SERVICENOW_MAPPING": "{",
-        }
-    )
+def test_valid_environment_variables(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    given = {"WORKERS": " 2 ", "MAPPING_OVERRIDES": "{}", "VERIFY_SSL": "no"}
+    for name, text in given.items():
+        monkeypatch.setenv(f"TARGET_SERVICENOW_{name}", text)
+    config = {**REQUIRED, "ledger_path": str(tmp_path / "ledger.sqlite")}
+    target = TargetServiceNow(config=config, parse_env_config=True, setup_mapper=False)
+    values = read(target.config)
+    assert (values.workers, values.mapping_overrides) == (2, {})
+    assert values.connection.verify is False
