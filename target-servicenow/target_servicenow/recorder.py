@@ -9,13 +9,14 @@ import typing as t
 from typing_extensions import override
 
 from target_servicenow.ledger.entries import Entry
+from target_servicenow.mapping.types import same
 from target_servicenow.outcomes import WAITING, WRITTEN, Cause, Outcome
 from target_servicenow.upsert.notes import Recorder
-from target_servicenow.upsert.plan import Decision, was_written
+from target_servicenow.upsert.plan import Change, Decision, was_written
 
 if t.TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from target_servicenow.ledger.writer import LedgerWriter
     from target_servicenow.mapping.profile import Table
@@ -81,6 +82,7 @@ class LedgerRecorder(Recorder):
                         outcome=outcome,
                         sys_id=decision.sys_id,
                         changes=changes,
+                        altered=_altered(self._table, decision, changes),
                         attempts=1,
                         cause=Cause.LOST_ANSWER,
                         reason=f"written in run {run}, which ended before it recorded the answer",
@@ -161,3 +163,20 @@ class LedgerRecorder(Recorder):
             payload=(row.payload or None) if tried_again else None,
             version=self._version,
         )
+
+
+def _altered(
+    table: Table, decision: Decision, changes: Mapping[str, Mapping[str, str]]
+) -> dict[str, Change]:
+    """Return the columns of a row that stand otherwise than an earlier run sent them.
+
+    Args:
+        table: The table of the row.
+        decision: What is to be done about the row as it stands now.
+        changes: The columns that the earlier run sent.
+    """
+    return {
+        name: Change(old=due.old, new=changes[name]["new"])
+        for name, due in decision.changes.items()
+        if name in changes and not same(due.old, changes[name]["new"], table.type_of(name))
+    }
