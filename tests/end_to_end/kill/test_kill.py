@@ -129,8 +129,9 @@ def trouble(killable: Killable, chance: random.Random) -> None:
     rules = [
         {**vendor, "action": "refuse", "when": some[0]},
         {**vendor, "action": "fail", "when": some[1], "status": chance.choice([403, 500])},
-        {**vendor, "action": "set", "column": "country", "value": "Elsewhere"},
     ]
+    if not access:  # nobody can tell what a rule made of a row that is hidden
+        rules.append({**vendor, "action": "set", "column": "country", "value": "Elsewhere"})
     killable.pair.control.servicenow_behaviours(
         access=access, business_rules=[rule for rule in rules if chance.random() < 0.3]
     )
