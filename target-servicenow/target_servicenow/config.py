@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from singer_sdk.plugin_base import JSONSchemaValidator
 
-from target_servicenow.api.session import Connection
+from target_servicenow.api.wire import Connection
 from target_servicenow.errors import TargetError
 from target_servicenow.settings import SCHEMA
 from target_servicenow.text_files import EncodingError, expanded, read_text
@@ -69,11 +69,22 @@ class Config:
     max_inactive_percent: int
     ledger_path: Path
     ledger_keep_days: int
+    mark_state: bool
     connect_timeout_seconds: int
     read_timeout_seconds: int
     max_retries: int
     verify_ssl: bool
     ca_bundle: Path | None
+
+    @property
+    def instance(self) -> str:
+        """The instance by its address alone, the same however the setting was written."""
+        url = urlsplit(self.instance_url.lower())
+        host = (url.hostname or "").rstrip(".")
+        host = f"[{host}]" if ":" in host else host
+        usual = {"https": 443, "http": 80}.get(url.scheme)
+        port = "" if url.port in {None, usual} else f":{url.port}"
+        return f"{host}{port}"
 
     @property
     def connection(self) -> Connection:

@@ -71,7 +71,9 @@ class HeldBack:
                 for facts in self._ledger.payloads([reject])
             }
             rows = gone(table, listed)
-            due = {row.identifier for row in self._upserter.differing(table, rows)} if rows else ()
+            remembered = self._ledger.altered(table.name, listed)
+            differing = self._upserter.differing(table, rows, remembered) if rows else ()
+            due = {row.identifier for row in differing}
             free = [
                 row
                 for row in rows

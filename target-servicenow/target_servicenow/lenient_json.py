@@ -6,6 +6,7 @@ import json
 import math
 import typing as t
 from decimal import Decimal
+from functools import lru_cache
 
 import msgspec
 
@@ -47,5 +48,6 @@ def _whole(text: str) -> int | Decimal:
     return int(text) if len(text) <= MAX_WHOLE_DIGITS else Decimal(text)
 
 
-_STRICT: t.Final[msgspec.json.Decoder[t.Any]] = msgspec.json.Decoder(float_hook=Decimal)
+_decimal = lru_cache(maxsize=4096)(Decimal)  # most amounts of a record are 0.000
+_STRICT: t.Final[msgspec.json.Decoder[t.Any]] = msgspec.json.Decoder(float_hook=_decimal)
 _LENIENT: t.Final = json.JSONDecoder(parse_float=Decimal, parse_int=_whole)

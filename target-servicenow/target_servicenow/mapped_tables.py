@@ -54,7 +54,9 @@ class MappedTables:
         """The mapping without the optional tables that the instance does not have."""
         absent = [error for error in self.report.errors() if error.table in self._optional]
         for error in absent:
-            logger.info("%s is optional and skipped: %s", error.table, error.sentence)
+            is_there = error.table in self.report.definitions
+            level = logging.WARNING if is_there else logging.INFO
+            logger.log(level, "%s is optional and skipped: %s", error.table, error.sentence)
         return self._mapping.without({error.table for error in absent})
 
     def all(self) -> tuple[Table, ...]:

@@ -14,8 +14,9 @@ from urllib.parse import quote, urlencode
 
 from typing_extensions import override
 
-from target_servicenow.api import batch, dictionary
+from target_servicenow.api import batch, dictionary, reading
 from target_servicenow.api.errors import Action
+from target_servicenow.mapping.profile import MODIFICATIONS
 from target_servicenow.mapping.types import ColumnType
 
 if t.TYPE_CHECKING:
@@ -74,13 +75,14 @@ class Report:
 
 
 _TEXT = {"string", "translated_text", "email", "url", "phone_number_e164", "choice", "html"}
+_MONEY = {"currency", "currency2", "price"}
 _FITTING = {
     ColumnType.INTEGER: {"integer", "longint", "decimal", "float", "count", *_TEXT},
-    ColumnType.DECIMAL: {"decimal", "float", "currency", "price", *_TEXT},
+    ColumnType.DECIMAL: {"decimal", "float", *_TEXT},
     ColumnType.BOOLEAN: {"boolean", *_TEXT},
     ColumnType.DATE: {"glide_date", "glide_date_time", *_TEXT},
     ColumnType.DATETIME: {"glide_date_time", "glide_date", *_TEXT},
-    ColumnType.CURRENCY: {"currency", "currency2", "price", *_TEXT},
+    ColumnType.CURRENCY: {*_MONEY, *_TEXT},
 }
 """Column types, by the dictionary's names, that accept a mapped type."""
 
@@ -136,7 +138,7 @@ def _first_rows(session: Session, tables: Sequence[Table]) -> dict[str, batch.It
         items.append(batch.Item(table.name, "GET", address, counted=True, what=what))
     if not items:
         return {}
-    return batch.read(session, items, what="reading the mapped tables")
+    return reading.read(session, items, what="reading the mapped tables")
 
 
 def _error(table: Table, answer: batch.ItemReply | None) -> Finding | None:
@@ -167,7 +169,7 @@ def _hidden(
     columns: Mapping[str, ColumnDefinition] | None,
 ) -> Iterator[Finding]:
     """Yield a warning for columns that no row shows: a change there could never be seen."""
-    hidden = set(table.fields).difference(*rows) if rows else set()
+    hidden = set(table.fields).difference(*rows, {MODIFICATIONS}) if rows else set()
     if columns is not None:
         hidden &= columns.keys()  # the others are reported as missing
     if hidden:
@@ -199,7 +201,7 @@ def _dictionary(table: Table, columns: Mapping[str, ColumnDefinition] | None) ->
             f"writable and hold {table.source_length} characters (it holds {source.max_length}): "
             "change the column, or source_length in mapping_overrides",
         )
-    absent = sorted(set(table.fields) - columns.keys() - {table.source_column})
+    absent = sorted(set(table.fields) - columns.keys() - {table.source_column, MODIFICATIONS})
     if absent:
         yield _warning(
             table,
@@ -228,7 +230,16 @@ def _of_column(table: Table, column: Column, definition: ColumnDefinition) -> It
                 f"mapping points at {column.reference}: such values are dropped",
             )
         return
-    if definition.type not in _FITTING.get(column.type, {definition.type}):
+    if definition.type in _MONEY and column.type is not ColumnType.CURRENCY:
+        taken = "stores as 0" if definition.type == "currency2" else "takes in the account's own"
+        yield Finding(
+            table.name,
+            Level.ERROR,
+            f"{table.name} has {column.name} as {definition.type}, but the mapping sends amounts "
+            f"without their currency, which ServiceNow {taken}: set type: currency for the column "
+            "in mapping_overrides, with currency: the property that holds the code",
+        )
+    elif definition.type not in _FITTING.get(column.type, {definition.type}):
         yield _warning(
             table,
             f"has {column.name} as {definition.type}, but the mapping sends {column.type.value} "

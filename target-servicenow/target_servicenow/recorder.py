@@ -11,6 +11,7 @@ from typing_extensions import override
 from target_servicenow.ledger.entries import Entry
 from target_servicenow.mapping.types import same
 from target_servicenow.outcomes import WAITING, WRITTEN, Cause, Outcome
+from target_servicenow.upsert.altered import of_unchanged
 from target_servicenow.upsert.notes import Recorder
 from target_servicenow.upsert.plan import Change, Decision, was_written
 
@@ -18,6 +19,7 @@ if t.TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Mapping, Sequence
 
+    from target_servicenow.ledger.entries import Remembered
     from target_servicenow.ledger.writer import LedgerWriter
     from target_servicenow.mapping.profile import Table
     from target_servicenow.upsert.settled import Settled
@@ -35,6 +37,7 @@ class LedgerRecorder(Recorder):
         version: int | None,
         *,
         altered: Counter[tuple[str, str]],
+        left_altered: Counter[tuple[str, str]],
         unseen: Counter[tuple[str, str]],
         announce: bool,
     ) -> None:
@@ -45,6 +48,7 @@ class LedgerRecorder(Recorder):
             ledger: The ledger, its run started.
             version: The Singer version the rows came under, if any.
             altered: Counts rows whose column was stored differently from what was sent.
+            left_altered: Counts rows whose column still is, so that it was not sent again.
             unseen: Counts rows in which ServiceNow did not show a column.
             announce: Log every change, row by row, old and new (mode plan).
         """
@@ -52,6 +56,7 @@ class LedgerRecorder(Recorder):
         self._ledger = ledger
         self._version = version
         self._altered = altered
+        self._left_altered = left_altered
         self._unseen = unseen
         self._announce = announce
 
@@ -66,6 +71,7 @@ class LedgerRecorder(Recorder):
         Returns:
             Seconds to wait before looking again for those that may still be under way.
         """
+        self._end_unwanted(decisions)
         sent = self._ledger.unfinished(self._table.name)
         known: list[Entry] = []
         wait = 0.0
@@ -96,6 +102,22 @@ class LedgerRecorder(Recorder):
             self._ledger.close_unfinished(known, sent)
         return wait
 
+    def _end_unwanted(self, decisions: Sequence[Decision]) -> None:
+        """Let rows wait no more that are neither in ServiceNow nor to be created there."""
+        unwanted = [d.row.identifier for d in decisions if d.outcome is None]
+        if unwanted:
+            self._ledger.end(
+                self._table.name,
+                unwanted,
+                Cause.NOT_WANTED,
+                "there is no such row in ServiceNow, and by its record none is to be created",
+            )
+
+    @override
+    def remembered(self, identifiers: Sequence[str]) -> Mapping[str, Remembered]:
+        """Return what is remembered of rows that ServiceNow stores otherwise than sent."""
+        return self._ledger.altered(self._table.name, identifiers)
+
     @override
     def sending(self, decisions: Sequence[Decision]) -> None:
         """Note rows before they are sent."""
@@ -120,6 +142,7 @@ class LedgerRecorder(Recorder):
         self._ledger.record([self._entry(fate) for fate in settled])
         for fate in settled:
             self._altered.update((self._table.name, name) for name in fate.altered)
+            self._left_altered.update((self._table.name, name) for name in fate.decision.altered)
             self._unseen.update((self._table.name, name) for name in fate.decision.unseen)
             if self._announce and fate.outcome in WRITTEN:
                 logger.info("%s", self._announcement(fate))
@@ -160,8 +183,13 @@ class LedgerRecorder(Recorder):
             cause=cause,
             reason=reason,
             stream=self._table.stream,
-            payload=(row.payload or None) if tried_again else None,
+            payload=row.payload if tried_again else None,
             version=self._version,
+            remembered=(
+                of_unchanged(settled.decision)
+                if settled.outcome is Outcome.UNCHANGED
+                else settled.remembered
+            ),
         )
 
 

@@ -10,6 +10,7 @@ from singer_sdk.exceptions import MissingKeyPropertiesError
 from typing_extensions import override
 
 from target_servicenow.ledger.entries import FROM_LEDGER
+from target_servicenow.mapping.render import count_entries
 from target_servicenow.message_reader import InputError
 from target_servicenow.sdk import SingerSink
 
@@ -77,6 +78,7 @@ class TableSink(SingerSink):
         self._loading = t.cast("Loading", target)
         self.tables = self._loading.tables_of(stream_name, schema, tuple(key_properties or ()))
         self.version: int | None = None
+        self._lists = {table.each for table in self.tables if table.each}
         self._known: frozenset[str] | None = None  # what is not reported as unknown any more
         if self.tables:
             self._known = frozenset((*schema.get("properties", ()), FROM_LEDGER))
@@ -85,7 +87,7 @@ class TableSink(SingerSink):
     @property
     @override
     def max_size(self) -> int:
-        """The records that are collected before they are settled."""
+        """The rows that are collected before they are settled."""
         return self._loading.values.batch_size_rows
 
     def _compiled(self, schema: dict[str, t.Any]) -> Callable[[dict[str, t.Any]], t.Any]:
@@ -101,7 +103,7 @@ class TableSink(SingerSink):
     @override
     def process_record(self, record: dict[str, t.Any], context: dict[str, t.Any]) -> None:
         """Collect the record, or reject it when it does not match its schema."""
-        if self._known is not None and not record.keys() <= self._known:
+        if self._known is not None and not self._known.issuperset(record):
             self._report_unknown(record.keys() - self._known)
         if self._check is not None:
             try:
@@ -114,6 +116,9 @@ class TableSink(SingerSink):
                 )
                 return
         super().process_record(record, context)
+        # Counted as one by now. A batch of invoices fills the memory, and a lookup, as its rows do.
+        if (rows := max((count_entries(record, each) for each in self._lists), default=1)) > 1:
+            self.tally_record_read(rows - 1)
 
     def _report_unknown(self, names: AbstractSet[str]) -> None:
         """Say once what a stream sends besides the properties of its schema."""

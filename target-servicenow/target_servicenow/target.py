@@ -14,7 +14,7 @@ from singer_sdk.exceptions import RecordsWithoutSchemaException
 from singer_sdk.helpers.capabilities import PluginCapabilities
 from typing_extensions import override
 
-from target_servicenow import settings
+from target_servicenow import settings, state_mark
 from target_servicenow.api.oauth import BasicAuth
 from target_servicenow.api.session import Session, client_credentials
 from target_servicenow.command_line import CommandLineTarget
@@ -24,7 +24,7 @@ from target_servicenow.loader import Loader
 from target_servicenow.mapped_tables import MappedTables
 from target_servicenow.mapping import parse as mapping
 from target_servicenow.message_reader import InputError
-from target_servicenow.outcomes import Outcome
+from target_servicenow.outcomes import COUNTED, Cause
 from target_servicenow.sinks import TableSink
 from target_servicenow.upsert.upserter import Policy, Upserter
 
@@ -92,7 +92,9 @@ class TargetServiceNow(CommandLineTarget):
         """Open the run in the ledger, once."""
         if self._ledger.run:
             return
-        self._ledger.start(mode=self.values.mode, mapping=self.values.mapping)
+        self._ledger.start(
+            mode=self.values.mode, mapping=self.values.mapping, instance=self.values.instance
+        )
         if days := self.values.ledger_keep_days:
             self.logger.info(
                 "%d entries older than %d days were deleted from the ledger (ledger_keep_days)",
@@ -194,10 +196,21 @@ class TargetServiceNow(CommandLineTarget):
             for table in sink.tables:
                 if table.when_gone and not table.each:
                     self.loader.deactivate(table, message["version"])
+                if not table.each:
+                    self.loader.end_unseen(table, message["version"])
 
     @override
     def process_state(self, message: Message) -> None:
-        """Keep the state, and every ``checkpoint_seconds`` emit it for settled records."""
+        """Keep the state, and every ``checkpoint_seconds`` emit it for settled records.
+
+        Raises:
+            StateError: It comes from a run that the ledger does not hold.
+        """
+        if self.values.mark_state:
+            self._begin()
+            mark = state_mark.of(message["value"])
+            if mark is not None and not self._ledger.holds_run(mark):
+                raise state_mark.foreign(self.values.ledger_path)
         super().process_state(message)
         if time.monotonic() - self._last_checkpoint >= self.values.checkpoint_seconds:
             self.drain_all()
@@ -208,7 +221,9 @@ class TargetServiceNow(CommandLineTarget):
         """Settle the rest, retry what was held, and log what was done."""
         self._begin()
         super().process_endofpipe()
-        waiting = {reject.table for reject in self._ledger.pending()}
+        waiting = {
+            reject.table for reject in self._ledger.pending() if reject.cause != Cause.VANISHED
+        }
         mapped = self._tables.all() if waiting else ()
         if tables := [table for table in mapped if table.name in waiting]:
             self._tables.prepare(tables)
@@ -219,13 +234,15 @@ class TargetServiceNow(CommandLineTarget):
     @override
     def emit_state(self, state: Message) -> None:
         """Write state to stdout; a plan emits none, or a schedule would skip unwritten rows."""
+        if self.values.mark_state:
+            state = state_mark.marked(state, self._ledger.mark)
         if not self._planning:
             sys.stdout.write(simplejson.dumps(state, use_decimal=True) + "\n")
             sys.stdout.flush()
 
     def _summarize(self) -> None:
         for table, counts in self._ledger.counts().items():
-            words = (f"{counts.get(outcome, 0)} {outcome}" for outcome in Outcome)
+            words = (f"{counts.get(outcome, 0)} {outcome}" for outcome in COUNTED)
             self.logger.info("%s: %s", table, ", ".join(words))
         for rules in self._mapping.rules.values():
             for remark in rules.remarks():
@@ -246,6 +263,14 @@ class TargetServiceNow(CommandLineTarget):
             self.logger.warning(
                 "ServiceNow altered %s.%s (rows: %d); the ledger shows what was sent and what was "
                 "stored",
+                table,
+                column,
+                rows,
+            )
+        for (table, column), rows in sorted(self.loader.left_altered.items()):
+            self.logger.info(
+                "%s.%s is stored otherwise than sent, as before (rows: %d): it is not sent again "
+                "until one of the two changes",
                 table,
                 column,
                 rows,

@@ -18,7 +18,8 @@ from target_servicenow import loader
 from target_servicenow.api import transport
 from target_servicenow.api.errors import StopRunError, UnknownOutcomeError
 from target_servicenow.api.oauth import BasicAuth
-from target_servicenow.api.session import Connection, Session
+from target_servicenow.api.session import Session
+from target_servicenow.api.wire import Connection
 from target_servicenow.ledger.cli import ledger
 from target_servicenow.ledger.entries import Entry
 from target_servicenow.ledger.reader import LedgerReader

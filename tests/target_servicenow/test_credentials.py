@@ -8,7 +8,8 @@ import requests
 from typing_extensions import override
 
 from target_servicenow.api.oauth import ClientCredentials
-from target_servicenow.api.session import Connection, Session, client_credentials
+from target_servicenow.api.session import Session, client_credentials
+from target_servicenow.api.wire import Connection
 from target_servicenow.stopping import Stop
 
 if t.TYPE_CHECKING:

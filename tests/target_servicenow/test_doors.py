@@ -10,8 +10,9 @@ import pytest
 
 from target_servicenow.api.errors import StopRunError
 from target_servicenow.api.oauth import BasicAuth
-from target_servicenow.api.session import Connection, Session, client_credentials
+from target_servicenow.api.session import Session, client_credentials
 from target_servicenow.api.table import find_items
+from target_servicenow.api.wire import Connection
 from target_servicenow.config import SettingError, is_open, read
 from target_servicenow.ledger.cli import ledger
 from target_servicenow.target import TargetServiceNow
@@ -160,6 +161,30 @@ def test_nothing_reaches_another_host(serve: Callable[..., Server], status: int)
         "instance is awake"
     )
     assert (len(server.headers), other.headers) == (1, [])
+
+
+@pytest.mark.parametrize("auth_method", ["basic", "oauth_client_credentials"])
+@pytest.mark.parametrize("status", [302, 307, 308])
+def test_a_run_that_is_redirected(
+    serve: Callable[..., Server],
+    instance: Instance,
+    singer: Singer,
+    status: int,
+    auth_method: str,
+) -> None:
+    """Kind: an address that leads elsewhere, for the first call of a run: a token, or rows."""
+    other = serve(reply)
+    server = serve(lambda handler: reply(handler, status, Location=f"{other.url}/x"))
+    messages = [*singer.vendors(singer.vendor("1")), singer.state(1)]
+    account = {"username": "u", "password": "p"}
+    result = instance.run(messages, instance_url=server.url, auth_method=auth_method, **account)
+    assert (result.code, result.states, other.headers) == (1, [], [])
+    what = "reading the mapped tables" if auth_method == "basic" else "requesting a token"
+    [sentence] = result.errors
+    assert sentence == (
+        f"ServiceNow answered with a redirect while {what}: check instance_url, and that the "
+        "instance is awake"
+    )
 
 
 def test_names_that_servicenow_would_run(instance: Instance, singer: Singer) -> None:

@@ -105,10 +105,10 @@ def test_nothing_is_sent_for_unchanged_rows(instance: Instance, singer: Singer) 
     assert instance.run(messages).code == 0
     counters = instance.take_counters()
     assert (counters["batch_items"]["POST"], counters["batch_items"]["PATCH"]) == (0, 0)
-    # Besides the preflight: two chunks of keys per table, and for removed entries the prefixes of
-    # 300 batches' identifiers, 60 per request. The rows referenced were just seen.
+    # Besides the preflight: the keys of each table, and for removed entries the prefixes of 300
+    # batches' identifiers, 200 per request. The rows referenced were just seen.
     assert counters["by_path"].keys() == {"oauth_token.do", "batch"}
-    assert counters["batch_items"]["GET"] - preflight == 6 + 5
+    assert counters["batch_items"]["GET"] - preflight == 3 + 2
     assert {table: instance.rows(table) for table in tables} == before
     assert {name: instance.counts(name) for name in tables} == {
         name: {"unchanged": 300} for name in tables

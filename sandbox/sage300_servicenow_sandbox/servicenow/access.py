@@ -17,6 +17,10 @@ if t.TYPE_CHECKING:
     from sage300_servicenow_sandbox.servicenow.sql import Clause
 
 _WHOLE = "*"
+_MATCHING = {
+    *("=", "!=", "IN", "NOT IN", "SAMEAS", "ANYTHING"),
+    *("EMPTYSTRING", "ISEMPTY", "ISNOTEMPTY"),
+}
 _WORDS = {"create": "Insert", "write": "Update", "delete": "Delete"}
 
 
@@ -71,12 +75,16 @@ class Access:
         """
         if not self._forbidden:
             return
-        paths = [term.field for group in query.groups for any_of in group for term in any_of]
-        if paths and ("query", table.name, _WHOLE) in self._forbidden:
+        terms = [term for group in query.groups for any_of in group for term in any_of]
+        asked = [(term.field, _query_operation(term.operator)) for term in terms]
+        if asked and ("query", table.name, _WHOLE) in self._forbidden:
             raise ApiError(errors.QUERY_ACL)
-        paths += [order.field for order in query.orders]
-        if not all(self.shows(table.name, path, "query") for path in paths):
+        asked += [(order.field, "query_range") for order in query.orders]
+        if any((operation, table.name, _WHOLE) in self._forbidden for _, operation in asked):
             raise ApiError(errors.QUERY_ACL)
+        for path, operation in asked:
+            if not all(self.shows(table.name, path, each) for each in ("query", operation)):
+                raise ApiError(errors.QUERY_ACL)
 
     def shows(self, table: str, path: str, operation: str = "read") -> bool:
         """Tell whether every step of a dot-walked field may be read, and used so."""
@@ -108,6 +116,11 @@ class Access:
             for name, value in values.items()
             if (operation, table.name, name) not in self._forbidden
         }
+
+
+def _query_operation(operator: str) -> str:
+    """Return the operation that a condition is: it looks for certain values, or for a range."""
+    return "query_match" if operator in _MATCHING else "query_range"
 
 
 def _check(schema: Schema, rule: AccessRule) -> None:

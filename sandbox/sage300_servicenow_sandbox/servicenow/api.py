@@ -54,11 +54,15 @@ class ApiRequest:
     def json(self) -> t.Any:
         """Return the body's JSON, numbers as the text they are written in.
 
+        Without a body it is an object without values (an assumption).
+
         Raises:
             ApiError: Accept or Content-Type is missing or not JSON, or the body cannot be read.
         """
-        if "accept" not in self.headers or "content-type" not in self.headers:
+        if "accept" not in self.headers or (self.body and "content-type" not in self.headers):
             raise ApiError(errors.MISSING_HEADER)
+        if not self.body:
+            return {}
         if not self.headers["content-type"].lower().startswith("application/json"):
             raise ApiError(errors.UNSUPPORTED_TYPE)
         try:

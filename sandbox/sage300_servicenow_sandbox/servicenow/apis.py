@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 import typing as t
 from dataclasses import replace
+from decimal import Decimal
 
+from sage300_servicenow_sandbox.declared import DeclarationError
 from sage300_servicenow_sandbox.servicenow import errors
 from sage300_servicenow_sandbox.servicenow.access import Access
 from sage300_servicenow_sandbox.servicenow.errors import ApiError
+from sage300_servicenow_sandbox.servicenow.money import TYPES, Currencies
 from sage300_servicenow_sandbox.servicenow.records import Records
 from sage300_servicenow_sandbox.servicenow.rules import RowRules
 from sage300_servicenow_sandbox.servicenow.stats_api import StatsApi
@@ -19,7 +22,11 @@ if t.TYPE_CHECKING:
 
     from sage300_servicenow_sandbox.clock import Clock
     from sage300_servicenow_sandbox.servicenow.api import ApiRequest, ApiResponse
-    from sage300_servicenow_sandbox.servicenow.behaviours import Behaviours, ColumnRule
+    from sage300_servicenow_sandbox.servicenow.behaviours import (
+        Behaviours,
+        ColumnRule,
+        CurrencySettings,
+    )
     from sage300_servicenow_sandbox.servicenow.schema import Schema
     from sage300_servicenow_sandbox.servicenow.store import Store
 
@@ -41,7 +48,7 @@ class Apis:
         Raises:
             DeclarationError: A behaviour names a table or column that does not exist.
         """
-        self.schema = _with_columns(schema, behaviours.columns)
+        self.schema = _with_money(_with_columns(schema, behaviours.columns), behaviours.currencies)
         for index in behaviours.unique:
             for column in index.columns:
                 self.schema.column(index.table, column)
@@ -74,6 +81,24 @@ def _with_columns(schema: Schema, rules: Iterable[ColumnRule]) -> Schema:
             mandatory=old.mandatory if rule.mandatory is None else rule.mandatory,
             max_length=old.max_length if rule.max_length is None else rule.max_length,
             choices=old.choices if rule.choices is None else rule.choices,
+            type=rule.type or old.type,
         )
         schema = schema.with_column(rule.table, new)
+    return schema
+
+
+def _with_money(schema: Schema, settings: CurrencySettings) -> Schema:
+    """Let the columns that hold money know the currencies.
+
+    Raises:
+        DeclarationError: There is no rate for one of them.
+    """
+    rates = {code: Decimal(str(rate)) for code, rate in settings.rates.items()}
+    if missing := {settings.session, settings.reference} - rates.keys():
+        raise DeclarationError(f"The currencies need a rate for {', '.join(sorted(missing))}")
+    currencies = Currencies(settings.session, settings.reference, rates, settings.digits)
+    for table in schema.tables.values():
+        for column in table.columns.values():
+            if column.type in TYPES:
+                schema = schema.with_column(table.name, replace(column, currencies=currencies))
     return schema

@@ -84,12 +84,15 @@ class BatchApi:
             reason = "a batch needs a list of rest_requests"
             raise ApiError(errors.UNREADABLE_BODY, reason=reason)
         serviced = self._run(batch, items, behaviours)
+        left: list[t.Any] = [_identifier(item) for item in items[len(serviced) :]]
+        if behaviours.unserviced_items == "objects":
+            left = [{"id": identifier} for identifier in left]
         return json_response(
             200,
             {
                 "batch_request_id": _text(content.get("batch_request_id")),
                 "serviced_requests": serviced,
-                "unserviced_requests": [_identifier(item) for item in items[len(serviced) :]],
+                "unserviced_requests": left,
             },
         )
 
@@ -176,7 +179,7 @@ def _read(batch: ApiRequest, sent: t.Any) -> _Item:
 
 
 def _request(batch: ApiRequest, item: dict[str, t.Any]) -> ApiRequest:
-    """Read one item; it is made by the batch's user.
+    """Read one item; it is made by the batch's user, and accepts what the batch does by default.
 
     Raises:
         ApiError: The item is not of the documented shape.
@@ -189,7 +192,7 @@ def _request(batch: ApiRequest, item: dict[str, t.Any]) -> ApiRequest:
     if not isinstance(url, str) or not url.startswith("/"):
         raise ApiError(errors.BAD_ITEM, reason="url must be a relative path that starts with /")
     try:
-        headers = [(str(pair["name"]), str(pair["value"])) for pair in item.get("headers", [])]
+        own = [(str(pair["name"]), str(pair["value"])) for pair in item.get("headers", [])]
     except (TypeError, KeyError) as error:
         reason = "headers must be a list of objects with name and value"
         raise ApiError(errors.BAD_ITEM, reason=reason) from error
@@ -197,6 +200,7 @@ def _request(batch: ApiRequest, item: dict[str, t.Any]) -> ApiRequest:
         body = base64.b64decode(item.get("body", ""), validate=True)
     except (TypeError, binascii.Error, ValueError) as error:
         raise ApiError(errors.BAD_ITEM, reason="body must be Base64") from error
+    headers = [("Accept", batch.headers["accept"]), *own]
     return make_request(
         method=method, url=url, headers=headers, body=body, user=batch.user, root=batch.root
     )

@@ -19,14 +19,14 @@ class AccessRule(Declared, frozen=True):
 
     Attributes:
         table: The table.
-        operation: The operation.
+        operation: The operation; `query` is both `query_match` and `query_range`.
         column: The column; "*", the table itself.
         when: An encoded query that limits a rule that forbids reading to some rows.
         allowed: Whether the operation is allowed after all.
     """
 
     table: str
-    operation: t.Literal["read", "query", "create", "write", "delete"]
+    operation: t.Literal["read", "query", "query_match", "query_range", "create", "write", "delete"]
     column: str = "*"
     when: str = ""
     allowed: bool = False
@@ -42,14 +42,34 @@ class ColumnRule(Declared, frozen=True):
         mandatory: Whether it must not be empty.
         max_length: Its length in characters.
         choices: Labels by stored value.
+        type: The type of a column that holds money.
     """
 
     table: str
     column: str
+    type: t.Literal["currency", "price", "currency2"] | None = None
     read_only: bool | None = None
     mandatory: bool | None = None
     max_length: Count | None = None
     choices: dict[str, str] | None = None
+
+
+class CurrencySettings(Declared, frozen=True):
+    """The currencies of the instance.
+
+    Attributes:
+        session: The currency of the integration account's locale.
+        reference: The currency of the instance's locale.
+        rates: What one euro is in each currency; the instance has no others.
+        digits: The decimal places of currency and price columns.
+    """
+
+    session: str = "USD"
+    reference: str = "USD"
+    rates: dict[str, t.Annotated[float, msgspec.Meta(gt=0)]] = msgspec.field(
+        default_factory=lambda: {"EUR": 1.0, "USD": 1.15, "CAD": 1.6, "GBP": 0.85, "JPY": 170.0}
+    )
+    digits: t.Literal[2, 4] = 4
 
 
 class DataPolicy(Declared, frozen=True):
@@ -135,9 +155,13 @@ class Behaviours(Declared, frozen=True):
         business_rules: Rules that refuse a row, fail on it or change what is stored.
         unique: Unique indexes.
         over_long: What becomes of text longer than its column.
+        stored_text: What becomes of text that is sent: kept as it is, without blanks at either end,
+            or with CR LF at the end of each line.
+        currencies: In which currency money is taken and shown.
         row_cost_ms: How long writing one row takes.
         batch_limit_seconds: How long a batch may take before it is cancelled.
         cut_off_item: Whether the item that was running when a batch is cancelled was committed.
+        unserviced_items: How a batch names the items it did not come to.
     """
 
     hibernating: bool = False
@@ -157,9 +181,12 @@ class Behaviours(Declared, frozen=True):
     business_rules: tuple[BusinessRule, ...] = ()
     unique: tuple[UniqueIndex, ...] = ()
     over_long: t.Literal["truncate", "refuse"] = "truncate"
+    stored_text: t.Literal["as_sent", "trimmed", "crlf"] = "as_sent"
+    currencies: CurrencySettings = CurrencySettings()
     row_cost_ms: Quantity = 0.0
     batch_limit_seconds: Quantity = 30.0
     cut_off_item: t.Literal["committed", "not_committed", "alternate"] = "alternate"
+    unserviced_items: t.Literal["ids", "objects"] = "ids"
 
     def property(self, name: Property) -> bool:
         """Return the value of a system property."""

@@ -11,6 +11,9 @@ import re
 import typing as t
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 
+from sage300_servicenow_sandbox.servicenow import money
+from sage300_servicenow_sandbox.servicenow.money import plain
+
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -37,6 +40,8 @@ def canonical(column: Column, value: object, *, any_choice: bool = False) -> str
         return None
     if not text:
         return column.empty
+    if column.currencies:
+        return money.keep(column.type, text, column.currencies)
     if column.type in _TYPED:
         return _TYPED[column.type](column, text)
     if column.choices and text not in column.choices and not any_choice:
@@ -47,7 +52,7 @@ def canonical(column: Column, value: object, *, any_choice: bool = False) -> str
 def too_long(column: Column, value: object) -> bool:
     """Tell whether `canonical` would truncate a text."""
     text = _text(value) or ""
-    free = column.type not in _TYPED and not column.choices and not column.reference
+    free = not (column.type in _TYPED or column.choices or column.reference or column.currencies)
     return free and len(text) > column.max_length
 
 
@@ -59,6 +64,8 @@ def literal(column: Column, text: str) -> str | None:
     """
     if not text:
         return column.empty
+    if column.currencies:
+        return money.literal(column.type, text, column.currencies)
     return _TYPED[column.type](column, text) if column.type in _TYPED else text
 
 
@@ -83,7 +90,7 @@ class ExactSum:
 
     def finalize(self) -> t.Any:
         """Return the total."""
-        return _plain(self._total)
+        return plain(self._total)
 
 
 def _text(value: object) -> str | None:
@@ -115,14 +122,7 @@ def _decimal(column: Column, text: str) -> str | None:
         rounded = Decimal(text).quantize(Decimal(1).scaleb(-column.scale), context=_EXACT)
     except InvalidOperation:  # more digits than any column holds
         return None
-    return _plain(rounded)
-
-
-def _plain(number: Decimal) -> str:
-    whole, _, places = f"{number.copy_abs():f}".partition(".")
-    places = places.rstrip("0")
-    sign = "-" if number < 0 else ""
-    return f"{sign}{whole}.{places}" if places else f"{sign}{whole}"
+    return plain(rounded)
 
 
 def _date(_: Column, text: str) -> str | None:
@@ -145,7 +145,7 @@ def _moment(text: str) -> str | None:
 
 
 def _guid(_: Column, text: str) -> str | None:
-    return text.lower() if _GUID.fullmatch(text) else None
+    return text if _GUID.fullmatch(text) else None
 
 
 _TYPED: dict[str, Callable[[Column, str], str | None]] = {

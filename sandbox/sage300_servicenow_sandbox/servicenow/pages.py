@@ -1,4 +1,4 @@
-"""The HTML pages that are shown while an instance is not available."""
+"""The HTML pages that something before the instance answers with."""
 
 from __future__ import annotations
 
@@ -27,3 +27,7 @@ def instead(behaviours: Behaviours) -> ApiResponse | None:
 def _page(status: int, words: str) -> ApiResponse:
     text = _PAGE.format(words)
     return ApiResponse(status, text.encode(), (("Content-Type", "text/html;charset=UTF-8"),))
+
+
+TOO_LONG: t.Final = _page(414, "414 Request-URI Too Large")
+"""The answer to an address that is too long; what counts is the path and the query, as sent."""

@@ -8,9 +8,10 @@ import typing as t
 from sage300_servicenow_sandbox.servicenow import errors, store
 from sage300_servicenow_sandbox.servicenow.columns import canonical, too_long
 from sage300_servicenow_sandbox.servicenow.errors import ApiError
+from sage300_servicenow_sandbox.servicenow.money import entered
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from sage300_servicenow_sandbox.clock import Clock
     from sage300_servicenow_sandbox.servicenow.behaviours import Behaviours
@@ -76,6 +77,12 @@ class Records:
             if old is None:
                 raise ApiError(errors.NO_RECORD)
             sent = self._stored(connection, table, values, "update")
+            # An amount that is entered again is not converted again.
+            sent |= {
+                name: old[name]
+                for name, value in sent.items()
+                if table.columns[name].currencies and entered(value) == entered(old[name])
+            }
             if all(value == old[name] for name, value in sent.items()):
                 return
             new = self._rules.applied(connection, table, {**old, **sent})
@@ -126,10 +133,12 @@ class Records:
         """Return the values sent that their columns can store, in the form they store them in."""
         any_choice = self._behaviours.property("glide.rest.choice.allow_non_existing_value")
         kept = {}
-        for name, value in values.items():
+        form = _TEXT[self._behaviours.stored_text]
+        for name, sent in values.items():
             column = table.columns.get(name)
             if column is None or column.read_only:
                 continue
+            value = form(sent) if isinstance(sent, str) else sent
             if self._behaviours.over_long == "refuse" and too_long(column, value):
                 raise _failed(table, values, operation)
             text = canonical(column, value, any_choice=any_choice)
@@ -140,6 +149,13 @@ class Records:
                 text = text if found else ""
             kept[name] = text
         return kept
+
+
+_TEXT: dict[str, Callable[[str], str]] = {
+    "as_sent": lambda text: text,
+    "trimmed": str.strip,
+    "crlf": lambda text: "\r\n".join(text.splitlines()),
+}
 
 
 def _check_writable(table: Table, operation: str) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import quote
 
+from sage300_servicenow_sandbox.servicenow.money import show
 from sage300_servicenow_sandbox.servicenow.sql import Clause, operand
 
 if t.TYPE_CHECKING:
@@ -31,8 +32,9 @@ class Representation:
     """The form in which one request wants the rows of a table.
 
     It follows sysparm_fields (unknown names are ignored), sysparm_exclude_reference_link and
-    sysparm_display_value. Display values are a reference's display column, a choice's label and
-    the value itself for all else: the user's time zone is UTC and numbers are not localised.
+    sysparm_display_value. Display values are a reference's display column, a choice's label, an
+    amount with its currency's symbol, and the value itself for all else: the user's time zone is
+    UTC and numbers are not localised.
     """
 
     def __init__(self, schema: Schema, access: Access, table: Table, request: ApiRequest) -> None:
@@ -81,6 +83,8 @@ class Representation:
 
     def _show_field(self, column: Column, value: str, display: str) -> t.Any:
         shown: dict[str, str] = {}
+        if column.currencies and value:
+            value, display = show(column.type, value, column.currencies)
         if self._links and column.reference and value:
             shown["link"] = self._link(column, value)
         if self._mode in {"true", "all"}:

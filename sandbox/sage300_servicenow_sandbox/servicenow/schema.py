@@ -14,6 +14,8 @@ from sage300_servicenow_sandbox.declared import DeclarationError
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sage300_servicenow_sandbox.servicenow.money import Currencies
+
 _LENGTHS = {"reference": 32, "decimal": 15}
 _LENGTH = 40
 _LONG_TEXT = 4000
@@ -37,6 +39,7 @@ class Column:
         reference: The table that a reference points at.
         key: The column of that table that the reference holds.
         choices: Labels by stored value.
+        currencies: Those of the instance, for a column that holds money.
     """
 
     name: str
@@ -50,6 +53,7 @@ class Column:
     reference: str = ""
     key: str = "sys_id"
     choices: Mapping[str, str] = field(default_factory=dict)
+    currencies: Currencies | None = None
 
     @property
     def empty(self) -> str:

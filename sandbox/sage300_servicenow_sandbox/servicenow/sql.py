@@ -11,7 +11,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from sage300_servicenow_sandbox.declared import DeclarationError
-from sage300_servicenow_sandbox.servicenow import columns, encoded_query
+from sage300_servicenow_sandbox.servicenow import columns, encoded_query, money
 
 if t.TYPE_CHECKING:
     import sqlite3
@@ -55,9 +55,25 @@ class Operand:
     column: Column
 
     @property
+    def compared(self) -> str:
+        """The field as SQL for equality: money in the reference currency, FX as entered."""
+        if self.column.type == money.FX:
+            return f"money_entered({self.sql})"
+        return f"money_part({self.sql}, 3)" if self.column.type in money.TYPES else self.sql
+
+    @property
     def ordered(self) -> str:
         """The field as SQL for ordering: numbers by value, everything else as text."""
+        if self.column.type in money.TYPES:
+            return f"money_part({self.sql}, 3) COLLATE number"
         return f"{self.sql} COLLATE number" if self.column.type in columns.NUMERIC else self.sql
+
+    @property
+    def summed(self) -> str:
+        """The sum of the field as SQL, as text; of money with the code of the currency."""
+        if self.column.type in money.TYPES:
+            return f"IFNULL(reference_sum({self.sql}), '')"
+        return f"IFNULL(exact_sum({self.sql}), '0')"
 
 
 @lru_cache(maxsize=4096)
@@ -159,11 +175,11 @@ def count(connection: sqlite3.Connection, table: str, where: Clause) -> int:
 def aggregate(
     connection: sqlite3.Connection, table: str, where: Clause, groups: list[str], sums: list[str]
 ) -> list[tuple[t.Any, ...]]:
-    """Return per group its values, the number of rows and the exact totals of `sums`.
+    """Return per group its values, the number of rows and `sums`, as `Operand.summed`.
 
     Without groups there is one row.
     """
-    values = [*groups, "COUNT(*)", *(f"IFNULL(exact_sum({field}), '0')" for field in sums)]
+    values = [*groups, "COUNT(*)", *sums]
     sql = f'SELECT {", ".join(values)} FROM "{table}" t0 WHERE {where.sql}'  # noqa: S608 (tables.yml)
     if groups:
         keys = ", ".join(groups)
@@ -207,7 +223,7 @@ def _membership(field: Operand, operator: str, value: str) -> Clause:
     values = [columns.literal(field.column, text) for text in texts]
     kept = tuple(value for value in values if value is not None)
     word = "NOT IN" if operator in _NEGATED else "IN"
-    return Clause(f"{field.sql} {word} ({', '.join('?' * len(kept))})", kept)
+    return Clause(f"{field.compared} {word} ({', '.join('?' * len(kept))})", kept)
 
 
 def _comparison(field: Operand, operator: str, value: str) -> Clause:
@@ -215,6 +231,10 @@ def _comparison(field: Operand, operator: str, value: str) -> Clause:
     bound = columns.literal(field.column, value)
     if not bound:
         return Clause("0")
+    if field.column.type == money.FX:  # only amounts of the same currency are compared
+        same = f"money_part({field.sql}, 0) = ?"
+        amount = f"money_part({field.sql}, 1) COLLATE number"
+        return Clause(f"({same} AND {amount} {operator} ?)", tuple(bound.split(";")))
     return Clause(f"({field.sql} <> '' AND {field.ordered} {operator} ?)", (bound,))
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import typing as t
+from decimal import Decimal
 
 from sage300_servicenow_sandbox.servicenow import encoded_query, errors, sql
 from sage300_servicenow_sandbox.servicenow.api import json_response
 from sage300_servicenow_sandbox.servicenow.errors import ApiError
+from sage300_servicenow_sandbox.servicenow.money import FX
 
 if t.TYPE_CHECKING:
     from sage300_servicenow_sandbox.servicenow.access import Access
     from sage300_servicenow_sandbox.servicenow.api import ApiRequest, ApiResponse
-    from sage300_servicenow_sandbox.servicenow.schema import Schema, Table
+    from sage300_servicenow_sandbox.servicenow.schema import Column, Schema, Table
+    from sage300_servicenow_sandbox.servicenow.sql import Operand
     from sage300_servicenow_sandbox.servicenow.store import Store
 
 _UNSUPPORTED = (
@@ -65,7 +68,11 @@ class StatsApi:
         groups = self._fields(request, table, "sysparm_group_by")
         sums = self._fields(request, table, "sysparm_sum_fields")
         found = sql.aggregate(
-            self._rows.connection, table.name, where, [*groups.values()], [*sums.values()]
+            self._rows.connection,
+            table.name,
+            where,
+            [group.sql for group in groups.values()],
+            [field.summed for field in sums.values()],
         )
         figures = []
         for row in found:
@@ -74,7 +81,10 @@ class StatsApi:
             if request.flag("sysparm_count"):
                 stats["count"] = str(count)
             if sums:
-                stats["sum"] = dict(zip(sums, totals, strict=True))
+                stats["sum"] = {
+                    name: _figure(field.column, total)
+                    for (name, field), total in zip(sums.items(), totals, strict=True)
+                }
             named = zip(groups, values, strict=True)
             pairs = [{"value": value, "field": field} for field, value in named]
             figures.append(
@@ -82,11 +92,18 @@ class StatsApi:
             )
         return figures if groups else figures[0]
 
-    def _fields(self, request: ApiRequest, table: Table, parameter: str) -> dict[str, str]:
-        """Return the SQL of the fields a parameter names, as far as they may be read."""
+    def _fields(self, request: ApiRequest, table: Table, parameter: str) -> dict[str, Operand]:
+        """Return the fields that a parameter names, as far as they may be read."""
         fields = {}
         for name in filter(None, request.args.get(parameter, "").split(",")):
             found = sql.operand(self._schema, table.name, name)
             if found and self._access.shows(table.name, name):
-                fields[name] = found.sql
+                fields[name] = found
         return fields
+
+
+def _figure(column: Column, total: str) -> str:
+    """Return a sum as it is shown: of a currency or price column with all places and no code."""
+    if column.currencies is None or column.type == FX:
+        return total
+    return f"{Decimal(total.rpartition(';')[2] or 0):.{column.currencies.digits}f}"

@@ -6,7 +6,7 @@ import sqlite3
 import typing as t
 from contextlib import contextmanager
 
-from sage300_servicenow_sandbox.servicenow import identifiers
+from sage300_servicenow_sandbox.servicenow import identifiers, money
 from sage300_servicenow_sandbox.servicenow.columns import ExactSum, compare_numbers
 
 if t.TYPE_CHECKING:
@@ -36,6 +36,9 @@ class Store:
         self.connection.execute("PRAGMA synchronous = OFF")
         self.connection.create_collation("number", compare_numbers)
         self.connection.create_aggregate("exact_sum", 1, ExactSum)
+        self.connection.create_aggregate("reference_sum", 1, money.ReferenceSum)
+        self.connection.create_function("money_part", 2, money.part, deterministic=True)
+        self.connection.create_function("money_entered", 1, money.entered, deterministic=True)
         with self.transaction() as connection:
             connection.execute("CREATE TABLE IF NOT EXISTS _sys_ids (made INTEGER NOT NULL)")
             connection.execute(

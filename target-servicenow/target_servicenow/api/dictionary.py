@@ -10,7 +10,7 @@ import typing as t
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlencode
 
-from target_servicenow.api import batch
+from target_servicenow.api import batch, reading
 from target_servicenow.api.table import read_row
 
 if t.TYPE_CHECKING:
@@ -90,7 +90,7 @@ def _read_level(session: Session, tables: list[str], raw: _Raw) -> None:
         _item(_TABLES, f"nameIN{names}", ("name", "super_class.name")),
         _item(_CHOICES, f"nameIN{names}^inactive=false", ("name", "element", "value")),
     ]
-    answers = batch.read(session, items, what="reading the dictionary")
+    answers = reading.read(session, items, what="reading the dictionary")
     rows: dict[str, list[Mapping[str, str]]] = {}
     for item in items:
         answer = answers.get(item.id)

@@ -130,7 +130,7 @@ _CASES = (
           "ServiceNow cancelled a request that took too long, while {what}"),
 )  # fmt: skip
 
-_REDIRECTS = range(300, 400)
+REDIRECTS = range(300, 400)
 CLIENT_ERRORS = range(400, 500)
 _SUCCESS = range(200, 300)
 _SCRIPT_FAILED = 500
@@ -167,7 +167,7 @@ def judge(status: int, body: t.Any, *, what: str) -> Verdict:
         return (
             Verdict(Action.UNKNOWN, sentence, text, ended=False) if broken else Verdict(Action.OK)
         )
-    if status in _REDIRECTS:
+    if status in REDIRECTS:
         return Verdict(
             Action.STOP,
             f"ServiceNow answered with a redirect while {what}: check instance_url, and that the "

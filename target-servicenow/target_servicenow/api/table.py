@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import string
 import typing as t
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -14,12 +15,12 @@ from target_servicenow.api.batch import Item
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-MAX_KEYS = 200
-"""Keys in one ``IN``: 245 were measured to fit a URL, 250 were refused with 414."""
+MAX_KEYS = 500
+"""Keys in one ``IN``: an item's answer may have 10 MB, which leaves 20 kB for each row."""
 
-MAX_URL_BYTES = 7_600
-"""Below the 8,192 bytes that a whole URL may have. Whether the limit holds for addresses inside a
-Batch call is not published, so it is kept there too."""
+MAX_FIND_BYTES = 23_000
+"""So long a query was measured to be read to its end inside a Batch call (tests of ServiceNow's own
+Python client). By itself a URL may have a third of that, `batch.MAX_URL_BYTES`."""
 
 UNSEARCHABLE = re.compile(r"[\^,@]|javascript:", re.IGNORECASE)
 """Encoded queries cannot escape these, and ServiceNow runs what follows the last one."""
@@ -27,7 +28,7 @@ UNSEARCHABLE = re.compile(r"[\^,@]|javascript:", re.IGNORECASE)
 MAX_ROWS = 10_000
 """Rows of one page: ServiceNow's own default."""
 
-MAX_PREFIXES = 60
+MAX_PREFIXES = 200
 """Prefixes in one query, as a chain of conditions."""
 
 MIN_PREFIX = 3
@@ -46,35 +47,69 @@ class StoredRow:
     values: dict[str, str]
 
 
+@dataclass(frozen=True)
+class Query:
+    """What finds the rows whose column is one of some keys, or begins with one of them.
+
+    Attributes:
+        fields: The columns of the answer, besides sys_id.
+    """
+
+    table: str
+    column: str
+    operator: t.Literal["IN", "STARTSWITH"]
+    keys: tuple[str, ...]
+    fields: tuple[str, ...]
+
+    def url(self) -> str:
+        """Return the address of the answer's first page."""
+        operands = [",".join(self.keys)] if self.operator == "IN" else self.keys
+        conditions = "^OR".join(f"{self.column}{self.operator}{operand}" for operand in operands)
+        parameters = {
+            "sysparm_fields": ",".join(("sys_id", *self.fields)),
+            "sysparm_limit": str(MAX_ROWS),
+            "sysparm_exclude_reference_link": "true",
+            "sysparm_suppress_pagination_header": "true",
+            "sysparm_no_count": "true",
+            "sysparm_query": f"{conditions}^ORDERBYsys_id",
+        }
+        return f"{_path(self.table)}?{urlencode(parameters, quote_via=quote)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Find(Item):
+    """A request for a page of what a query finds."""
+
+    query: Query
+
+
 def find_items(
     table: str, column: str, keys: Iterable[str], fields: Sequence[str]
-) -> Iterator[Item]:
+) -> Iterator[Find]:
     """Yield requests that find the rows whose `column` is one of `keys`.
 
     Keys with something that an ``IN`` cannot hold are looked up one by one, by the part before it;
     the caller compares exactly.
     """
-    budget = MAX_URL_BYTES - len(_find_url(table, "", fields))
-    for number, query in enumerate(_queries(column, keys, budget=budget), start=1):
-        yield Item(f"find-{number}", "GET", _find_url(table, query, fields))
+    cut = [(key, UNSEARCHABLE.search(key)) for key in keys]
+    beginnings = [key[: at.start()] for key, at in cut if at and at.start() >= MIN_PREFIX]
+    query = Query(table, column, "STARTSWITH", (), tuple(fields))
+    queries = [replace(query, keys=(beginning,)) for beginning in beginnings]
+    queries += _chunks(replace(query, operator="IN"), [key for key, at in cut if not at])
+    for number, one in enumerate(queries, start=1):
+        yield Find(f"find-{number}", "GET", one.url(), query=one)
 
 
 def find_prefixed_items(
-    table: str, column: str, prefixes: Sequence[str], fields: Sequence[str]
-) -> Iterator[Item]:
+    table: str, column: str, prefixes: Iterable[str], fields: Sequence[str]
+) -> Iterator[Find]:
     """Yield requests that find the rows whose `column` begins with one of `prefixes`."""
-    longest = max((len(quote(prefix, safe="")) for prefix in prefixes), default=0)
-    budget = MAX_URL_BYTES - len(_find_url(table, "^ORDERBYsys_id", fields))
-    each = longest + len(quote(f"^OR{column}STARTSWITH", safe=""))
-    count = max(1, min(MAX_PREFIXES, budget // each))
-    for start in range(0, len(prefixes), count):
-        group = prefixes[start : start + count]
-        chain = "^OR".join(f"{column}STARTSWITH{prefix}" for prefix in group)
-        url = _find_url(table, f"{chain}^ORDERBYsys_id", fields)
-        yield Item(f"begins-{start}", "GET", url)
+    query = Query(table, column, "STARTSWITH", (), tuple(fields))
+    for number, one in enumerate(_chunks(query, prefixes), start=1):
+        yield Find(f"begins-{number}", "GET", one.url(), query=one)
 
 
-def next_page(item: Item, rows: int) -> Item | None:
+def next_page(item: Find, rows: int) -> Find | None:
     """Return the request for the rows after those of `item`, None when `rows` were the last."""
     if rows < MAX_ROWS:
         return None
@@ -82,37 +117,46 @@ def next_page(item: Item, rows: int) -> Item | None:
     return replace(item, url=f"{address}{_OFFSET}{int(offset or 0) + rows}")
 
 
+def halves(item: Find) -> list[Find]:
+    """Return requests, each for half of the keys, that find together what `item` finds."""
+    keys = item.query.keys
+    middle = len(keys) // 2
+    parts = [replace(item.query, keys=part) for part in (keys[:middle], keys[middle:])]
+    return [
+        Find(f"{item.id}.{number}", "GET", part.url(), query=part)
+        for number, part in enumerate(parts, start=1)
+    ]
+
+
 _OFFSET = "&sysparm_offset="
 
 
-def _find_url(table: str, query: str, fields: Sequence[str]) -> str:
-    parameters = {
-        "sysparm_fields": ",".join(("sys_id", *fields)),
-        "sysparm_limit": str(MAX_ROWS),
-        "sysparm_exclude_reference_link": "true",
-        "sysparm_suppress_pagination_header": "true",
-        "sysparm_no_count": "true",
-        "sysparm_query": query,
-    }
-    return f"{_path(table)}?{urlencode(parameters, quote_via=quote)}"
-
-
-def _queries(column: str, keys: Iterable[str], *, budget: int) -> Iterator[str]:
+def _chunks(query: Query, keys: Iterable[str]) -> Iterator[Query]:
+    """Yield queries that ask for all keys together, each of a size that ServiceNow takes."""
+    prefixes = query.operator == "STARTSWITH"
+    most = MAX_PREFIXES if prefixes else MAX_KEYS
+    between = len(quote(f"^OR{query.column}STARTSWITH" if prefixes else ",", safe=""))
+    budget = MAX_FIND_BYTES - len(query.url())
     chunk: list[str] = []
     size = 0
     for key in keys:
-        if cut := UNSEARCHABLE.search(key):
-            if cut.start() >= MIN_PREFIX:
-                yield f"{column}STARTSWITH{key[: cut.start()]}^ORDERBYsys_id"
-            continue
-        length = len(quote(key, safe="")) + len("%2C")
-        if chunk and (len(chunk) == MAX_KEYS or size + length > budget):
-            yield f"{column}IN{','.join(chunk)}^ORDERBYsys_id"
+        length = _quoted_length(key) + between
+        if chunk and (len(chunk) == most or size + length > budget):
+            yield replace(query, keys=tuple(chunk))
             chunk, size = [], 0
         chunk.append(key)
         size += length
     if chunk:
-        yield f"{column}IN{','.join(chunk)}^ORDERBYsys_id"
+        yield replace(query, keys=tuple(chunk))
+
+
+def _quoted_length(text: str) -> int:
+    """Return the length of a text percent-encoded, which takes long to do for every key."""
+    encoded = text.encode()
+    return len(encoded) + 2 * len(encoded.translate(None, _UNQUOTED))
+
+
+_UNQUOTED = f"{string.ascii_letters}{string.digits}_.-~".encode()
 
 
 def create_item(name: str, table: str, values: dict[str, str], fields: tuple[str, ...]) -> Item:
@@ -144,10 +188,11 @@ def _path(table: str) -> str:
     return f"/api/now/table/{quote(table, safe='')}"
 
 
+def _value(value: t.Any) -> str:
+    return str(value.get("value", "")) if isinstance(value, dict) else str(value or "")
+
+
 def read_row(row: t.Any) -> StoredRow:
     """Read one row of an answer; references come as a sys_id, or as ``{"link", "value"}``."""
-    values = {
-        name: str(value.get("value", "")) if isinstance(value, dict) else str(value or "")
-        for name, value in row.items()
-    }
+    values = {name: value if type(value) is str else _value(value) for name, value in row.items()}
     return StoredRow(sys_id=values.pop("sys_id", ""), values=values)

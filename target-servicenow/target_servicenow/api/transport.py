@@ -18,8 +18,8 @@ if t.TYPE_CHECKING:
 
     from urllib3 import PoolManager, ProxyManager
 
-MAX_ANSWER_BYTES = 160_000_000
-"""More than ten items of a Batch call, each of ServiceNow's largest size (10 MB), in Base64."""
+MAX_ANSWER_BYTES = 80_000_000
+"""More than five lookups in a Batch call, each of ServiceNow's largest size (10 MB), in Base64."""
 
 CHUNK_BYTES = 1 << 16
 """Bytes that are decompressed at once."""

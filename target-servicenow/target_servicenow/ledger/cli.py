@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import typing as t
+from collections import Counter
 from pathlib import Path
 
 import click
 import simplejson
 from typing_extensions import override
 
+from target_servicenow.ledger.dropping import drop
 from target_servicenow.ledger.entries import to_json
 from target_servicenow.ledger.file import LedgerError, make_private
-from target_servicenow.ledger.reader import LedgerReader
-from target_servicenow.outcomes import Outcome
+from target_servicenow.ledger.reader import LedgerReader, matching
+from target_servicenow.outcomes import COUNTED, Cause
 from target_servicenow.text_files import expanded
 
 if t.TYPE_CHECKING:
@@ -76,11 +78,11 @@ def runs(path: Path, limit: int, *, as_json: bool) -> None:
     for run in found:
         head = (run["run"], run["started"], run["status"], run["mode"])
         for table, counts in sorted(run["outcomes"].items()) or [("", {})]:
-            rows.append((*head, table, *(counts.get(o) or "." for o in Outcome)))
+            rows.append((*head, table, *(counts.get(o) or "." for o in COUNTED)))
             head = ("", "", "", "")
         if run["message"]:
             rows.append(("", run["message"]))
-    _print_table(("run", "started", "status", "mode", "table", *Outcome), rows)
+    _print_table(("run", "started", "status", "mode", "table", *COUNTED), rows)
 
 
 @ledger.command()
@@ -117,23 +119,96 @@ def explain(path: Path, key: str, *, as_json: bool) -> None:
                 click.echo(f"    {column}: {change['old']!r} -> {change['new']!r}")
             for column, change in entry["altered"].items():
                 click.echo(f"    {column}: sent {change['new']!r}, stored {change['old']!r}")
+        for column, change in story["altered"].items():
+            click.echo(f"  {column}: sent {change['new']!r}, still stored {change['old']!r}")
         click.echo(f"  last seen in run {story['last_seen']}")
+
+
+@ledger.command()
+@click.argument("keys", nargs=-1, metavar="[KEY]...")
+@click.option(
+    "--cause", type=click.Choice([c.value for c in Cause if c]), help="Only those with it."
+)
+@click.option(
+    "--drop", "dropping", is_flag=True, help="Take the rows off the list; needs a --reason."
+)
+@click.option("--reason", default="", help="Why they are dropped; it stays in their history.")
+@_as_json
+@click.pass_obj
+def rejects(
+    path: Path,
+    keys: tuple[str, ...],
+    *,
+    cause: str | None,
+    dropping: bool,
+    reason: str,
+    as_json: bool,
+) -> None:
+    """List the rows held or rejected that wait for another try, each with cause and reason.
+
+    KEY is a source identifier or the end of it, as for explain; without any, all rows are listed.
+    A dropped row is not tried again, unless its record changes.
+
+    Example: target-servicenow ledger rejects sage300:SAMINC:Vendor:5 --drop --reason "never paid"
+    """
+    found = _reader(path).rejects(keys, cause)
+    if dropping:
+        _drop(path, found, reason.strip(), keys=keys, cause=cause)
+    elif as_json:
+        _print_json(found)
+    else:
+        columns = ("table", "identifier", "outcome", "run", "cause", "reason")
+        _print_table(columns, ([row[name] for name in columns] for row in found))
+
+
+def _drop(
+    path: Path,
+    found: Sequence[dict[str, t.Any]],
+    reason: str,
+    *,
+    keys: Sequence[str],
+    cause: str | None,
+) -> None:
+    if not reason:
+        raise click.ClickException("--drop needs a --reason, which stays in the rows' history")
+    if not keys and cause is None:
+        raise click.ClickException(
+            "--drop needs to know which rows: give their source identifiers, or a --cause"
+        )
+    if unknown := [key for key in keys if not matching(found, key)]:
+        raise click.ClickException(
+            f"No such row waits: {', '.join(unknown)}; none was dropped. List those that do with "
+            "target-servicenow ledger rejects"
+        )
+    if several := [key for key in keys if len(matching(found, key)) > 1]:
+        raise click.ClickException(
+            f"Several rows have a source identifier that ends in {', '.join(several)}; none was "
+            "dropped: give full source identifiers"
+        )
+    drop(path, found, reason)
+    for row in found:
+        click.echo(f"{row['table']} {row['identifier']} was dropped: {reason}")
 
 
 @ledger.command()
 @_as_json
 @click.pass_obj
-def rejects(path: Path, *, as_json: bool) -> None:
-    """List the rows held or rejected that wait for another try, each with cause and reason.
+def altered(path: Path, *, as_json: bool) -> None:
+    """Count the rows that ServiceNow stores otherwise than sent, by column.
 
-    Example: target-servicenow ledger rejects --json
+    With --json each row, with what was sent (new) and what is stored (old).
+
+    Example: target-servicenow ledger altered --json
     """
-    found = _reader(path).rejects()
+    found = _reader(path).altered()
     if as_json:
         _print_json(found)
         return
-    columns = ("table", "identifier", "outcome", "run", "cause", "reason")
-    _print_table(columns, ([row[name] for name in columns] for row in found))
+    counts = Counter((row["table"], column) for row in found for column in row["columns"])
+    _print_table(
+        ("table", "column", "rows"),
+        [(table, column, str(rows)) for (table, column), rows in sorted(counts.items())],
+    )
 
 
 @ledger.command()

@@ -51,6 +51,23 @@ _MIGRATIONS = (
     UPDATE outcomes SET cause = {_CAUSE} WHERE reason <> '';
     UPDATE rejects SET cause = {_CAUSE};
     """,  # noqa: S608 - both parts are written here
+    # To the next format: columns that ServiceNow stores otherwise than sent.
+    """
+    CREATE TABLE altered (
+      "table"    TEXT NOT NULL,
+      identifier TEXT NOT NULL,
+      columns    TEXT NOT NULL,
+      modifications TEXT NOT NULL,
+      PRIMARY KEY ("table", identifier)
+    ) WITHOUT ROWID;
+    """,
+    # To the next format: the instance of a run and its mark, and how long a row has waited.
+    """
+    ALTER TABLE runs ADD COLUMN instance TEXT NOT NULL DEFAULT '';
+    ALTER TABLE runs ADD COLUMN mark TEXT NOT NULL DEFAULT '';
+    ALTER TABLE rejects ADD COLUMN since INTEGER NOT NULL DEFAULT 0;
+    UPDATE rejects SET since = run;
+    """,
 )
 
 FORMAT: t.Final = 1 + len(_MIGRATIONS)

@@ -13,7 +13,9 @@ CREATE TABLE runs (
   mode     TEXT NOT NULL,  -- apply, plan
   mapping  TEXT NOT NULL,
   calls    INTEGER,        -- requests sent to ServiceNow, without token requests
-  message  TEXT            -- why it stopped
+  message  TEXT,           -- why it stopped
+  instance TEXT NOT NULL DEFAULT '',  -- the address of the instance it wrote to
+  mark     TEXT NOT NULL DEFAULT ''   -- a random name, which the state that it emitted carries
 );
 
 -- How many rows of each table met each outcome in a run; unchanged rows are counted here only.
@@ -36,6 +38,10 @@ CREATE TABLE counts (
 --   refused      ServiceNow refused the row
 --   too_large    ServiceNow cannot read a request with the row in it
 --   too_many_gone  so many are gone at once that a person has to confirm it (max_inactive_percent)
+--   vanished     its record vanished before it was final, so a person has to look at it
+--   gone         its record, or its part of a newer version of it, is no longer there
+--   not_wanted   the mapping does not want the row any more
+--   corrected    its record came again under another key, or the row was corrected by hand
 --   lost_answer  the answer to the write was lost; the row was found afterwards
 CREATE TABLE outcomes (
   number     INTEGER PRIMARY KEY,
@@ -44,7 +50,7 @@ CREATE TABLE outcomes (
   "table"    TEXT NOT NULL,
   identifier TEXT NOT NULL,
   sys_id     TEXT NOT NULL,
-  outcome    TEXT NOT NULL,
+  outcome    TEXT NOT NULL,  -- as in counts; dropped: it waited, and is not tried again
   changes    TEXT NOT NULL,  -- {"column": {"old": ..., "new": ...}}
   altered    TEXT NOT NULL,  -- columns stored (old) differently from what was sent (new)
   status     INTEGER NOT NULL,
@@ -76,17 +82,31 @@ CREATE TABLE records (
   PRIMARY KEY ("table", identifier)
 ) WITHOUT ROWID;
 
+-- Rows of which ServiceNow stores columns otherwise than sent: not sent again while neither the value
+-- to send nor the stored one changes.
+CREATE TABLE altered (
+  "table"    TEXT NOT NULL,
+  identifier TEXT NOT NULL,
+  columns    TEXT NOT NULL,  -- {"column": {"old": stored, "new": sent}}, of long values a digest
+  modifications TEXT NOT NULL,  -- its sys_mod_count then, where it has amounts with a currency
+  PRIMARY KEY ("table", identifier)
+) WITHOUT ROWID;
+
 -- Rows held or rejected and not settled since, and rows written without a reference (blank):
 -- retried in the next run.
 CREATE TABLE rejects (
   "table"    TEXT NOT NULL,
   identifier TEXT NOT NULL,
   run        INTEGER NOT NULL REFERENCES runs (run),
-  outcome    TEXT NOT NULL,  -- held, rejected; created, updated ... without a reference
+  outcome    TEXT NOT NULL,  -- held, rejected; created, updated ... without a reference; dropped:
+                             -- by a person, and not listed until a new record of it waits
   reason     TEXT NOT NULL,
   stream     TEXT NOT NULL,
-  payload    TEXT NOT NULL,  -- the Singer record, amounts exact; of too_many_gone, how many of how many
+  payload    TEXT NOT NULL,  -- the Singer record, amounts exact; {} of a row that is to be set
+                             -- gone, or was written and vanished; of too_many_gone, how many of how
+                             -- many
   cause      TEXT NOT NULL DEFAULT '',
+  since      INTEGER NOT NULL DEFAULT 0,  -- the run in which it began to wait with this outcome
   PRIMARY KEY ("table", identifier)
 ) WITHOUT ROWID;
 

@@ -26,12 +26,15 @@ _BITS_PER_DIGIT = 3.33
 
 def _first(*values: t.Any) -> t.Any:
     """Return the first value that is not empty."""
-    return next((value for value in values if value not in (None, "")), "")
+    for value in values:
+        if value not in (None, ""):
+            return value
+    return ""
 
 
 def _join(separator: str, *values: t.Any) -> str:
     """Join the values that are not empty."""
-    return separator.join(str(value).strip() for value in values if str(value or "").strip())
+    return separator.join(filter(None, [str(value).strip() for value in values if value]))
 
 
 def _optional_field(fields: t.Any, name: str) -> str:

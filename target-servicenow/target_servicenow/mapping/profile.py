@@ -18,6 +18,8 @@ if t.TYPE_CHECKING:
 DEFAULT_SOURCE_COLUMN = "correlation_id"
 DEFAULT_SOURCE_LENGTH = 100
 """The length of correlation_id in ServiceNow."""
+MODIFICATIONS = "sys_mod_count"
+"""How often a row was changed: tells an amount that was edited from one shown at another rate."""
 MIN_SOURCE_LENGTH = 40
 """A digest with its mark takes 34 characters, and the source must still be readable."""
 
@@ -96,9 +98,10 @@ class Table:
 
     @cached_property
     def fields(self) -> tuple[str, ...]:
-        """Every column that is read and written, the source column first."""
+        """Every column that is read, the source column first; all but MODIFICATIONS are written."""
         names = (self.source_column, *(column.name for column in self.columns), *self.when_gone)
-        return tuple(dict.fromkeys(names))
+        read_only = (MODIFICATIONS,) if self.currencies else ()
+        return tuple(dict.fromkeys((*names, *read_only)))
 
     @cached_property
     def parent_names(self) -> frozenset[str]:
@@ -114,6 +117,11 @@ class Table:
     @cached_property
     def _types(self) -> dict[str, ColumnType]:
         return {column.name: column.type for column in self.columns}
+
+    @cached_property
+    def currencies(self) -> tuple[str, ...]:
+        """The columns that hold amounts with their currency."""
+        return tuple(c.name for c in self.columns if c.type is ColumnType.CURRENCY)
 
     def references(self) -> set[str]:
         """Return the names of the tables this one points into."""

@@ -7,14 +7,16 @@ import json
 import math
 import re
 import typing as t
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 from urllib.parse import quote
 
 from target_servicenow.lenient_json import is_whole_text
 from target_servicenow.mapping.expression import MISSING, RecordError, parent_name
 from target_servicenow.mapping.rules import HoldRecord, with_rules
-from target_servicenow.mapping.types import ColumnType, render, shown, written_out
+from target_servicenow.mapping.types import CURRENCY_CODE, ColumnType, render, shown, written_out
 from target_servicenow.outcomes import Cause, Outcome
 
 if t.TYPE_CHECKING:
@@ -77,9 +79,8 @@ def identifier(source: str, table: Table, company: Sequence[t.Any], parts: Seque
     Raises:
         RecordError: A part cannot be a key: no number, a huge one, or half of a character.
     """
-    prefix = ":".join(_encoded(part) for part in (source, *company))
-    name = f"{prefix}:{_encoded(table.entity)}"
-    whole = ":".join((name, *(_encoded(part) for part in parts)))
+    name = ":".join(map(_encoded, (source, *company, table.entity)))
+    whole = ":".join((name, *map(_encoded, parts)))
     if len(whole) <= table.source_length:
         return whole
     digest = hashlib.sha256(whole.encode()).hexdigest()
@@ -92,13 +93,18 @@ def _encoded(part: t.Any) -> str:
     try:
         if isinstance(part, Decimal) and written_out(part) and part == part.to_integral_value():
             part = int(part)  # 28 and 28.0 are one batch number
-        text = str(part).rstrip()  # Sage pads some keys
-        if _PLAIN.fullmatch(text) and not text.lower().endswith("javascript"):
-            return text
-        # urllib leaves "~" alone, which here marks a digest.
-        encoded = quote(text, safe="").replace("~", "%7E")
+        return _encoded_text(str(part))
     except ValueError:
         raise RecordError(f"{shown(part)} cannot be a part of a key") from None
+
+
+@lru_cache(maxsize=1024)  # source, company and entity are in every identifier
+def _encoded_text(text: str) -> str:
+    text = text.rstrip()  # Sage pads some keys
+    if _PLAIN.fullmatch(text) and not text.lower().endswith("javascript"):
+        return text
+    # urllib leaves "~" alone, which here marks a digest.
+    encoded = quote(text, safe="").replace("~", "%7E")
     if encoded.lower().endswith("javascript"):
         return f"{encoded[:-1]}%{ord(encoded[-1]):X}"
     return encoded
@@ -148,6 +154,32 @@ def parent_prefix(profile: Profile, table: Table, record: Mapping[str, t.Any]) -
         return ""
 
 
+def company_prefix(profile: Profile, table: Table, partition: Mapping[str, t.Any]) -> str:
+    """Return the beginning of the identifiers of all rows of one company, or "".
+
+    Args:
+        profile: The mapping.
+        table: The table of the rows.
+        partition: What all records of the company have in common, such as its CompanyID.
+    """
+    try:
+        company = table.company(partition) if table.company else MISSING
+        return (
+            "" if _empty(company) else ":".join(map(_encoded, (profile.source_of(table), company)))
+        )
+    except RecordError:
+        return ""
+
+
+def text_of(table: Table, column: str, record: Mapping[str, t.Any]) -> str:
+    """Return what a record has in a column, "" when it has nothing there that can be rendered."""
+    for known in table.columns:
+        if known.name == column and known.value is not None:
+            with suppress(RecordError):
+                return _value(known, record) or ""
+    return ""
+
+
 def holds_entries(record: Mapping[str, t.Any], each: Sequence[str]) -> bool:
     """Tell whether a record holds the lists that `each` names at every level, even if empty."""
     if not each:
@@ -156,6 +188,15 @@ def holds_entries(record: Mapping[str, t.Any], each: Sequence[str]) -> bool:
     return isinstance(entries, list) and all(
         isinstance(entry, dict) and holds_entries(entry, each[1:]) for entry in entries
     )
+
+
+def count_entries(record: Mapping[str, t.Any], each: Sequence[str]) -> int:
+    """Return how many entries a record holds in the lists that `each` names; one without lists."""
+    if not each:
+        return 1
+    entries = record.get(each[0])
+    found = entries if isinstance(entries, list) else ()
+    return sum(count_entries(entry, each[1:]) for entry in found if isinstance(entry, dict))
 
 
 def keyless(payload: Mapping[str, t.Any]) -> str:
@@ -270,9 +311,23 @@ def _value(column: Column, scope: Mapping[str, t.Any]) -> str | None:
             )
         value = word
     if column.type is ColumnType.CURRENCY and column.currency is not None:
-        code = column.currency(scope)
-        value = None if value in (None, "") else f"{'' if code is MISSING else code};{value}"
+        value = None if value in (None, "") else f"{_currency(column.currency, scope)};{value}"
     return render(value, column.type)
+
+
+def _currency(expression: Property, scope: Mapping[str, t.Any]) -> str:
+    """Return the code of an amount's currency.
+
+    Raises:
+        RecordError: There is none: ServiceNow would take the amount in the account's own currency.
+    """
+    code = expression(scope)
+    text = "" if code is MISSING or code is None else str(code).strip().upper()
+    if not CURRENCY_CODE.fullmatch(text):
+        raise RecordError(
+            f"{expression.text} is {shown(text)}, which is no currency code of three letters"
+        )
+    return text
 
 
 def _reference(profile: Profile, column: Column, scope: Mapping[str, t.Any]) -> str | None:

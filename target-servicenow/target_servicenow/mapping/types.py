@@ -10,8 +10,10 @@ import datetime as dt
 import enum
 import json
 import math
+import re
 import typing as t
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 
 from target_servicenow.mapping.expression import RecordError
 
@@ -33,6 +35,9 @@ MAX_SHOWN = 200
 
 MAX_MAGNITUDE = 400
 """Digits of a number before or after its point. Written out, ``1e99999999`` is 100 million."""
+
+CURRENCY_CODE = re.compile("[A-Z]{3}")
+"""A currency in ISO 4217's letters, as ServiceNow stores it."""
 
 _TRUE = {"true", "yes", "y", "1"}
 _FALSE = {"false", "no", "n", "0"}
@@ -73,21 +78,40 @@ def written_out(number: Decimal) -> str:
 
 
 def same(left: str, right: str, column_type: ColumnType) -> bool:
-    """Tell whether two strings are one value to ServiceNow, as ``12.9`` and ``12.90`` are."""
+    """Tell whether two strings are one value to ServiceNow, as ``12.9`` and ``12.90`` are.
+
+    Currencies are compared where both sides name one, amounts alone where one does not.
+    """
     if left == right:
         return True
     if column_type is ColumnType.BOOLEAN:  # ServiceNow stores a cleared one as false
         return (left or "false") == (right or "false")
     if not left or not right:
         return False
-    if column_type in {ColumnType.DECIMAL, ColumnType.INTEGER, ColumnType.CURRENCY}:
-        left_code, _, left_amount = left.rpartition(";")
-        right_code, _, right_amount = right.rpartition(";")
-        try:
-            return left_code == right_code and Decimal(left_amount) == Decimal(right_amount)
-        except InvalidOperation:
-            return False
-    return False
+    numeric = column_type in {ColumnType.DECIMAL, ColumnType.INTEGER, ColumnType.CURRENCY}
+    return numeric and _is_same_amount(left, right)
+
+
+def _is_same_amount(left: str, right: str) -> bool:
+    left_code, _, left_amount = left.rpartition(";")
+    right_code, _, right_amount = right.rpartition(";")
+    if left_code and right_code and left_code != right_code:
+        return False
+    try:
+        return Decimal(left_amount) == Decimal(right_amount)
+    except InvalidOperation:
+        return False
+
+
+def proven(left: str, right: str, column_type: ColumnType) -> bool:
+    """Tell whether the comparison of two values is certain.
+
+    That of amounts is not while only one side names its currency: a currency or price column is
+    read without it, converted into the currency of the account that reads at the rate of the day.
+    """
+    if column_type is not ColumnType.CURRENCY or not left or not right:
+        return True
+    return (";" in left) == (";" in right)
 
 
 def _string(value: t.Any) -> str:
@@ -125,7 +149,12 @@ def _boolean(value: t.Any) -> str:
 
 
 def _moment(value: t.Any) -> dt.datetime:
-    moment = dt.datetime.fromisoformat(str(value).strip())
+    return _parsed(str(value).strip())
+
+
+@lru_cache(maxsize=4096)  # dates repeat
+def _parsed(text: str) -> dt.datetime:
+    moment = dt.datetime.fromisoformat(text)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=dt.UTC)
     return moment.astimezone(dt.UTC)
@@ -140,7 +169,9 @@ def _datetime(value: t.Any) -> str:
 
 
 def _currency(value: t.Any) -> str:
-    code, _, amount = str(value).partition(";")
+    code, _, amount = str(value).rpartition(";")
+    if not CURRENCY_CODE.fullmatch(code):
+        raise ValueError
     return f"{code};{_decimal(amount)}"
 
 

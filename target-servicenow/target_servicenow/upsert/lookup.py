@@ -7,13 +7,15 @@ or nothing, with status 200. So the column is requested too and compared here.
 from __future__ import annotations
 
 import typing as t
+from collections import deque
 
-from target_servicenow.api import batch
+from target_servicenow.api import batch, reading
 from target_servicenow.api.errors import Action, StopRunError
 from target_servicenow.api.table import (
     StoredRow,
     find_items,
     find_prefixed_items,
+    halves,
     next_page,
     read_row,
 )
@@ -24,10 +26,11 @@ if t.TYPE_CHECKING:
 
     from target_servicenow.api.errors import Verdict
     from target_servicenow.api.session import Session
+    from target_servicenow.api.table import Find
     from target_servicenow.mapping.profile import Table
 
-ITEMS_PER_CALL = 10
-"""Lookups in one Batch call: up to 2,000 keys."""
+ITEMS_PER_CALL = 5
+"""Lookups in one Batch call: up to 2,500 keys, and answers of 50 MB at most."""
 
 
 def by_identifier(
@@ -39,15 +42,20 @@ def by_identifier(
         StopRunError: ServiceNow ignored the query: the source column is misnamed or hidden.
     """
     matches: dict[str, list[StoredRow]] = {name: [] for name in identifiers}
-    folded = {name.casefold() for name in matches}
     items = find_items(table.name, table.source_column, matches, table.fields)
     for row in _rows(session, table, items):
         carried = row.values.get(table.source_column)
-        if carried is None or carried.casefold() not in folded:
-            raise _ignored(table)
-        if carried in matches:  # ServiceNow compares without regard to case; we do not
+        if carried in matches:
             matches[carried].append(row)
+        elif carried is None or not _differs_in_case(carried, matches):
+            raise _ignored(table)
     return matches
+
+
+def _differs_in_case(text: str, others: Iterable[str]) -> bool:
+    """Tell whether a text is one of the others but for its case, which ServiceNow ignores."""
+    folded = text.casefold()
+    return any(folded == other.casefold() for other in others)
 
 
 def by_natural_key(
@@ -89,20 +97,32 @@ def _ignored(table: Table) -> StopRunError:
     )
 
 
-def _rows(session: Session, table: Table, items: Iterable[batch.Item]) -> Iterator[StoredRow]:
-    pending = list(items)
+def _rows(session: Session, table: Table, items: Iterable[Find]) -> Iterator[StoredRow]:
+    pending = deque(items)
     what = f"looking up {table.name}"
     while pending:
-        further: list[batch.Item] = []
-        for start in range(0, len(pending), ITEMS_PER_CALL):
-            group = pending[start : start + ITEMS_PER_CALL]
-            answers = batch.read(session, group, what=what)
-            for item in group:
-                rows = _rows_of(answers.get(item.id), what)
-                yield from map(read_row, rows)
-                more = next_page(item, len(rows))
-                further += [more] if more else []
-        pending = further
+        group = [pending.popleft() for _ in range(min(ITEMS_PER_CALL, len(pending)))]
+        answers = reading.read(session, group, what=what)
+        for item in group:
+            answer = answers.get(item.id)
+            if _is_too_large(item, answer):
+                pending.extend(halves(item))
+                continue
+            rows = _rows_of(answer, what)
+            yield from map(read_row, rows)
+            if more := next_page(item, len(rows)):
+                pending.append(more)
+
+
+def _is_too_large(item: Find, answer: batch.ItemReply | None) -> bool:
+    """Tell whether a lookup may pass with fewer keys.
+
+    How an instance refuses an address that is too long for it is not published.
+    """
+    if answer is None or len(item.query.keys) == 1:
+        return False
+    action = answer.verdict.action
+    return action is Action.SPLIT or (action is Action.ROW and len(item.url) > batch.MAX_URL_BYTES)
 
 
 def _rows_of(answer: batch.ItemReply | None, what: str) -> list[t.Any]:

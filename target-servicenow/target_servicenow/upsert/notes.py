@@ -9,8 +9,9 @@ from target_servicenow.api.table import StoredRow
 from target_servicenow.outcomes import Outcome
 
 if t.TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from target_servicenow.ledger.entries import Remembered
     from target_servicenow.upsert.plan import Decision
     from target_servicenow.upsert.references import References, Resolved
     from target_servicenow.upsert.refusals import Refusals
@@ -31,6 +32,9 @@ class Recorder(t.Protocol):
             Seconds to wait before looking again, since a call in which an earlier run was cut off
             may still be at work on them; 0 when there is none.
         """
+
+    def remembered(self, identifiers: Sequence[str]) -> Mapping[str, Remembered]:
+        """Return what is remembered of rows that ServiceNow stores otherwise than sent."""
 
     def sending(self, decisions: Sequence[Decision]) -> None:
         """Note rows that are about to be sent."""

@@ -6,7 +6,8 @@ import hashlib
 import typing as t
 from dataclasses import dataclass, field, replace
 
-from target_servicenow.mapping.types import same
+from target_servicenow.mapping.profile import MODIFICATIONS
+from target_servicenow.mapping.types import proven, same
 from target_servicenow.outcomes import Cause, Outcome
 
 if t.TYPE_CHECKING:
@@ -35,6 +36,9 @@ class Decision:
         sys_id: The row that is there already; "" where there is none.
         new_sys_id: The sys_id a new row is created with; "" for any other outcome.
         unseen: Columns that ServiceNow did not show in this row, so that they are left alone.
+        unproven: Amounts that count as agreeing, while only one side names its currency.
+        modifications: The `MODIFICATIONS` of the row that is there; "" where they are not read.
+        altered: Columns left alone, since ServiceNow stores them otherwise than sent (`altered`).
     """
 
     row: Row
@@ -46,6 +50,9 @@ class Decision:
     cause: Cause = Cause.NONE
     reason: str = ""
     unseen: tuple[str, ...] = ()
+    unproven: dict[str, Change] = field(default_factory=dict)
+    altered: dict[str, Change] = field(default_factory=dict)
+    modifications: str = ""
 
 
 def decide(
@@ -102,15 +109,21 @@ def _update(
     changes = difference(table, current.values, wanted)
     shown = current.values
     unseen = () if wanted.keys() <= shown.keys() else tuple(n for n in wanted if n not in shown)
-    if not changes:
-        return Decision(row, Outcome.UNCHANGED, sys_id=current.sys_id, unseen=unseen)
+    unproven = {
+        name: Change(shown[name], wanted[name])
+        for name in table.currencies
+        if name in wanted and name in shown and name not in changes
+        if not proven(shown[name], wanted[name], table.type_of(name))
+    }
     return Decision(
         row,
-        outcome,
+        outcome if changes else Outcome.UNCHANGED,
         values={name: change.new for name, change in changes.items()},
         sys_id=current.sys_id,
         changes=changes,
         unseen=unseen,
+        unproven=unproven,
+        modifications=shown.get(MODIFICATIONS, ""),
     )
 
 

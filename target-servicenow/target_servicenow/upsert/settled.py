@@ -5,14 +5,17 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field, replace
 
-from target_servicenow.mapping.types import same
+from target_servicenow.mapping.types import proven, same
 from target_servicenow.outcomes import Cause, Outcome
+from target_servicenow.upsert import altered
 from target_servicenow.upsert.plan import Change
 
 if t.TYPE_CHECKING:
     from target_servicenow.api.batch import ItemReply
     from target_servicenow.api.table import StoredRow
+    from target_servicenow.ledger.entries import Remembered
     from target_servicenow.mapping.profile import Table
+    from target_servicenow.mapping.types import ColumnType
     from target_servicenow.upsert.answers import Pending
     from target_servicenow.upsert.plan import Decision
 
@@ -26,6 +29,7 @@ class Settled:
     Attributes:
         status: The HTTP status of the write; 0 when nothing was sent.
         altered: Columns that came back other than they were sent: sent as `new`, stored as `old`.
+        remembered: What to remember of the row; None when it was not seen after a write.
         unresolved: Why a reference of the row was left as it is; it is tried again.
         denied: Of a refusal that may be one of every row: what the user reads if it is.
     """
@@ -38,6 +42,7 @@ class Settled:
     cause: Cause = Cause.NONE
     reason: str = ""
     altered: dict[str, Change] = field(default_factory=dict)
+    remembered: Remembered | None = None
     unresolved: str = ""
     denied: str = ""
 
@@ -54,9 +59,14 @@ def stored(table: Table, entry: Pending, row: StoredRow, status: int) -> Settled
         altered={
             name: Change(old=row.values.get(name, ""), new=value)
             for name, value in decision.values.items()
-            if not same(row.values.get(name, ""), value, table.type_of(name))
+            if _is_altered(row.values.get(name, ""), value, table.type_of(name))
         },
+        remembered=altered.of_written(table, decision.row.values, row.values),
     )
+
+
+def _is_altered(stored: str, sent: str, column_type: ColumnType) -> bool:
+    return not same(stored, sent, column_type) and proven(stored, sent, column_type)
 
 
 def done(entry: Pending, now: Decision) -> Settled:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from target_servicenow.api import batch
 from target_servicenow.outcomes import WRITTEN, Cause, Outcome
 from target_servicenow.stopping import SLICE_SECONDS, StoppedError
-from target_servicenow.upsert import adopt, lookup
+from target_servicenow.upsert import adopt, altered, lookup
 from target_servicenow.upsert.batch_size import BatchSize
 from target_servicenow.upsert.gone import leftovers
 from target_servicenow.upsert.notes import Notes
@@ -27,6 +27,7 @@ if t.TYPE_CHECKING:
 
     from target_servicenow.api.dictionary import Definitions
     from target_servicenow.api.session import Session
+    from target_servicenow.ledger.entries import Remembered
     from target_servicenow.mapping.profile import Profile, Table
     from target_servicenow.mapping.render import Row
     from target_servicenow.upsert.notes import Recorder
@@ -107,8 +108,11 @@ class Upserter:
             self._stop.sleep(seconds)
             decisions = self._decisions(table, ready)
             recorder.decided(decisions, commit_seconds)
+        remembered = recorder.remembered(altered.undecided(decisions))
         writes = []
-        for decision in decisions:
+        for raw in decisions:
+            known = remembered.get(raw.row.identifier, altered.NOTHING)
+            decision = altered.as_remembered(table, raw, known)
             if decision.outcome in WRITTEN and not self._policy.dry_run:
                 writes.append(decision)
             elif decision.outcome is not None:
@@ -128,13 +132,21 @@ class Upserter:
         """Return the rows of entries that their records no longer hold, as `gone` makes them."""
         return leftovers(self._sessions[0], table, kept) if kept else []
 
-    def differing(self, table: Table, rows: Sequence[Row]) -> list[Row]:
-        """Return those of `rows` that exist and have other values."""
+    def differing(
+        self, table: Table, rows: Sequence[Row], remembered: Mapping[str, Remembered]
+    ) -> list[Row]:
+        """Return those of `rows` that exist and have other values than those `remembered`."""
         matches = lookup.by_identifier(self._sessions[0], table, [row.identifier for row in rows])
         return [
             row
             for row in rows
-            if any(difference(table, match.values, row.values) for match in matches[row.identifier])
+            if any(
+                altered.unexpected(
+                    difference(table, match.values, row.values),
+                    remembered.get(row.identifier, altered.NOTHING),
+                )
+                for match in matches[row.identifier]
+            )
         ]
 
     def _prepared(self, table: Table, resolved: Resolved) -> tuple[list[Row], list[Settled]]:

@@ -225,3 +225,24 @@ def test_a_table_closed_to_web_services(instance, vendors):
     assert item["status_code"] == 403
     assert len(instance.app.rows("proc_vendor")) == 3
     assert instance.list("cmn_cost_center") == []
+
+
+@pytest.mark.usefixtures("vendors")
+@pytest.mark.parametrize("column", ["*", "name"])
+@pytest.mark.parametrize(
+    ("operation", "allowed", "refused"),
+    [
+        ("query_match", "nameSTARTSWITHTin", "name=Zinc"),
+        ("query_match", "nameLIKEin^ORDERBYname", "nameINZinc,Tin"),
+        ("query_match", "name>A", "nameISNOTEMPTY"),
+        ("query_range", "name=Zinc", "nameSTARTSWITHTin"),
+        ("query_range", "nameINZinc,Tin", "name>A"),
+        ("query_range", "nameISNOTEMPTY", "ORDERBYname"),
+    ],
+)
+def test_queries_for_values_and_for_ranges(instance, column, operation, allowed, refused):
+    instance.app.behave(access=[rule(operation, column=column)])
+    found = instance.call("GET", VENDORS, params={"sysparm_query": allowed})
+    assert (found.status_code, len(found.json()["result"]) > 0) == (200, True)
+    answer = instance.call("GET", VENDORS, params={"sysparm_query": refused})
+    assert (answer.status_code, answer.json()) == (403, QUERY_ACL)

@@ -129,12 +129,12 @@ def good(**changes):
         (good(headers={"Accept": "application/json"}), 400, "headers"),
         (good(headers=[{"name": "Accept"}]), 400, "headers"),
         (good(headers=5), 400, "headers"),
-        (good(headers=[]), 400, "Accept"),
+        (good(headers=[]), 400, "Content-Type"),
         (good(body='{"name": "Plant"}'), 400, "Base64"),
         (good(body={"name": "Plant"}), 400, "Base64"),
         (good(body="é"), 400, "Base64"),
         (good(body=base64.b64encode(b"{'name': 'x'}").decode()), 400, "JSON"),
-        (good(body=None), 400, "JSON"),
+        (good(body=None), 403, "mandatory"),
     ],
 )
 def test_a_malformed_item_fails_alone(instance, item, status, words):
@@ -152,6 +152,20 @@ def test_an_item_without_an_id_fails_alone(instance, item):
     [bad] = answer["serviced_requests"]
     assert (bad["id"], bad["status_code"]) == ("", 400)
     assert instance.app.rows("cmn_cost_center") == []
+
+
+def test_an_item_accepts_what_its_batch_does(instance):
+    [row] = [instance.app.insert("cmn_cost_center", {"name": "Plant"})]
+    json_body = [{"name": "Content-Type", "value": "application/json"}]
+    xml = [{"name": "Accept", "value": "application/xml"}]
+    url = f"{TABLE}/{row['sys_id']}"
+    answer = instance.batch(
+        instance.item("1", "PATCH", url, {"code": "1"}, headers=json_body),
+        instance.item("2", "PATCH", url, {"code": "2"}, headers=json_body + xml),
+        instance.item("3", "DELETE", url, headers=[]),
+    )
+    assert [item["status_code"] for item in answer["serviced_requests"]] == [200, 406, 204]
+    assert instance.opened(answer["serviced_requests"][0])["result"]["code"] == "1"
 
 
 def test_numbers_come_back_as_text(instance):

@@ -88,6 +88,14 @@ def test_nothing_is_served_after_the_time_limit_and_reads_are_cut_off_too(instan
     assert names(instance) == []
 
 
+def test_unserviced_items_as_objects(instance):
+    instance.app.behave(unserviced_items="objects")
+    first, last = (instance.item(name, "POST", TABLE, {"name": name}) for name in ("a", "z"))
+    large = {**last, "id": "large", "body": base64.b64encode(b" " * (5 * MEGABYTE + 1)).decode()}
+    answer = instance.batch(first, large, last)
+    assert answer["unserviced_requests"] == [{"id": "large"}, {"id": "z"}]
+
+
 def test_a_client_measures_the_cost_of_rows(instance):
     free = instance.batch(*posts(instance, "free", 2))
     assert [item["execution_time"] for item in free["serviced_requests"]] == [1, 1]

@@ -232,10 +232,12 @@ def test_a_caller_that_wants_no_json(instance):
 
 
 def test_a_url_of_more_than_8192_bytes(instance):
-    base = f"{instance.url}/api/now/table/proc_vendor?sysparm_query=nameIN"
-    room = 8192 - len(base)
-    fits = requests.get(base + "x" * room, auth=instance.session.auth, timeout=10)
-    assert fits.json() == {"result": []}
-    long = requests.get(base + "x" * (room + 1), auth=instance.session.auth, timeout=10)
-    assert long.status_code == 414
-    assert "json" not in long.headers["Content-Type"]
+    """The path and the query count, as they are sent: percent-encoded, without the host."""
+    path = "/api/now/table/proc_vendor?sysparm_query=nameIN"
+    room = 8192 - len(path) - len("%2C")
+    for number, status in ((room, 200), (room + 1, 414)):
+        url = f"{instance.url}{path}%2C{'x' * number}"
+        answer = requests.get(url, auth=instance.session.auth, timeout=10)
+        assert answer.status_code == status
+    assert answer.headers["Content-Type"].startswith("text/html")
+    assert answer.text.startswith("<!DOCTYPE html>")

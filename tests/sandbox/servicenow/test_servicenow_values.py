@@ -114,3 +114,13 @@ def test_numbers_keep_every_digit_they_were_written_with(instance):
     response = instance.call("POST", "/api/now/table/sn_apo_invoice", data=body)
     row = response.json()["result"]
     assert (row["total_amount"], row["po_number"]) == ("90071992547409.915", "1.10")
+
+
+@pytest.mark.parametrize(
+    ("switch", "stored"),
+    [("as_sent", " a\nb "), ("trimmed", "a\nb"), ("crlf", " a\r\nb ")],
+)
+def test_the_form_in_which_text_is_stored(instance, switch, stored):
+    instance.app.behave(stored_text=switch)
+    values = {"invoice_number": "INV-1", "short_description": " a\nb "}
+    assert instance.send("POST", "sn_apo_invoice", values)["short_description"] == stored

@@ -127,9 +127,10 @@ def test_a_mandatory_column_must_not_be_emptied(instance):
 def test_a_sys_id_chosen_by_the_caller(instance):
     chosen = "AB" * 16
     row = instance.send("POST", "proc_vendor", {"name": "Copper Works", "sys_id": chosen})
-    assert row["sys_id"] == chosen.lower()
+    assert row["sys_id"] == chosen
+    assert instance.call("GET", f"/api/now/table/proc_vendor/{chosen.lower()}").status_code == 200
     again = instance.call(
-        "POST", "/api/now/table/proc_vendor", json={"name": "Tin Works", "sys_id": chosen}
+        "POST", "/api/now/table/proc_vendor", json={"name": "Tin Works", "sys_id": chosen.lower()}
     )
     assert again.status_code == 403
     assert again.json() == failure(
@@ -195,10 +196,23 @@ def test_a_write_needs_its_headers(instance, headers, status):
     assert instance.app.rows("cmn_cost_center") == []
 
 
+@pytest.mark.parametrize(("method", "status"), [("POST", 201), ("PATCH", 200)])
+def test_a_write_without_a_body(instance, method, status):
+    """It is a write without values."""
+    row = instance.app.insert("sn_apo_invoice_line", {})
+    path = "/api/now/table/sn_apo_invoice_line"
+    url = f"{instance.url}{path}" + ("" if method == "POST" else f"/{row['sys_id']}")
+    headers = {"Accept": "application/json"}
+    answer = requests.request(method, url, auth=instance.session.auth, headers=headers, timeout=10)
+    assert answer.status_code == status
+    rows = instance.app.rows("sn_apo_invoice_line")
+    assert len(rows) == (2 if method == "POST" else 1)
+    assert row in rows
+
+
 @pytest.mark.parametrize(
     "body",
     [
-        "",
         "{'name': 'Plant'}",
         '{"name": NaN}',
         '"name"',

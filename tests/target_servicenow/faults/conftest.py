@@ -17,7 +17,8 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
 from target_servicenow.api.oauth import BasicAuth
-from target_servicenow.api.session import Connection, Session
+from target_servicenow.api.session import Session
+from target_servicenow.api.wire import Connection
 from target_servicenow.ledger.writer import LedgerWriter
 from target_servicenow.loader import Loader
 from target_servicenow.mapping.parse import load as load_profile

@@ -222,7 +222,7 @@ def test_rows_adopted(
 def test_lookups(
     proxy: t.Any, load: t.Any, instance: Instance, singer: Singer, fault: t.Any
 ) -> None:
-    vendors = [singer.vendor(n) for n in range(201)]
+    vendors = [singer.vendor(f"{n}{'ü' * 8}") for n in range(260)]  # more than one query holds
     load(vendors)
     before = instance.rows("proc_vendor")
     seen = proxy.seen["lookup"]
@@ -230,7 +230,7 @@ def test_lookups(
     load(vendors)
     assert proxy.seen["lookup"] > seen + 1
     assert instance.rows("proc_vendor") == before
-    assert instance.counts("proc_vendor") == {"unchanged": 201}
+    assert instance.counts("proc_vendor") == {"unchanged": 260}
 
 
 def test_several_workers_with_many_faults(

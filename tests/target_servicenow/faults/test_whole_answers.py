@@ -7,7 +7,7 @@ import typing as t
 
 import pytest
 
-from target_servicenow.api import batch
+from target_servicenow.api import batch, reading
 from target_servicenow.api.errors import StopRunError
 
 if t.TYPE_CHECKING:
@@ -66,7 +66,7 @@ def test_a_broken_off_lookup_of_rows_typed_by_hand(instance: Instance, singer: S
 def test_lists_that_never_come_whole_stop_the_run(
     instance: Instance, singer: Singer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch, "READ_ATTEMPTS", 2)
+    monkeypatch.setattr(reading, "READ_ATTEMPTS", 2)
     assert instance.run(singer.vendors(singer.vendor(1))).code == 0
     break_off(instance)
     result = instance.run([*singer.vendors(singer.vendor(1)), singer.state(1)])

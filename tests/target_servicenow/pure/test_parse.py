@@ -23,7 +23,10 @@ def test_a_valid_mapping(valid_mapping: dict[str, t.Any]) -> None:
     vendor, invoice = profile.tables
     assert vendor.fields == ("u_source", "name", "active")
     assert (vendor.adopt_by, vendor.source_length, vendor.each) == ("name", 60, ())
-    assert invoice.fields == ("correlation_id", "number", "vendor", "total", "state")
+    assert invoice.fields == (
+        *("correlation_id", "number", "vendor", "total", "state"),
+        "sys_mod_count",  # beside amounts
+    )
     assert (invoice.each, invoice.references()) == (("Invoices",), {"vendor"})
     assert invoice.columns[3].choices == {"Open": "open", "1": "2"}
     assert [table.name for table in profile.of_stream("Batches")] == ["invoice"]
@@ -43,7 +46,7 @@ def test_the_default_mapping_requires_its_main_tables_and_orders_all_by_referenc
 def test_removing_a_table_removes_references_to_it(valid_mapping: dict[str, t.Any]) -> None:
     valid_mapping["tables"]["vendor"] = None
     [invoice] = parse(valid_mapping, "mine").tables
-    assert invoice.fields == ("correlation_id", "number", "total", "state")
+    assert invoice.fields == ("correlation_id", "number", "total", "state", "sys_mod_count")
 
 
 @pytest.mark.parametrize(

@@ -19,12 +19,8 @@ from target_servicenow.api.errors import (
     UnknownOutcomeError,
 )
 from target_servicenow.api.oauth import BasicAuth
-from target_servicenow.api.session import (
-    MAX_WAIT_SECONDS,
-    Connection,
-    Session,
-    client_credentials,
-)
+from target_servicenow.api.session import Session, client_credentials
+from target_servicenow.api.wire import MAX_WAIT_SECONDS, Connection
 from target_servicenow.stopping import Stop
 
 if t.TYPE_CHECKING:
@@ -285,7 +281,7 @@ def test_no_redirect_is_followed(
         (
             {"status_code": 302, "headers": {"Location": "https://signon.example/"}},
             (
-                "ServiceNow's token endpoint answered HTTP 302 without JSON: check instance_url, "
+                "ServiceNow answered with a redirect while requesting a token: check instance_url, "
                 "and that the instance is awake"
             ),
         ),
