@@ -165,6 +165,8 @@ KINDS: dict[str, Callable[[World, Draw], None]] = {
     "an identifier is cleared": identifier_cleared,
     "a row is typed in by hand": row_typed_in,
     "a row is copied with its identifier": row_copied,
+    "rules of the instance change": rule_changes,
+    "the instance chooses sys_ids": sys_ids_chosen,
     "a run": run,
     "a run that loses an answer": answer_lost,
     "a run that is killed": run_killed,
