@@ -68,6 +68,19 @@ _MIGRATIONS = (
     ALTER TABLE rejects ADD COLUMN since INTEGER NOT NULL DEFAULT 0;
     UPDATE rejects SET since = run;
     """,
+    # To the next format: the money that a run moved, and that waits.
+    """
+    CREATE TABLE amounts (
+      run       INTEGER NOT NULL REFERENCES runs (run),
+      "table"   TEXT NOT NULL,
+      currency  TEXT NOT NULL,
+      outcome   TEXT NOT NULL,
+      rows      INTEGER NOT NULL,
+      amount    TEXT NOT NULL,
+      PRIMARY KEY (run, "table", currency, outcome)
+    ) WITHOUT ROWID;
+    ALTER TABLE rejects ADD COLUMN money TEXT NOT NULL DEFAULT '';
+    """,
 )
 
 FORMAT: t.Final = 1 + len(_MIGRATIONS)
