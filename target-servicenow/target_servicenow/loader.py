@@ -22,6 +22,7 @@ from target_servicenow.mapping.render import (
 from target_servicenow.outcomes import FOR_A_PERSON, Cause
 from target_servicenow.overtaken import Overtaken
 from target_servicenow.recorder import LedgerRecorder
+from target_servicenow.upsert.adopt import Claims
 from target_servicenow.upsert.gone import FLOOR, gone
 from target_servicenow.vanished import Vanished
 
@@ -35,6 +36,9 @@ if t.TYPE_CHECKING:
     from target_servicenow.upsert.upserter import Upserter
 
 logger = logging.getLogger(__name__)
+
+_OUT_OF_REACH = {Cause.HIDDEN, Cause.REASSIGNED}
+"""What only a person changes: trying again in the same run finds the same."""
 
 RETRIED_TOGETHER = 500
 """Waiting rows that are read and tried at once."""
@@ -220,6 +224,7 @@ class Loader:
             for reject in waiting
             if reject.table in by_name
             and reject.cause not in FOR_A_PERSON
+            and not (reject.run == self._ledger.run and reject.cause in _OUT_OF_REACH)
             and not (self._validating and reject.cause == Cause.SCHEMA)
         ]
         if not again:
@@ -241,19 +246,30 @@ class Loader:
                 if reject.has_record
                 and (reject.table == table.name or _feeds(table, by_name[reject.table]))
             ]
+            claims = self._claims(table, list({*wanted, *self._ledger.memory.waiting(table.name)}))
             for page in _pages(wanted):
-                self._load(
-                    table,
-                    (
-                        row
-                        for payload in self._ledger.payloads(page)
-                        for row in render_record(self._profile, table, payload)
-                    ),
-                    None,
-                )
+                self._load(table, self._rendered(table, page), None, claims)
+
+    def _claims(self, table: Table, waiting: Sequence[Reject]) -> Claims:
+        """Return which waiting rows could claim one that was typed in by hand."""
+        claims = Claims(table)
+        for page in _pages(waiting) if table.adopt_by else ():
+            rows = [row for row in self._rendered(table, page) if isinstance(row, Row)]
+            known = self._ledger.memory.known(table.name, [row.identifier for row in rows])
+            self._upserter.claim(table, rows, known, claims)
+        return claims
+
+    def _rendered(self, table: Table, page: Iterable[Reject]) -> Iterator[Row | Unrendered]:
+        """Yield the rows that the records of waiting rows have in a table."""
+        for payload in self._ledger.payloads(page):
+            yield from render_record(self._profile, table, payload)
 
     def _load(
-        self, table: Table, rendered: Iterable[Row | Unrendered], version: int | None
+        self,
+        table: Table,
+        rendered: Iterable[Row | Unrendered],
+        version: int | None,
+        claims: Claims | None = None,
     ) -> None:
         rows: list[Row] = []
         unfit: list[Entry] = []
@@ -287,7 +303,7 @@ class Loader:
                 unseen=self.unseen,
                 announce=self._announce,
             )
-            self._upserter.upsert(table, rows, recorder)
+            self._upserter.upsert(table, rows, recorder, claims)
         self._guard()
 
     def _guard(self) -> None:
@@ -301,16 +317,9 @@ class Loader:
 
 
 def _pages(rejects: Sequence[Reject]) -> Iterator[Sequence[Reject]]:
-    """Yield waiting rows in pages, since all their records together may not fit into memory.
-
-    Rows that could be each other's are decided together.
-    """
-    together = [reject for reject in rejects if reject.cause == Cause.ADOPTION]
-    if together:
-        yield together
-    others = [reject for reject in rejects if reject.cause != Cause.ADOPTION]
-    for start in range(0, len(others), RETRIED_TOGETHER):
-        yield others[start : start + RETRIED_TOGETHER]
+    """Yield waiting rows in pages, since all their records together may not fit into memory."""
+    for start in range(0, len(rejects), RETRIED_TOGETHER):
+        yield rejects[start : start + RETRIED_TOGETHER]
 
 
 def _feeds(table: Table, other: Table) -> bool:

@@ -38,6 +38,8 @@ class Cause(enum.StrEnum):
     LENGTH = "length"  # a text is longer than its column
     DUPLICATE = "duplicate"  # several rows carry its identifier
     ADOPTION = "adoption"  # several rows, or several records, could be each other's
+    HIDDEN = "hidden"  # ServiceNow does not show the row that the ledger knows
+    REASSIGNED = "reassigned"  # the row that the ledger knows carries another identifier
     REFUSED = "refused"  # ServiceNow refused the row
     TOO_LARGE = "too_large"  # ServiceNow cannot read a request with the row in it
     TOO_MANY_GONE = "too_many_gone"  # so many are gone at once that a person has to confirm it

@@ -158,11 +158,12 @@ SCHEMA: dict[str, t.Any] = th.PropertiesList(
     ),
     th.Property(
         "ledger_path",
-        th.StringType(nullable=False),
-        default="target-servicenow.ledger.sqlite",
+        th.StringType,
         title="Ledger",
         description="The SQLite file that records what was done with every record. It belongs to "
-        "one instance; another one is refused.",
+        "one instance; another one is refused. If empty, it is output/{environment}.ledger.sqlite "
+        "in the Meltano project, or target-servicenow.ledger.sqlite in the current folder without "
+        "Meltano. A relative path starts in the same folder.",
     ),
     th.Property(
         "ledger_keep_days",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 import typing as t
@@ -14,7 +15,7 @@ from singer_sdk.exceptions import RecordsWithoutSchemaException
 from singer_sdk.helpers.capabilities import PluginCapabilities
 from typing_extensions import override
 
-from target_servicenow import settings, state_mark
+from target_servicenow import exposed_files, settings, state_mark
 from target_servicenow.api.oauth import BasicAuth
 from target_servicenow.api.session import Session, client_credentials
 from target_servicenow.command_line import CommandLineTarget
@@ -32,8 +33,8 @@ if t.TYPE_CHECKING:
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
 
     from target_servicenow.api.oauth import Authenticator
+    from target_servicenow.findings import Finding
     from target_servicenow.mapping.profile import Table
-    from target_servicenow.preflight import Finding
     from target_servicenow.sdk import Message
 
 
@@ -70,13 +71,14 @@ class TargetServiceNow(CommandLineTarget):
         self._versions: dict[str, int | None] = {}
         self._started = self._last_checkpoint = time.monotonic()
         self._sessions = self._open_sessions()
+        self._ledger = LedgerWriter(self.values.ledger_path)
         self._tables = MappedTables(
             self._mapping,
             self._sessions[0],
             title=self.values.mapping,
             unmapped=self.values.unmapped_streams,
+            known=self._ledger.memory.latest,
         )
-        self._ledger = LedgerWriter(self.values.ledger_path)
 
     def _open_sessions(self) -> list[Session]:
         connection = replace(self.values.connection, stop=self.stop)
@@ -122,7 +124,10 @@ class TargetServiceNow(CommandLineTarget):
 
     @override
     def check(self) -> list[Finding]:
-        return self._tables.findings()
+        return [
+            *self._tables.findings(),
+            *exposed_files.findings(self.values.ledger_path, os.environ),
+        ]
 
     # What a sink needs
 

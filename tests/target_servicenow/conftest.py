@@ -208,7 +208,17 @@ class Instance:
 
     def update_row(self, table: str, sys_id: str, **values: str) -> None:
         """Change a row as another user of the Table API does."""
-        answer = requests.patch(
+        self._change("PATCH", table, sys_id, values)
+
+    def delete_row(self, table: str, sys_id: str) -> None:
+        """Delete a row as another user of the Table API does."""
+        self._change("DELETE", table, sys_id)
+
+    def _change(
+        self, method: str, table: str, sys_id: str, values: dict[str, str] | None = None
+    ) -> None:
+        answer = requests.request(
+            method,
             f"{self.sandbox.servicenow_url}/api/now/table/{table}/{sys_id}",
             json=values,
             headers={"Accept": "application/json"},

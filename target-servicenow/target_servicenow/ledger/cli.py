@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import typing as t
 from collections import Counter
 from pathlib import Path
@@ -13,14 +14,14 @@ from typing_extensions import override
 from target_servicenow.ledger.dropping import drop
 from target_servicenow.ledger.entries import to_json
 from target_servicenow.ledger.file import LedgerError, make_private
+from target_servicenow.ledger.forgetting import forget as forget_rows
+from target_servicenow.ledger.location import located
 from target_servicenow.ledger.reader import LedgerReader, matching
 from target_servicenow.outcomes import COUNTED, Cause
 from target_servicenow.text_files import expanded
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
-DEFAULT_PATH = "target-servicenow.ledger.sqlite"
 
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 
@@ -40,18 +41,17 @@ class _Commands(click.Group):
 @click.option(
     "--ledger",
     "path",
-    default=DEFAULT_PATH,
-    show_default=True,
     type=click.Path(dir_okay=False, path_type=Path),
-    help="The file named by the setting ledger_path.",
+    help="The file named by the setting ledger_path.  [default: where the target keeps it if "
+    "ledger_path is empty]",
 )
 @click.pass_context
-def ledger(context: click.Context, path: Path) -> None:
+def ledger(context: click.Context, path: Path | None) -> None:
     """Read the audit trail: what happened to each record, and why.
 
     Example: target-servicenow ledger --ledger output/prod.ledger.sqlite runs
     """
-    context.obj = expanded(path)
+    context.obj = located(path, os.environ)
 
 
 def _reader(path: Path) -> LedgerReader:
@@ -188,6 +188,47 @@ def _drop(
     drop(path, found, reason)
     for row in found:
         click.echo(f"{row['table']} {row['identifier']} was dropped: {reason}")
+
+
+@ledger.command()
+@click.argument("keys", nargs=-1, metavar="[KEY]...")
+@click.option("--all-hidden", is_flag=True, help="All that wait with the cause hidden.")
+@click.option(
+    "--reason",
+    default="deleted in ServiceNow",
+    show_default=True,
+    help="Why; it stays in the rows' history.",
+)
+@click.pass_obj
+def forget(path: Path, keys: tuple[str, ...], *, all_hidden: bool, reason: str) -> None:
+    """Forget where rows are that were deleted in ServiceNow, so that they are created again.
+
+    A row that the ledger knows is never created a second time, since it may only be hidden. KEY is
+    a source identifier or the end of it, as for explain. The next run creates the row if it waits,
+    or when its record comes again.
+
+    Example: target-servicenow ledger forget sage300:SAMINC:Vendor:1200 --reason "ticket 4711"
+    """
+    if not keys and not all_hidden:
+        raise click.UsageError("Give the source identifiers of the rows, or --all-hidden")
+    reader = _reader(path)
+    if all_hidden:
+        waiting = (row["identifier"] for row in reader.rejects() if row["cause"] == Cause.HIDDEN)
+        keys = (*keys, *waiting)
+    rows = []
+    for key in dict.fromkeys(keys):
+        found = reader.find(key)
+        exact = [row for row in found if row["identifier"] == key] or found
+        if len({row["identifier"] for row in exact}) != 1:
+            raise click.ClickException(
+                f"The ledger holds {len(exact) or 'no'} records {key}, so nothing was forgotten: "
+                "give the full source identifier, such as sage300:SAMINC:Vendor:1200"
+            )
+        rows += exact
+    reader.close()
+    forget_rows(path, rows, reason)
+    for row in rows:
+        click.echo(f"{row['table']} {row['identifier']} was forgotten: {reason}")
 
 
 @ledger.command()

@@ -71,6 +71,7 @@ class Entry(t.NamedTuple):
         stream: The stream of its record.
         payload: The record, kept for rows held or rejected; {} of a row that is to be set gone.
         version: The Singer version the row came under, to find what a complete read did not bring.
+        deferred: It is decided at the end of the run, so this is no outcome yet.
         remembered: What to remember of the row; None where it was not seen, so that what was known
             of it stays.
         money: What the row stands for; None where it has no amount.
@@ -89,6 +90,7 @@ class Entry(t.NamedTuple):
     stream: str = ""
     payload: Mapping[str, t.Any] | None = None
     version: int | None = None
+    deferred: bool = False
     remembered: Remembered | None = None
     money: Money | None = None
 

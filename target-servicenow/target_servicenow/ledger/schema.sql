@@ -47,6 +47,8 @@ CREATE TABLE amounts (
 --   length       a text is longer than its column
 --   duplicate    several rows carry its identifier
 --   adoption     several rows, or several records, could be each other's
+--   hidden       its row was there, and ServiceNow does not show it; it is never made twice
+--   reassigned   its row carries another identifier now
 --   refused      ServiceNow refused the row
 --   too_large    ServiceNow cannot read a request with the row in it
 --   too_many_gone  so many are gone at once that a person has to confirm it (max_inactive_percent)
@@ -84,7 +86,9 @@ CREATE TABLE sending (
   PRIMARY KEY ("table", identifier)
 ) WITHOUT ROWID;
 
--- Every row ever seen: where it is, and the last run that saw it.
+-- Every row ever seen: where it is (empty: it was never in ServiceNow; ?: it was created and never
+-- shown), and the last run that saw it. It is asked before a row is created. `ledger forget` deletes
+-- a row here, and leaves the outcome `forgotten`.
 CREATE TABLE records (
   "table"    TEXT NOT NULL,
   identifier TEXT NOT NULL,

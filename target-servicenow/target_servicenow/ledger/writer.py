@@ -8,6 +8,7 @@ from collections import Counter
 from target_servicenow.ledger import altered, file
 from target_servicenow.ledger.amounts import Amounts, add_to_run
 from target_servicenow.ledger.entries import Entry, Sent, from_json, now, parse_time, to_json
+from target_servicenow.ledger.memory import Memory
 from target_servicenow.ledger.waiting import WaitingRows, after_drop
 from target_servicenow.outcomes import Outcome
 
@@ -22,7 +23,11 @@ _SILENT = frozenset({Outcome.UNCHANGED, Outcome.DROPPED})
 
 
 class LedgerWriter(WaitingRows):
-    """One run's view of the ledger. Safe to use from several threads."""
+    """One run's view of the ledger. Safe to use from several threads.
+
+    Attributes:
+        memory: What is known of rows from runs that wrote.
+    """
 
     def __init__(self, path: Path) -> None:
         """Open the file, created if it is not there.
@@ -33,6 +38,7 @@ class LedgerWriter(WaitingRows):
         super().__init__(path)
         self._fates: Counter[tuple[str, str]] = Counter()  # by table and outcome
         self._amounts = Amounts()
+        self.memory = Memory(self._db)
 
     def keep_schema(
         self, stream: str, schema: Mapping[str, t.Any], key_properties: Iterable[str]
@@ -114,7 +120,8 @@ class LedgerWriter(WaitingRows):
         with self._writing():
             before = self._before(entries)
             entries = [after_drop(entry, before) for entry in entries] if before else entries
-            self._append([e for e in entries if e.outcome not in _SILENT], self._run)
+            told = [e for e in entries if e.outcome not in _SILENT and not e.deferred]
+            self._append(told, self._run)
             self._forget(entries, self._run)
             self._db.executemany(
                 'INSERT INTO records ("table", identifier, sys_id, last_seen, version)'
