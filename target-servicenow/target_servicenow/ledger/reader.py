@@ -40,6 +40,11 @@ class LedgerReader:
         """Close the file."""
         self._db.close()
 
+    def stand_still(self) -> None:
+        """See the ledger as it is now from here on, whatever a run writes meanwhile."""
+        with file.reading():
+            self._db.execute("BEGIN")
+
     def runs(self, limit: int) -> list[dict[str, t.Any]]:
         """Return the latest runs, newest first, each with its rows by table and outcome.
 

@@ -11,6 +11,7 @@ if t.TYPE_CHECKING:
 WIDTH: t.Final = 600
 HEIGHT: t.Final = 120
 _GAP = 0.25  # of the room of a bar
+_BROADEST = WIDTH / 12
 _LEAST = 2.0  # a value that is not 0 can be seen
 
 
@@ -38,29 +39,28 @@ class Bar:
 
 
 def columns(
-    bars: Sequence[tuple[str, Sequence[tuple[str, int]]]], slots: int, *, stacked: bool
+    bars: Sequence[tuple[str, Sequence[tuple[str, int]]]], *, stacked: bool
 ) -> tuple[Bar, ...]:
     """Return a chart of columns, from left to right.
 
     Args:
         bars: The title of each, and its values by kind.
-        slots: How many bars there is room for, so that few do not become broad.
         stacked: Put the values of a bar on top of each other, not side by side.
     """
     totals = [
         (sum if stacked else max)([number for _, number in values] or [0]) for _, values in bars
     ]
     scale = HEIGHT / max([*totals, 1])
-    room = WIDTH / max(slots, len(bars), 1)
+    room = WIDTH / max(len(bars), 1)
+    width = min(room * (1 - _GAP), _BROADEST)
     drawn = []
     for place, (title, values) in enumerate(bars):
         parts = []
-        width = room * (1 - _GAP)
         breadth = width if stacked else width / max(len(values), 1)
         base = float(HEIGHT)
         for at, (kind, number) in enumerate(values):
             height = max(number * scale, _LEAST) if number else 0.0
-            x = place * room + room * _GAP / 2 + (0 if stacked else at * breadth)
+            x = place * room + (room - width) / 2 + (0 if stacked else at * breadth)
             parts.append(_part(x, max(base - height, 0), breadth, height, kind))
             if stacked:
                 base -= height

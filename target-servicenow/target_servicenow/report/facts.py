@@ -19,14 +19,14 @@ class Reading:
     Attributes:
         ended: How the tap's run ended; "" where it did not say so, as when it is killed.
         calls: Requests sent to Sage 300; None where that is not logged.
-        budget: Requests that the run was allowed; None for any number, or where not logged.
+        left: Requests that its budget still allowed; None where that is not logged.
         events: How often each kind of event happened.
         not_whole: What was not read whole, as stream and company.
     """
 
     ended: str
     calls: int | None
-    budget: int | None
+    left: int | None
     events: Mapping[str, int]
     not_whole: tuple[tuple[str, str], ...]
 

@@ -16,6 +16,7 @@ from target_servicenow.report import words
 from target_servicenow.report.facts import (
     Event,
     Facts,
+    Reading,
     Record,
     Run,
     Sum,
@@ -32,7 +33,7 @@ if t.TYPE_CHECKING:
 RUNS: t.Final = 30
 """How many runs a page shows."""
 
-MOST_ROWS: t.Final = 200
+MOST_ROWS: t.Final = 500
 """How many changed rows, and how many that wait for one cause, a page shows at most."""
 
 _SYS_ID = re.compile("[0-9a-f]{32}")
@@ -48,16 +49,16 @@ def gather(reader: LedgerReader, path: Path) -> Facts | None:
     Raises:
         LedgerError: It cannot be read.
     """
+    reader.stand_still()
     runs = tuple(_run(run) for run in reader.runs(RUNS))
     if not runs:
         return None
     changed = [_change(row) for row in reader.changes(runs[0].number, MOST_ROWS)]
     groups = _waiting(reader)
-    keys = [(row.table, row.identifier) for group in groups for row in group.shown]
-    keys += [(row.table, row.identifier) for row in changed]
-    lives = {key: _life(reader, *key) for key in dict.fromkeys(keys)}
-    names = {key: life.name for key, life in lives.items()}
-    shown = [*changed, *lives.values()]
+    waiting = {(row.table, row.identifier): row.name for group in groups for row in group.shown}
+    keys = dict.fromkeys([*waiting, *((row.table, row.identifier) for row in changed)])
+    lives = [_life(reader, *key, waiting.get(key, "")) for key in keys]
+    names = {(life.table, life.identifier): life.name for life in lives}
     return Facts(
         path=str(path),
         made=now(),
@@ -68,8 +69,8 @@ def gather(reader: LedgerReader, path: Path) -> Facts | None:
         written=runs[0].rows(*WRITTEN),
         changes=tuple(replace(r, name=names[r.table, r.identifier]) for r in changed),
         causes=tuple(reader.causes(runs[0].number)),
-        lives=tuple(lives.values()),
-        rows_by_sys_id=reader.pointed_at(_sys_ids(shown)),
+        lives=tuple(lives),
+        rows_by_sys_id=reader.pointed_at(_sys_ids([*changed, *lives])),
         entities={table: words.entity(*ends) for table, ends in reader.identifiers().items()},
     )
 
@@ -86,6 +87,17 @@ def _run(row: Mapping[str, t.Any]) -> Run:
         calls=row["calls"],
         message=row["message"] or "",
         outcomes=row["outcomes"],
+        reading=_reading(row["log"]) if row["log"] else None,
+    )
+
+
+def _reading(log: Mapping[str, t.Any]) -> Reading:
+    return Reading(
+        ended=log["ended"] or "",
+        calls=log["calls"],
+        left=log["left"],
+        events=log["events"],
+        not_whole=tuple(dict.fromkeys(log["not_whole"])),
     )
 
 
@@ -113,16 +125,27 @@ def _event(row: Mapping[str, t.Any], run: int, mode: str = "") -> Event:
     )
 
 
-def _life(reader: LedgerReader, table: str, identifier: str) -> Record:
-    """Return a record with all that was done with it, and the name that it has last."""
+def _life(reader: LedgerReader, table: str, identifier: str, name: str) -> Record:
+    """Return a record with all that was done with it.
+
+    Its name is the last one that ServiceNow has of it, or else the one given.
+    """
     history = [row for row in reader.history(identifier) if row["table"] == table]
     values: dict[str, str] = {}
     for row in history:
         if row["outcome"] in WRITTEN:
             values |= {name: str(change["new"]) for name, change in row["changes"].items()}
     sys_id = next((row["sys_id"] for row in reversed(history) if row["sys_id"]), "")
-    events = tuple(_event(row, row["run"], row["mode"]) for row in history)
-    return Record(table, identifier, sys_id, words.name_of_row(values), events)
+    events = [_event(row, row["run"], row["mode"]) for row in history]
+    told = tuple(
+        e for e, before in zip(events, [None, *events], strict=False) if not _same(e, before)
+    )
+    return Record(table, identifier, sys_id, words.name_of_row(values) or name, told)
+
+
+def _same(event: Event, before: Event | None) -> bool:
+    """Tell whether a row that waits was only tried again, in the same run and in vain."""
+    return before is not None and replace(event, at=before.at) == before
 
 
 def _waiting(reader: LedgerReader) -> list[WaitingGroup]:
@@ -159,8 +182,8 @@ def _waits(row: Mapping[str, t.Any]) -> Waiting:
 
 
 def _named(group: WaitingGroup, names: Mapping[tuple[str, str], str]) -> WaitingGroup:
-    """Return a group whose rows have the names that ServiceNow has of them, where it has one."""
-    shown = (replace(row, name=names[row.table, row.identifier] or row.name) for row in group.shown)
+    """Return a group whose rows have the names of their records."""
+    shown = (replace(row, name=names[row.table, row.identifier]) for row in group.shown)
     return replace(group, shown=tuple(shown))
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import typing as t
 from importlib import resources
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
+from jinja2.utils import htmlsafe_json_dumps
 
 from target_servicenow.report.lives import lives
 from target_servicenow.report.view import page
@@ -21,8 +21,11 @@ if t.TYPE_CHECKING:
 LARGEST: t.Final = 1_000_000
 """Bytes of a page."""
 
-_LISTS: t.Final = (200, 100, 50, 20, 10, 5, 2, 1)
+_LISTS: t.Final = (500, 200, 100, 50, 20, 10, 5, 2, 1)
 """How many items a list may show; the first with which the page fits is taken."""
+
+_RESERVE: t.Final = 2000
+"""Bytes for the search, and for what the page says of the records that it leaves out."""
 
 _FILES = resources.files("target_servicenow.report") / "files"
 
@@ -33,14 +36,12 @@ def render(facts: Facts) -> bytes:
     Lists are shortened until it fits, and the room that is left takes the lives of as many records
     as it can.
     """
-    text = b""
-    known = [(life, len(json.dumps(life)) * 2) for life in lives(facts)]
+    known = [(life, len(htmlsafe_json_dumps(life)) + 2) for life in lives(facts)]
     for most in _LISTS:
-        text = _html(facts, most, [])
-        room = LARGEST - len(text)
-        if room > LARGEST // 4 or (room >= 0 and most == _LISTS[-1]):
-            return _html(facts, most, _fitting(known, room))
-    return text
+        room = LARGEST - len(_html(facts, most, [])) - _RESERVE
+        if room > LARGEST // 4:
+            break
+    return _html(facts, most, _fitting(known, room))
 
 
 def _fitting(known: Sequence[tuple[dict[str, t.Any], int]], room: int) -> list[dict[str, t.Any]]:

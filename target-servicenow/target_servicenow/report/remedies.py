@@ -40,6 +40,15 @@ _REMEDIES: t.Final = {
         "Decide which row in ServiceNow is the right one, and enter the source identifier named "
         "below there.",
     ),
+    Cause.HIDDEN: Remedy(
+        "ServiceNow does not show rows that were there",
+        "Let the integration user read them again. If they were deleted and should come back, run "
+        "the command named below.",
+    ),
+    Cause.REASSIGNED: Remedy(
+        "Their row belongs to another record now",
+        "Give the row in ServiceNow its source identifier back, or run the command named below.",
+    ),
     Cause.TOO_MANY_GONE: Remedy(
         "Gone from Sage 300, but too many at once",
         "Check in Sage 300 that they are really gone. If so, raise max_inactive_percent for one "

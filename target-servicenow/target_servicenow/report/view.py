@@ -25,7 +25,6 @@ if t.TYPE_CHECKING:
     from target_servicenow.report.facts import Event, Facts, Record, Run, Waiting, WaitingGroup
 
 _MOST_COLUMNS: t.Final = 12
-_SLOTS: t.Final = 30
 
 
 def page(facts: Facts, most: int) -> Page:
@@ -101,7 +100,8 @@ def _verdict(run: Run, groups: Sequence[Group]) -> Verdict:
             "wait", "The run has not ended", "It is still at work, or its machine was switched off."
         )
     if person:
-        text = f"They are listed below with what to do. {wait + '.' if others else ''}".strip()
+        listed = "It is" if person == 1 else "They are"
+        text = f"{listed} listed below with what to do. {wait + '.' if others else ''}".strip()
         need = "needs" if person == 1 else "need"
         return Verdict("bad", f"{words.count(person, 'record')} {need} you", text)
     if others:
@@ -114,12 +114,18 @@ def _figures(run: Run, groups: Sequence[Group]) -> tuple[tuple[str, str, str], .
     person = sum(group.rows for group in groups if group.needs_person)
     others = sum(group.rows for group in groups if not group.needs_person)
     would = "would be " if run.is_plan else ""
-    return (
+    figures = [
         (f"{would}changed", f"{run.rows(*WRITTEN):,}", ""),
         ("unchanged", f"{run.rows(Outcome.UNCHANGED):,}", ""),
         ("need you", f"{person:,}", "bad" if person else ""),
         ("wait for others", f"{others:,}", "wait" if others else ""),
-    )
+    ]
+    if run.calls is not None:
+        figures.append(("calls to ServiceNow", f"{run.calls:,}", ""))
+    if run.reading is not None and run.reading.calls is not None:
+        left = "" if run.reading.left is None else f", {run.reading.left:,} left"
+        figures.append((f"calls to Sage 300{left}", f"{run.reading.calls:,}", ""))
+    return tuple(figures)
 
 
 def _notices(run: Run) -> tuple[str, ...]:
@@ -132,6 +138,17 @@ def _notices(run: Run) -> tuple[str, ...]:
                 "The tap did not say how its run ended, as when it is killed: what it did not read "
                 "comes with the next run."
             )
+        if run.reading.ended == "budget_spent":
+            notices.append(
+                "The calls allowed to Sage 300 were spent: the next run goes on where this one "
+                "stopped."
+            )
+        if run.reading.events:
+            told = ", ".join(
+                f"{name.replace('_', ' ')} {number:,}"
+                for name, number in run.reading.events.items()
+            )
+            notices.append(words.cut(f"Reading from Sage 300 met: {told}.", 600))
         if run.reading.not_whole:
             reads = ", ".join(f"{stream} of {company}" for stream, company in run.reading.not_whole)
             notices.append(words.cut(f"Not read whole from Sage 300: {reads}.", 600))
@@ -254,7 +271,7 @@ def _chart(
     return Chart(
         title=title,
         kinds=kinds,
-        bars=charts.columns(drawn, _SLOTS, stacked=stacked),
+        bars=charts.columns(drawn, stacked=stacked),
         most=max(highest, default=0),
         first=f"run {runs[-1][0].number}",
         last=f"run {runs[0][0].number}",

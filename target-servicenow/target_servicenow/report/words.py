@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 import typing as t
 from urllib.parse import unquote
@@ -55,7 +54,7 @@ def took(started: str, finished: str) -> str:
         return ""
     seconds = max(int((parse_time(finished) - parse_time(started)).total_seconds()), 0)
     if seconds < 60:  # noqa: PLR2004 - seconds of a minute
-        return f"{seconds} s"
+        return f"{seconds} s" if seconds else "less than 1 s"
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"
@@ -109,13 +108,3 @@ def name_of_record(payload: Mapping[str, t.Any]) -> str:
 def since(run: int, current: int) -> str:
     """Return since when a row waits."""
     return "new in this run" if run >= current else f"since run {run}"
-
-
-def age(started: str, now: str) -> str:
-    """Return how long ago something was, in words."""
-    hours = (parse_time(now) - parse_time(started)) / dt.timedelta(hours=1)
-    if hours < 1:
-        return "less than an hour ago"
-    if hours < 48:  # noqa: PLR2004 - two days, in hours
-        return f"{count(int(hours), 'hour')} ago"
-    return f"{count(int(hours / 24), 'day')} ago"

@@ -1,4 +1,9 @@
 "use strict";
+// What is folded on the screen is on paper.
+addEventListener("beforeprint", () => {
+  for (const folded of document.querySelectorAll("details")) folded.open = true;
+});
+
 (() => {
   const input = document.getElementById("search");
   if (!input) return;
