@@ -171,7 +171,7 @@ def test_its_figures_are_those_of_the_ledger(
     waiting = dict(night.query("SELECT cause, COUNT(*) FROM rejects GROUP BY cause"))
     assert waiting == {"refused": 1, "record": 1, "reference": 1}
     assert groups == ["1", "1", "1 12,345,678,901,234,567.891 CAD"]  # what needs a person first
-    page.click("text=In numbers")
+    page.click("text=The runs in numbers")
     runs = cells(page, "runs")
     assert runs.keys() == {"1", "2"}
     assert runs["2"][-4:] == ["2", "3", "1,234", str(calls)]
@@ -231,7 +231,7 @@ def test_it_fits_a_screen_and_a_telephone(
     page = show(night.ledger)
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 800})
-    page.click("text=In numbers")
+    page.click("text=The runs in numbers")
     page.fill("#search", "sage300")
     assert page.evaluate("document.documentElement.scrollWidth") == width
     back = page.evaluate("getComputedStyle(document.body).backgroundColor")

@@ -31,7 +31,7 @@ _REMEDIES: t.Final = {
         "tries again.",
     ),
     Cause.DUPLICATE: Remedy(
-        "There are several of them in ServiceNow",
+        "In ServiceNow more than once",
         "Delete all but one of the rows named below in ServiceNow, or clear their source "
         "identifier. The next run goes on with the one that is left.",
     ),
