@@ -98,6 +98,7 @@ def night(instance: Instance, singer: Singer) -> Instance:
                     singer.vendor("2", City="Gouda", VendorName=LONG),
                     singer.vendor("3", VendorName=MARKUP),
                     singer.vendor("4", StartDate="soon"),
+                    singer.vendor(""),
                 ),
                 *singer.batches(
                     singer.batch(
@@ -162,33 +163,34 @@ def test_its_figures_are_those_of_the_ledger(
     assert figures == {
         "changed": "2",
         "unchanged": "0",
-        "need you": "2",
+        "need you": "3",
         "wait for others": "1",
         "calls to ServiceNow": str(calls),
         "calls to Sage 300, 66 left": "1,234",
     }
     groups = page.locator("details.group .number").all_inner_texts()
     waiting = dict(night.query("SELECT cause, COUNT(*) FROM rejects GROUP BY cause"))
-    assert waiting == {"refused": 1, "record": 1, "reference": 1}
-    assert groups == ["1", "1", "1 12,345,678,901,234,567.891 CAD"]  # what needs a person first
+    assert waiting == {"refused": 1, "record": 2, "reference": 1}
+    assert groups == ["2", "1", "1 12,345,678,901,234,567.891 CAD"]  # what needs a person first
     page.click("text=The runs in numbers")
     runs = cells(page, "runs")
     assert runs.keys() == {"1", "2"}
-    assert runs["2"][-4:] == ["2", "3", "1,234", str(calls)]
+    assert runs["2"][-4:] == ["2", "4", "1,234", str(calls)]
 
 
 def test_it_says_first_what_to_do(night: Instance, show: t.Callable[[Path], Page]) -> None:
     page = show(night.ledger)
-    assert page.inner_text("#verdict h2") == "2 records need you"
+    assert page.inner_text("#verdict h2") == "3 records need you"
     notices = page.locator(".notice").all_inner_texts()
     assert notices == [
         "The calls allowed to Sage 300 were spent: the next run goes on where this one stopped.",
-        "Reading from Sage 300 met: retry 1.",
+        "While Sage 300 was read: 1 retry.",
         "Not read whole from Sage 300: APVendors of B.",
     ]
     first, second, third = page.locator("details.group").all()
     assert "Correct the value named below in Sage 300" in first.inner_text()
     assert "Vendor 4 of SAMINC" in first.inner_text()
+    assert "a record without a key" in first.inner_text()
     assert "Business Rule 'No" in second.inner_text()
     assert "every run tries again" in third.inner_text()
     assert "IN-8-1" in third.inner_text()
@@ -264,7 +266,7 @@ def huge(tmp_path_factory: pytest.TempPathFactory) -> Path:
             ledger.record(
                 Entry(
                     f"table_{n % 40}",
-                    f"sage300:SAMINC:Vendor:{n}",
+                    f"sage300:SAMINC:Vendor:{n}" if n else "sage300:SAM%C3:~cut",
                     "updated",
                     sys_id=f"{n:032}",
                     changes=few if n % 50 == 0 else {"city": {"old": "", "new": "x"}},
@@ -303,6 +305,8 @@ def test_it_stays_below_a_megabyte_and_says_what_is_left_out(
     assert "more. All of them:" in more
     assert f'target-servicenow ledger --ledger "{huge}" rejects --cause' in more
     assert "more lines are in the ledger" in page.inner_text("#money")
+    page.fill("#search", "duplicate")
+    assert "records" in page.inner_text("#found")
 
 
 def test_the_size_of_its_file(huge: Path, tmp_path: Path) -> None:
@@ -345,12 +349,14 @@ def test_a_plan_and_a_run_that_stopped(
     instance: Instance, singer: Singer, show: t.Callable[[Path], Page]
 ) -> None:
     vendors = singer.vendors(singer.vendor("1"))
-    assert instance.run(vendors, mode="plan").code == 0
+    late = singer.vendor("4", StartDate="soon")
+    assert instance.run([*vendors, late], mode="plan").code == 0
     page = show(instance.ledger)
     assert page.inner_text("h1").startswith("Plan 1")
     assert "Nothing was written." in page.inner_text("#verdict")
     assert "would be changed" in page.inner_text("#verdict")
     assert "Vendor 1" in page.inner_text("#changes")
+    assert "Vendor 4 of SAMINC" in page.inner_text("#waiting")
     assert instance.run([*vendors, "no JSON\n"]).code == 1
     page = show(instance.ledger)
     assert page.inner_text("#verdict h2") == "The run stopped before its end"

@@ -29,7 +29,8 @@ def summary(records: Iterable[Mapping[str, t.Any]]) -> dict[str, t.Any]:
     for record in records:
         event = str(record.get(EVENT, ""))
         if event == ENDED:
-            ended, calls, left = record.get(STATUS), record.get(CALLS), record.get(LEFT)
+            ended = record.get(STATUS)
+            calls, left = _whole(record.get(CALLS)), _whole(record.get(LEFT))
         elif event == READ:
             if record.get(IS_WHOLE) is False:
                 not_whole.append((str(record.get(STREAM)), str(record.get(COMPANY))))
@@ -42,6 +43,11 @@ def summary(records: Iterable[Mapping[str, t.Any]]) -> dict[str, t.Any]:
         "calls": calls,
         "left": left,
     }
+
+
+def _whole(value: t.Any) -> int | None:
+    """Return a whole number; another tap may write anything."""
+    return value if type(value) is int else None
 
 
 def sentence(found: Mapping[str, t.Any]) -> str:

@@ -8,6 +8,7 @@ import typing as t
 from target_servicenow.ledger import file, logs
 from target_servicenow.ledger.altered import shown
 from target_servicenow.ledger.entries import FROM_LEDGER, from_json, stamp
+from target_servicenow.ledger.waiting import KEYLESS
 from target_servicenow.outcomes import COUNTED, WRITTEN, Cause, Outcome
 
 if t.TYPE_CHECKING:
@@ -145,6 +146,18 @@ class LedgerReader:
         """Yield the cause and the money of every row that waits."""
         yield from self._stream(f"SELECT cause, money FROM rejects WHERE {_LISTED}")  # noqa: S608
 
+    def waiting_in_plan(self, run: int) -> Iterator[dict[str, t.Any]]:
+        """Yield the rows that would wait after a plan: it leaves no other trace of them."""
+        with file.reading():
+            for row in self._db.execute(
+                "SELECT * FROM outcomes AS found WHERE run = ? AND outcome IN ('held', 'rejected')"
+                ' AND NOT EXISTS (SELECT 1 FROM outcomes AS later WHERE later."table" ='
+                ' found."table" AND later.identifier = found.identifier AND later.run = found.run'
+                " AND later.number > found.number) ORDER BY number",
+                (run,),
+            ):
+                yield dict(row)
+
     def amounts(self, run: int) -> list[dict[str, t.Any]]:
         """Return the money that a run moved, by table, currency and outcome."""
         return self._rows(
@@ -172,11 +185,20 @@ class LedgerReader:
         )
         return [(row["cause"], row["rows"]) for row in found]
 
-    def identifiers(self) -> dict[str, tuple[str, str]]:
-        """Return the first and the last identifier of each table."""
+    def identifiers(self, run: int) -> dict[str, tuple[str, str]]:
+        """Return the first and the last identifier of each table, by all that is known of it.
+
+        Args:
+            run: A run whose rows may not be among the records, as those of a plan.
+        """
+        ends = '"table", MIN(identifier) AS first, MAX(identifier) AS last'
+        keyed = f"identifier NOT LIKE '{KEYLESS}%'"
         found = self._rows(
-            'SELECT "table", MIN(identifier) AS first, MAX(identifier) AS last FROM records'
-            ' GROUP BY "table"'
+            'SELECT "table", MIN(first) AS first, MAX(last) AS last FROM'  # noqa: S608
+            f' (SELECT {ends} FROM records WHERE {keyed} GROUP BY "table" UNION ALL'
+            f' SELECT {ends} FROM outcomes WHERE run = ? AND {keyed} GROUP BY "table") AS both'
+            ' GROUP BY "table"',
+            run,
         )
         return {row["table"]: (row["first"], row["last"]) for row in found}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import typing as t
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import replace
 from decimal import Decimal
 
@@ -54,7 +54,7 @@ def gather(reader: LedgerReader, path: Path) -> Facts | None:
     if not runs:
         return None
     changed = [_change(row) for row in reader.changes(runs[0].number, MOST_ROWS)]
-    groups = _waiting(reader)
+    groups = _waiting_in_plan(reader, runs[0]) if runs[0].is_plan else _waiting(reader)
     waiting = {(row.table, row.identifier): row.name for group in groups for row in group.shown}
     keys = dict.fromkeys([*waiting, *((row.table, row.identifier) for row in changed)])
     lives = [_life(reader, *key, waiting.get(key, "")) for key in keys]
@@ -71,7 +71,9 @@ def gather(reader: LedgerReader, path: Path) -> Facts | None:
         causes=tuple(reader.causes(runs[0].number)),
         lives=tuple(lives),
         rows_by_sys_id=reader.pointed_at(_sys_ids([*changed, *lives])),
-        entities={table: words.entity(*ends) for table, ends in reader.identifiers().items()},
+        entities={
+            table: words.entity(*ends) for table, ends in reader.identifiers(runs[0].number).items()
+        },
     )
 
 
@@ -166,6 +168,21 @@ def _waiting(reader: LedgerReader) -> list[WaitingGroup]:
             shown=tuple(_waits(row) for row in reader.waiting(cause, MOST_ROWS)),
         )
         for cause in sorted(rows, key=lambda cause: (-rows[cause], cause))
+    ]
+
+
+def _waiting_in_plan(reader: LedgerReader, run: Run) -> list[WaitingGroup]:
+    """Return what would wait after a plan, likewise; it keeps no record of such a row."""
+    rows: dict[str, list[Waiting]] = defaultdict(list)
+    counts: Counter[str] = Counter()
+    for row in reader.waiting_in_plan(run.number):
+        counts[row["cause"]] += 1
+        if counts[row["cause"]] <= MOST_ROWS:
+            given = {**row, "payload": {}, "since": run.number, "money": ""}
+            rows[row["cause"]].append(_waits(given))
+    return [
+        WaitingGroup(cause, number, (), tuple(rows[cause]))
+        for cause, number in counts.most_common()
     ]
 
 

@@ -11,9 +11,15 @@ addEventListener("beforeprint", () => {
   const found = document.getElementById("found");
   const list = document.getElementById("lives");
   const lives = JSON.parse(document.getElementById("records").textContent);
+  const decoded = (identifier) => {
+    try {
+      return decodeURIComponent(identifier);
+    } catch {  // a long one may be cut within a character
+      return identifier;
+    }
+  };
   const texts = lives.map((life) =>
-    [life.name, life.identifier, decodeURIComponent(life.identifier.replace(/%(?![0-9A-F]{2})/g, "%25")), life.sys_id]
-      .join("\n").toLowerCase());
+    [life.name, life.identifier, decoded(life.identifier), life.sys_id].join("\n").toLowerCase());
 
   // Names are always set as text, never as markup.
   const element = (name, text, className) => {
