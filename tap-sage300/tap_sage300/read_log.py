@@ -54,8 +54,11 @@ class Sage300ReadLog(SingerStream):
     def end(self, failures: Sequence[TapError]) -> None:
         """Say how the run ended: the last record of all."""
         status = "budget_spent" if self._run.budget_logged else "finished"
+        limiter = self._run.limiter
         self._events.note(
             Event.RUN_ENDED,
+            Calls=limiter.calls if limiter else 0,
+            CallsLeft=limiter.left if limiter else None,
             Status="failed" if failures else status,
             Message="; ".join(map(str, failures)) or None,
         )

@@ -15,6 +15,7 @@ if t.TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Mapping
 
+    from tap_sage300.api.rate_limiter import RateLimiter
     from tap_sage300.config import Config
     from tap_sage300.errors import TapError
     from tap_sage300.reading.entity import Entity
@@ -66,6 +67,11 @@ class Run:
         return SageSession(
             self.config.connection(password), self._logger, incidents=self.events.incidents
         )
+
+    @property
+    def limiter(self) -> RateLimiter | None:
+        """What counts the calls of the run; None where there was no session to make any."""
+        return self.session.limiter if "session" in self.__dict__ else None
 
     def date_literals(self, *, whole_days: bool) -> list[str]:
         """Return the forms of a date literal that the server may take, the likeliest first.

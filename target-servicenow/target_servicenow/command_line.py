@@ -23,6 +23,7 @@ from target_servicenow.findings import Level, summary
 from target_servicenow.ledger.cli import ledger
 from target_servicenow.ledger.file import LedgerError
 from target_servicenow.message_reader import MessageReader
+from target_servicenow.report.command import report
 from target_servicenow.sdk import ConfigInput, SingerTarget
 from target_servicenow.stopping import Stop, StoppedError
 
@@ -32,6 +33,8 @@ if t.TYPE_CHECKING:
 
     from target_servicenow.config import Config
     from target_servicenow.findings import Finding
+
+ledger.add_command(report)
 
 EXPECTED = (TargetError, MappingError)
 """What ends a run with one sentence instead of a traceback."""

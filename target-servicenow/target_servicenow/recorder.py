@@ -24,6 +24,8 @@ if t.TYPE_CHECKING:
     from target_servicenow.ledger.entries import Remembered
     from target_servicenow.ledger.writer import LedgerWriter
     from target_servicenow.mapping.profile import Table
+    from target_servicenow.mapping.render import Row
+    from target_servicenow.money import Money
     from target_servicenow.upsert.settled import Settled
 
 logger = logging.getLogger(__name__)
@@ -92,7 +94,7 @@ class LedgerRecorder(Recorder):
             if name not in sent or decision.outcome in WAITING:
                 continue  # a row that exists twice, or cannot be seen, proves nothing
             run, at, outcome, changes = sent[name]
-            entry = Entry(self._table.name, name, "")
+            entry = Entry(self._table.name, name, "", money=self._money(decision.row))
             left = commit_seconds - (time.time() - at.timestamp())
             if was_written(self._table, decision, outcome, changes):
                 known.append(
@@ -178,6 +180,9 @@ class LedgerRecorder(Recorder):
         )
         return f"{name} would be {settled.outcome}: {changes}"
 
+    def _money(self, row: Row) -> Money | None:
+        return None if self._table.money is None else self._table.money.of(row.values)
+
     def _entry(self, settled: Settled) -> Entry:
         row = settled.decision.row
         cause, reason = settled.cause, settled.reason
@@ -199,6 +204,7 @@ class LedgerRecorder(Recorder):
             stream=self._table.stream,
             payload=row.payload if tried_again else None,
             version=self._version,
+            money=self._money(row),
             deferred=settled.decision.deferred,
             remembered=(
                 of_unchanged(settled.decision)

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from tap_sage300.settings import SCHEMA as TAP
-from target_servicenow.ledger.cli import ledger
+from target_servicenow.command_line import ledger  # with the report
 from target_servicenow.settings import SCHEMA as TARGET
 
 if t.TYPE_CHECKING:

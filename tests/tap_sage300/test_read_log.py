@@ -52,8 +52,10 @@ def test_it_is_not_selected_by_default_and_costs_no_call(site, helpers, logged):
     assert records
 
 
-def test_a_run_in_order(logged):
-    output, records = logged("GLAccounts", "APVendors", **BOTH)
+def test_a_run_in_order(site, logged):
+    before = site.calls()
+    output, records = logged("GLAccounts", "APVendors", max_calls_per_run=1000, **BOTH)
+    calls = site.calls() - before
     assert [record["EventNumber"] for record in records] == list(range(1, 7))
     assert [record["Event"] for record in records] == ["run_started", *["read"] * 4, "run_ended"]
     assert len({record["RunID"] for record in records}) == 1
@@ -68,6 +70,7 @@ def test_a_run_in_order(logged):
     assert {record["SageDate"] for record in events(records, "read")} == {"2026-11-20"}
     assert [record["Records"] for record in events(records, "read")] == [40, 40, 50, 50]
     assert records[-1]["Status"] == "finished"
+    assert (records[-1]["Calls"], records[-1]["CallsLeft"]) == (calls, 1000 - calls)
     last = [m for m in output.messages if m["type"] != "STATE"][-1]
     assert last["record"] == records[-1]
     assert STREAM not in output.state["bookmarks"]

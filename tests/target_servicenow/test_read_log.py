@@ -30,7 +30,7 @@ def log(singer: Singer, *, ends: bool = True) -> list[dict[str, t.Any]]:
         event(singer, 4 + n, "read", Stream="APVendors", CompanyID=company, IsWhole=company == "A")
         for n, company in enumerate(("A", "B"))
     ]
-    end = [event(singer, 6, "run_ended", Status="failed")] if ends else []
+    end = [event(singer, 6, "run_ended", Status="failed", Calls=40, CallsLeft=60)] if ends else []
     return [
         schema,
         event(singer, 1, "run_started"),
@@ -82,13 +82,15 @@ def test_runs_show_what_it_comes_to(instance: Instance, singer: Singer) -> None:
     assert run(instance, singer).code == 0
     assert run(instance, singer, ends=False).code == 0
     assert instance.run(singer.vendors()).code == 0
-    assert "tap: failed; retry 2; not read whole: APVendors of B" in ledger(instance, "runs")
+    assert "tap: failed; 40 calls, 60 left; retry 2; not read whole: APVendors of B" in ledger(
+        instance, "runs"
+    )
     found = json.loads(ledger(instance, "runs", "--json"))
     facts = {"events": {"retry": 2}, "not_whole": [["APVendors", "B"]]}
     assert [one["log"] for one in found] == [
         None,
-        {**facts, "ended": None},  # it was killed
-        {**facts, "ended": "failed"},
+        {**facts, "ended": None, "calls": None, "left": None},  # it was killed
+        {**facts, "ended": "failed", "calls": 40, "left": 60},
     ]
 
 

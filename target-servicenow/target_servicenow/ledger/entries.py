@@ -15,6 +15,8 @@ from target_servicenow.lenient_json import decode, holds_nan
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from target_servicenow.money import Money
+
 FROM_LEDGER = "_from_ledger"
 """Marks a record exported from the ledger: it may hold only a part of what Sage 300 holds.
 
@@ -72,6 +74,7 @@ class Entry(t.NamedTuple):
         deferred: It is decided at the end of the run, so this is no outcome yet.
         remembered: What to remember of the row; None where it was not seen, so that what was known
             of it stays.
+        money: What the row stands for; None where it has no amount.
     """
 
     table: str
@@ -89,6 +92,7 @@ class Entry(t.NamedTuple):
     version: int | None = None
     deferred: bool = False
     remembered: Remembered | None = None
+    money: Money | None = None
 
 
 class Reject(t.NamedTuple):
@@ -96,6 +100,7 @@ class Reject(t.NamedTuple):
 
     Attributes:
         has_record: False of a row that is to be set gone: its record is no longer there.
+        money: What it stands for, as `Money` is written; "" where it has no amount.
     """
 
     table: str
@@ -104,6 +109,7 @@ class Reject(t.NamedTuple):
     outcome: str
     cause: str
     has_record: bool = True
+    money: str = ""
 
 
 class Sent(t.NamedTuple):

@@ -9,6 +9,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 EVENT, STATUS, STREAM, COMPANY, IS_WHOLE = "Event", "Status", "Stream", "CompanyID", "IsWhole"
+CALLS, LEFT = "Calls", "CallsLeft"
 STARTED, READ, ENDED = "run_started", "read", "run_ended"
 
 
@@ -18,26 +19,43 @@ def summary(records: Iterable[Mapping[str, t.Any]]) -> dict[str, t.Any]:
     Returns:
         ``events``: how many there are of each kind, but for those of every run. ``ended``: how the
         tap's run ended, None when it did not say so: it was killed. ``not_whole``: what was not
-        read whole, as stream and company.
+        read whole, as stream and company. ``calls``: requests to the source, and ``left``: those
+        that its budget still allowed; None where the tap does not say.
     """
     events: Counter[str] = Counter()
     ended: str | None = None
     not_whole: list[tuple[str, str]] = []
+    calls = left = None
     for record in records:
         event = str(record.get(EVENT, ""))
         if event == ENDED:
             ended = record.get(STATUS)
+            calls, left = _whole(record.get(CALLS)), _whole(record.get(LEFT))
         elif event == READ:
             if record.get(IS_WHOLE) is False:
                 not_whole.append((str(record.get(STREAM)), str(record.get(COMPANY))))
         elif event != STARTED:
             events[event] += 1
-    return {"events": dict(events), "ended": ended, "not_whole": not_whole}
+    return {
+        "events": dict(events),
+        "ended": ended,
+        "not_whole": not_whole,
+        "calls": calls,
+        "left": left,
+    }
+
+
+def _whole(value: t.Any) -> int | None:
+    """Return a whole number; another tap may write anything."""
+    return value if type(value) is int else None
 
 
 def sentence(found: Mapping[str, t.Any]) -> str:
     """Say what a log comes to, in one line."""
     parts = [f"tap: {found['ended'] or 'ended without saying how, as when it is killed'}"]
+    if found["calls"] is not None:
+        left = "" if found["left"] is None else f", {found['left']} left"
+        parts.append(f"{found['calls']} calls{left}")
     parts += [f"{event} {number}" for event, number in found["events"].items()]
     if found["not_whole"]:
         reads = ", ".join(f"{stream} of {company}" for stream, company in found["not_whole"])

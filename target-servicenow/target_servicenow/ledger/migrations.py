@@ -79,6 +79,19 @@ _MIGRATIONS = (
       PRIMARY KEY (run, number)
     ) WITHOUT ROWID;
     """,
+    # To the next format: the money that a run moved, and that waits.
+    """
+    CREATE TABLE amounts (
+      run       INTEGER NOT NULL REFERENCES runs (run),
+      "table"   TEXT NOT NULL,
+      currency  TEXT NOT NULL,
+      outcome   TEXT NOT NULL,
+      rows      INTEGER NOT NULL,
+      amount    TEXT NOT NULL,
+      PRIMARY KEY (run, "table", currency, outcome)
+    ) WITHOUT ROWID;
+    ALTER TABLE rejects ADD COLUMN money TEXT NOT NULL DEFAULT '';
+    """,
 )
 
 FORMAT: t.Final = 1 + len(_MIGRATIONS)

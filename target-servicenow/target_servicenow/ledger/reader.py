@@ -8,16 +8,21 @@ import typing as t
 from target_servicenow.ledger import file, logs
 from target_servicenow.ledger.altered import shown
 from target_servicenow.ledger.entries import FROM_LEDGER, from_json, stamp
-from target_servicenow.outcomes import COUNTED, Cause, Outcome
+from target_servicenow.ledger.waiting import KEYLESS
+from target_servicenow.outcomes import COUNTED, WRITTEN, Cause, Outcome
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
 _HAS_RECORD = (
     f"outcome <> '{Outcome.DROPPED}' AND payload <> '{{}}' AND cause <> '{Cause.TOO_MANY_GONE}'"
 )
 """Which rejects hold a record."""
+_LISTED = f"outcome <> '{Outcome.DROPPED}'"
+"""Which rejects wait."""
+_WRITTEN = ", ".join(f"'{outcome}'" for outcome in sorted(WRITTEN))
 
 
 class LedgerReader:
@@ -35,6 +40,11 @@ class LedgerReader:
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+    def stand_still(self) -> None:
+        """See the ledger as it is now from here on, whatever a run writes meanwhile."""
+        with file.reading():
+            self._db.execute("BEGIN")
 
     def runs(self, limit: int) -> list[dict[str, t.Any]]:
         """Return the latest runs, newest first, each with its rows by table and outcome.
@@ -118,6 +128,85 @@ class LedgerReader:
             rows = [{**row, "columns": shown(row["columns"])} for row in found]
         return [row for row in rows if row["columns"]]
 
+    def waiting(self, cause: str, limit: int) -> list[dict[str, t.Any]]:
+        """Return some rows that wait for a cause, those that wait for the shortest time first.
+
+        Each with its payload, the Singer record.
+        """
+        found = self._rows(
+            f"SELECT * FROM rejects WHERE {_LISTED} AND cause = ?"  # noqa: S608
+            ' ORDER BY since DESC, "table", identifier LIMIT ?',
+            cause,
+            limit,
+        )
+        with file.reading():
+            return [{**row, "payload": from_json(row["payload"])} for row in found]
+
+    def waiting_money(self) -> Iterator[tuple[str, str]]:
+        """Yield the cause and the money of every row that waits."""
+        yield from self._stream(f"SELECT cause, money FROM rejects WHERE {_LISTED}")  # noqa: S608
+
+    def waiting_in_plan(self, run: int) -> Iterator[dict[str, t.Any]]:
+        """Yield the rows that would wait after a plan: it leaves no other trace of them."""
+        with file.reading():
+            for row in self._db.execute(
+                "SELECT * FROM outcomes AS found WHERE run = ? AND outcome IN ('held', 'rejected')"
+                ' AND NOT EXISTS (SELECT 1 FROM outcomes AS later WHERE later."table" ='
+                ' found."table" AND later.identifier = found.identifier AND later.run = found.run'
+                " AND later.number > found.number) ORDER BY number",
+                (run,),
+            ):
+                yield dict(row)
+
+    def amounts(self, run: int) -> list[dict[str, t.Any]]:
+        """Return the money that a run moved, by table, currency and outcome."""
+        return self._rows(
+            'SELECT * FROM amounts WHERE run = ? AND rows <> 0 ORDER BY "table", currency', run
+        )
+
+    def changes(self, run: int, limit: int) -> list[dict[str, t.Any]]:
+        """Return some rows that a run changed, those that it created last."""
+        found = self._rows(
+            f"SELECT * FROM outcomes WHERE run = ? AND outcome IN ({_WRITTEN})"  # noqa: S608
+            f" ORDER BY outcome = '{Outcome.CREATED}', number LIMIT ?",
+            run,
+            limit,
+        )
+        with file.reading():
+            return [{**row, "changes": from_json(row["changes"])} for row in found]
+
+    def causes(self, run: int) -> list[tuple[str, int]]:
+        """Return how many rows of a run had a cause, the most frequent first."""
+        found = self._rows(
+            'SELECT cause, COUNT(*) AS rows FROM (SELECT DISTINCT cause, "table", identifier'
+            " FROM outcomes WHERE run = ? AND cause <> '') AS causes"
+            " GROUP BY cause ORDER BY rows DESC, cause",
+            run,
+        )
+        return [(row["cause"], row["rows"]) for row in found]
+
+    def identifiers(self, run: int) -> dict[str, tuple[str, str]]:
+        """Return the first and the last identifier of each table, by all that is known of it.
+
+        Args:
+            run: A run whose rows may not be among the records, as those of a plan.
+        """
+        ends = '"table", MIN(identifier) AS first, MAX(identifier) AS last'
+        keyed = f"identifier NOT LIKE '{KEYLESS}%'"
+        found = self._rows(
+            'SELECT "table", MIN(first) AS first, MAX(last) AS last FROM'  # noqa: S608
+            f' (SELECT {ends} FROM records WHERE {keyed} GROUP BY "table" UNION ALL'
+            f' SELECT {ends} FROM outcomes WHERE run = ? AND {keyed} GROUP BY "table") AS both'
+            ' GROUP BY "table"',
+            run,
+        )
+        return {row["table"]: (row["first"], row["last"]) for row in found}
+
+    def pointed_at(self, sys_ids: AbstractSet[str]) -> dict[str, str]:
+        """Return the identifiers of the rows with some sys_ids, by sys_id."""
+        found = self._stream("SELECT sys_id, identifier FROM records") if sys_ids else ()
+        return {sys_id: identifier for sys_id, identifier in found if sys_id in sys_ids}
+
     def messages(self) -> Iterator[dict[str, t.Any]]:
         """Yield Singer messages that bring the waiting rows back: each schema, then its records."""
         for schema in self._rows(
@@ -150,6 +239,11 @@ class LedgerReader:
                 payload = from_json(row["payload"])
             record = {**payload, FROM_LEDGER: stamp(table, identifier, payload)}
             yield {"type": "RECORD", "stream": stream, "record": record}
+
+    def _stream(self, sql: str) -> Iterator[tuple[t.Any, ...]]:
+        """Yield rows one by one: there may be millions."""
+        with file.reading():
+            yield from map(tuple, self._db.execute(sql))
 
     def _rows(self, sql: str, *parameters: t.Any) -> list[dict[str, t.Any]]:
         with file.reading():

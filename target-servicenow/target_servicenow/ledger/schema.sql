@@ -27,6 +27,18 @@ CREATE TABLE counts (
   PRIMARY KEY (run, "table", outcome)
 ) WITHOUT ROWID;
 
+-- The money that the rows of each outcome stood for, in tables whose mapping says which column holds
+-- it; counted as in counts. A credit is negative.
+CREATE TABLE amounts (
+  run       INTEGER NOT NULL REFERENCES runs (run),
+  "table"   TEXT NOT NULL,
+  currency  TEXT NOT NULL,  -- its code; '' where the records name none
+  outcome   TEXT NOT NULL,
+  rows      INTEGER NOT NULL,  -- rows that have an amount
+  amount    TEXT NOT NULL,     -- the exact sum, such as 1200.50
+  PRIMARY KEY (run, "table", currency, outcome)
+) WITHOUT ROWID;
+
 -- What was done, or refused, and why. Rows are only ever added. The cause is the reason in one word:
 --   schema       the record does not match the schema of its stream
 --   record       the record does not fit the mapping: a type, a choice, an empty key
@@ -111,6 +123,7 @@ CREATE TABLE rejects (
                              -- many
   cause      TEXT NOT NULL DEFAULT '',
   since      INTEGER NOT NULL DEFAULT 0,  -- the run in which it began to wait with this outcome
+  money      TEXT NOT NULL DEFAULT '',  -- what it stands for, such as USD;1200.50; '' if nothing
   PRIMARY KEY ("table", identifier)
 ) WITHOUT ROWID;
 

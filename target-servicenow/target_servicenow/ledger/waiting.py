@@ -36,7 +36,7 @@ class WaitingRows(LedgerRun):
     def pending(self) -> list[Reject]:
         """Return the rows worth another try now: those held, and those earlier runs rejected."""
         rows = self._rows(
-            "SELECT \"table\", identifier, run, outcome, cause, payload <> '{}' FROM rejects"
+            "SELECT \"table\", identifier, run, outcome, cause, payload <> '{}', money FROM rejects"
             " WHERE outcome <> 'dropped' AND (outcome = 'held' OR run < ?)"
             " ORDER BY run, identifier",
             self._run,
@@ -187,11 +187,12 @@ class WaitingRows(LedgerRun):
         )
         self._db.executemany(
             'INSERT INTO rejects ("table", identifier, run, outcome, reason, cause, stream,'
-            " payload, since) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " payload, since, money) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 (
                     e.table, e.identifier, self._run, e.outcome, e.reason, e.cause, e.stream,
                     to_json(e.payload), self._since(e, before.get((e.table, e.identifier))),
+                    str(e.money or ""),
                 )
                 for e in fates
                 if e.payload is not None

@@ -6,6 +6,7 @@ import typing as t
 from collections import Counter
 
 from target_servicenow.ledger import altered, file
+from target_servicenow.ledger.amounts import Amounts, add_to_run
 from target_servicenow.ledger.entries import Entry, Sent, from_json, now, parse_time, to_json
 from target_servicenow.ledger.memory import UNSHOWN, Memory
 from target_servicenow.ledger.waiting import WaitingRows, after_drop
@@ -37,6 +38,7 @@ class LedgerWriter(WaitingRows):
         """
         super().__init__(path)
         self._fates: Counter[tuple[str, str]] = Counter()  # by table and outcome
+        self._amounts = Amounts()
         self._logged = 0
         self.memory = Memory(self._db)
 
@@ -119,6 +121,7 @@ class LedgerWriter(WaitingRows):
                         ' ON CONFLICT (run, "table", outcome) DO UPDATE SET rows = counts.rows + 1',
                         (run, entry.table, entry.outcome),
                     )
+                    add_to_run(self._db, run, entry)
                 self._forget([entry], run)
 
     def record(self, entries: Iterable[Entry]) -> None:
@@ -165,6 +168,8 @@ class LedgerWriter(WaitingRows):
             ' ON CONFLICT (run, "table", outcome) DO UPDATE SET rows = excluded.rows',
             [(self._run, *fate, rows) for fate, rows in self._fates.items()],
         )
+        self._amounts.add(entries)
+        self._amounts.keep(self._db, self._run)
 
     def seen_and_unseen(
         self, table: str, version: int, companies: AbstractSet[str] = frozenset()
@@ -191,6 +196,7 @@ class LedgerWriter(WaitingRows):
             for reject in rejects:
                 if reject.run == self._run:
                     self._fates[reject.table, reject.outcome] -= 1
+                    self._amounts.take_back(reject)
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Return the rows of this run by table and outcome."""

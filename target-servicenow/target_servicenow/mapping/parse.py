@@ -16,6 +16,7 @@ import yaml
 
 from target_servicenow import text_files
 from target_servicenow.mapping.expression import Expression, MappingError
+from target_servicenow.mapping.money import parse_money
 from target_servicenow.mapping.names import check_columns, only_known, only_names, only_text
 from target_servicenow.mapping.profile import (
     DEFAULT_SOURCE_COLUMN,
@@ -34,7 +35,7 @@ if t.TYPE_CHECKING:
 _PROFILES = resources.files("target_servicenow.mapping") / "profiles"
 _TABLE_FIELDS = {
     "stream", "each", "where", "create_when", "identity", "source_column", "source_length",
-    "adopt_by", "columns", "optional", "when_gone",
+    "adopt_by", "columns", "optional", "when_gone", "money",
 }  # fmt: skip
 _IDENTITY_FIELDS = {"entity", "company", "key"}
 _COLUMN_FIELDS = {"value", "type", "choices", "reference", "key", "take", "currency"}
@@ -233,6 +234,7 @@ def _table(name: str, data: t.Any, place: str) -> Table:
         adopt_by=adopt_by,
         optional=optional,
         when_gone={str(name): str(value) for name, value in when_gone.items()},
+        money=parse_money(data.get("money"), {c.name: c.type for c in columns if c.value}, place),
     )
 
 

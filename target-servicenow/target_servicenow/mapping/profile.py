@@ -13,6 +13,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from collections.abc import Set as AbstractSet
 
+    from target_servicenow.mapping.money import MoneyColumns
     from target_servicenow.mapping.rules import RuleSet
 
 DEFAULT_SOURCE_COLUMN = "correlation_id"
@@ -77,6 +78,7 @@ class Table:
         when_gone: What a row is set to once its record is no longer in Sage 300; rows are never
             deleted.
         rules: The rules its expressions name.
+        money: The columns that hold the amount a row stands for; None where it has none.
     """
 
     name: str
@@ -95,6 +97,7 @@ class Table:
     optional: bool = False
     when_gone: Mapping[str, str] = field(default_factory=dict)
     rules: Mapping[str, RuleSet] = field(default_factory=dict)
+    money: MoneyColumns | None = None
 
     @cached_property
     def fields(self) -> tuple[str, ...]:

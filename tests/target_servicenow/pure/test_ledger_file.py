@@ -200,7 +200,7 @@ def test_a_damaged_ledger(tmp_path: Path) -> None:
         payload = {"text": "x" * 3000}
         run.record(Entry("t", str(n), "held", payload=payload) for n in range(100))
     contents = path.read_bytes()
-    path.write_bytes(contents[:40_960] + b"\xff" * (len(contents) - 40_960))
+    path.write_bytes(contents[:65_536] + b"\xff" * (len(contents) - 65_536))
     sentence = (
         "The ledger (ledger_path) cannot be read (database disk image is malformed): check its "
         "disk, and restore the file from a backup if it is damaged"

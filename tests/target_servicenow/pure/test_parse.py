@@ -118,7 +118,8 @@ def test_removing_a_table_removes_references_to_it(valid_mapping: dict[str, t.An
             {"tables": {"vendor": {"steam": "x"}}},
             (
                 "Mapping mine, table vendor: 'steam' is not one of adopt_by, columns, create_when, "
-                "each, identity, optional, source_column, source_length, stream, when_gone, where"
+                "each, identity, money, optional, source_column, source_length, stream, when_gone, "
+                "where"
             ),
         ),
         (
@@ -293,6 +294,49 @@ def test_removing_a_table_removes_references_to_it(valid_mapping: dict[str, t.An
         (
             {"tables": {"vendor": {"adopt_by": ["name"]}}},
             "Mapping mine, table vendor: adopt_by names ['name'], which is not one of its columns",
+        ),
+        (
+            {"tables": {"invoice": {"money": "total"}}},
+            "Mapping mine, table invoice: money needs amount, the column that holds the amount",
+        ),
+        (
+            {"tables": {"invoice": {"money": {"amount": "total", "code": "state"}}}},
+            "Mapping mine, table invoice, money: 'code' is not one of amount, credit, currency",
+        ),
+        (
+            {"tables": {"invoice": {"money": {"amount": "total", "credit": "state"}}}},
+            (
+                "Mapping mine, table invoice: credit in money must give the value of each column "
+                "that marks a credit"
+            ),
+        ),
+        (
+            {"tables": {"invoice": {"money": {"amount": "total", "credit": {"vendor": "1"}}}}},
+            (
+                "Mapping mine, table invoice: money names vendor, which is not one of its columns "
+                "with a value: name another one, or remove it with money: null"
+            ),
+        ),
+        (
+            {"tables": {"invoice": {"money": {"amount": "number"}}}},
+            (
+                "Mapping mine, table invoice: money names number as its amount, which is of type "
+                "string: it must be of type decimal, integer or currency"
+            ),
+        ),
+        (
+            {
+                "tables": {
+                    "invoice": {
+                        "columns": {"n": {"value": "N", "type": "integer"}},
+                        "money": {"amount": "n"},
+                    }
+                }
+            },
+            (
+                "Mapping mine, table invoice: money needs currency, the column that holds the code,"
+                " unless its amount is of type currency, which holds its own"
+            ),
         ),
         (
             {"tables": {"vendor": {"optional": "yes"}}},
