@@ -87,11 +87,12 @@ class DataPolicy(Declared, frozen=True):
 
 
 class BusinessRule(Declared, frozen=True):
-    """A rule that runs before a row is written.
+    """A rule that runs when a row is written.
 
     Attributes:
         table: The table.
         action: What it does: refuse the row, fail on it, or set a column.
+        timing: Whether it runs before the row is written, or after the write has been answered.
         when: An encoded query that the row must match, as it would be written.
         column: The column that it sets.
         value: The value that it sets.
@@ -101,6 +102,7 @@ class BusinessRule(Declared, frozen=True):
 
     table: str
     action: t.Literal["refuse", "fail", "set"]
+    timing: t.Literal["before", "async"] = "before"
     when: str = ""
     column: str = ""
     value: str = ""

@@ -39,6 +39,7 @@ class Decision:
         unproven: Amounts that count as agreeing, while only one side names its currency.
         modifications: The `MODIFICATIONS` of the row that is there; "" where they are not read.
         altered: Columns left alone, since ServiceNow stores them otherwise than sent (`altered`).
+        learned: Those of them of which that has only turned out now.
     """
 
     row: Row
@@ -52,6 +53,7 @@ class Decision:
     unseen: tuple[str, ...] = ()
     unproven: dict[str, Change] = field(default_factory=dict)
     altered: dict[str, Change] = field(default_factory=dict)
+    learned: tuple[str, ...] = ()
     modifications: str = ""
 
 
