@@ -10,7 +10,7 @@ BIN := .venv/bin
 PACKAGES := tap-sage300 target-servicenow sandbox
 MANIFESTS := $(PACKAGES:%=%/pyproject.toml)
 
-.PHONY: demo test bench lint plugins schemas lock install clean
+.PHONY: demo test bench lint plugins schemas lock install windows-kit clean
 
 demo: .meltano/installed
 	$(BIN)/python demo.py $(FAULTS:%=--faults %)
@@ -22,6 +22,7 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32
 	$(BIN)/lint-imports --no-logo
 
 # Figures, mostly ratios within one run; each script prints its targets beside them.
@@ -40,11 +41,15 @@ schemas: install
 
 install: .venv/installed
 
+# While Meltano runs, it writes settings with their secrets below .meltano, and the ledgers are in output:
+# nobody else may read either.
 .venv/installed: requirements/uv.txt requirements/dev.txt $(MANIFESTS)
+	@$(PYTHON) requirements/check_python.py
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	$(BIN)/uv pip sync --quiet --python .venv requirements/uv.txt requirements/dev.txt
 	$(BIN)/uv pip install --quiet --python .venv --no-deps --no-build-isolation $(PACKAGES:%=-e %)
+	mkdir -p .meltano output && chmod 700 .meltano output
 	touch $@
 
 # The plugins' own environments, which Meltano keeps apart.
@@ -59,5 +64,11 @@ lock: install
 	$(COMPILE) requirements/uv.in -o requirements/uv.txt
 	$(COMPILE) $(MANIFESTS) requirements/dev.in -o requirements/dev.txt
 
+# A folder for a Windows server without a network: uv.exe, the wheels, and the project.
+windows-kit: install
+	$(BIN)/python windows/make_kit.py
+
+# Only what can be made again: never the ledgers in output, nor the state in .meltano/meltano.db.
 clean:
-	rm -rf .venv .meltano output .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .meltano/installed .meltano/extractors .meltano/loaders .meltano/run .meltano/logs
+	rm -rf output/demo output/demo.json dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -9,6 +10,8 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import termios
+import time
 import typing as t
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,10 +20,11 @@ from pathlib import Path
 from sage300_servicenow_sandbox.control_client import ControlClient
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 BIN = Path(sys.executable).parent
 MEBIBYTE = 2**20
+POLL_SECONDS = 0.001
 
 # Modules are compiled once, as they are where these packages are installed for good.
 _COMPILED = tempfile.TemporaryDirectory()
@@ -144,6 +148,62 @@ def cost(
         wall, processor, peak = json.loads(told.read_text(encoding="utf-8"))
     unit = 1 if sys.platform == "darwin" else 1024
     return Cost(wall, processor, peak * unit)
+
+
+IMPORT_ONLY = [sys.executable, "-c", "import singer_sdk"]
+"""What every tap and target of the SDK begins with."""
+START_UP_ROUNDS = 15
+
+
+def start_up(what: str, seconds: Callable[[], float]) -> None:
+    """Print the row about a start, beside the import of the SDK; the two take turns."""
+    imports, starts = [], []
+    for _ in range(START_UP_ROUNDS):
+        imports.append(cost(IMPORT_ONLY).wall)
+        starts.append(seconds())
+    ratio = statistics.median(starts) / statistics.median(imports)
+    row(what, f"{ratio:.2f}", "<= 1.30", met=ratio <= 1.3)  # noqa: PLR2004
+
+
+def until_written(command: Sequence[str | Path], start: bytes) -> float:
+    """Return the seconds until a command has written a line that starts so, and end it.
+
+    Raises:
+        RuntimeError: It wrote none.
+    """
+    began = time.perf_counter()
+    with _running(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None  # noqa: S101 - it was asked for
+        for line in process.stdout:
+            if line.startswith(start):
+                return time.perf_counter() - began
+    raise RuntimeError(f"{command[0]} wrote no line with {start.decode()}")
+
+
+def until_read(command: Sequence[str | Path], line: bytes) -> float:
+    """Return the seconds until a command has taken a line from its standard input, and end it."""
+    began = time.perf_counter()
+    with _running(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
+        assert process.stdin is not None  # noqa: S101 - it was asked for
+        process.stdin.write(line)
+        process.stdin.flush()
+        while _waiting(process.stdin.fileno()) and process.poll() is None:
+            time.sleep(POLL_SECONDS)
+        return time.perf_counter() - began
+
+
+@contextmanager
+def _running(command: Sequence[str | Path], **pipes: t.Any) -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, env=_ENVIRONMENT, **pipes) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def _waiting(pipe: int) -> int:
+    """Return the bytes in a pipe that nobody has taken yet."""
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
 def median(costs: Sequence[Cost]) -> Cost:

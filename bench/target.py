@@ -16,7 +16,7 @@ from pathlib import Path
 
 import requests
 import simplejson
-from measure import MEBIBYTE, cost, median, row, systems
+from measure import MEBIBYTE, cost, median, row, start_up, systems, until_read
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -105,6 +105,16 @@ def another_city(number: int, line: str) -> str:
     if number % 10 == 0:
         message["record"]["City"] = "Elsewhere"
     return f"{simplejson.dumps(message, use_decimal=True)}\n"
+
+
+def first_line(folder: Path) -> None:
+    """Measure the time until the first line is read."""
+    with systems(vendors=1, accounts=1, batches=0) as at:
+        command = at.target(folder)
+        start_up(
+            "time to the first line read, beside the import of the SDK",
+            lambda: until_read(command, b'{"type": "STATE", "value": {}}\n'),
+        )
 
 
 def calls(folder: Path) -> None:
@@ -229,7 +239,7 @@ def large_records(folder: Path) -> None:
 
 def main() -> None:
     """Print the table."""
-    for measured in (large_records, calls, pace, processor_and_memory):
+    for measured in (first_line, large_records, calls, pace, processor_and_memory):
         with tempfile.TemporaryDirectory() as folder:
             measured(Path(folder))
 

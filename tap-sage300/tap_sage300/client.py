@@ -12,6 +12,7 @@ from singer_sdk.mapper import SameRecordTransform
 from typing_extensions import override
 
 from tap_sage300 import input_checks, progress_log
+from tap_sage300.api import lazy
 from tap_sage300.api.errors import CallBudgetError, NoAccessError
 from tap_sage300.errors import TapError
 from tap_sage300.message_writer import Envelope
@@ -21,7 +22,7 @@ from tap_sage300.reading.records import COMPANY, Builder, builder
 from tap_sage300.sdk import SingerStream
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from singer_sdk import Tap
     from singer_sdk.helpers.types import Context, Record
@@ -107,12 +108,15 @@ class Sage300Stream(SingerStream):
             for step in self._reader.read(company, progress):
                 self._log_unknown(step.rows)
                 self._envelope = Envelope(self.name, step.received_at)
-                yield from self._builder.build(company, step.rows)
+                for record in self._builder.build(company, step.rows):
+                    yield record
+                    record.clear()  # the SDK holds on to the last one, and so to a large page
                 self._rows += len(step.rows)
                 progress = step.progress
                 self._save(context, progress)
                 if line := log.line(step, self._reader.calls, self._run.session.limiter.left):
                     self.logger.info("%s of %s: %s", self.name, company, line)
+                del step  # as it does
             if progress.window is not None:
                 self._save(context, self._headway(company, opened, progress))
         except CallBudgetError:
@@ -208,15 +212,16 @@ class Sage300Stream(SingerStream):
     def write_record(self, record: Record) -> None:
         """Write a record, past the SDK's message objects where nothing is to be mapped."""
         if self._is_mapped:
-            super().write_record(record)
+            super().write_record(lazy.parsed(record))
         else:
-            self._writer.hold(self._envelope.line(record))
+            for part in self._envelope.line(record):
+                self._writer.hold(part)
 
     def _save(self, context: Context | None, progress: state.Progress) -> None:
         self._writer.write_held()  # a state that did not change is not written again
         self.write_state(context, state.dump(progress, self._dated_entity.date))
 
-    def _log_unknown(self, rows: list[SageRecord]) -> None:
+    def _log_unknown(self, rows: Sequence[SageRecord]) -> None:
         unknown = self._builder.unknown(rows[0]) - self._unknown if rows else frozenset()
         if unknown:
             self._unknown |= unknown

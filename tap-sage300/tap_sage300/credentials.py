@@ -38,6 +38,6 @@ def password(config: Config) -> str:
         raise TapError(
             "The setting password is missing, and the operating system's credential store has "
             f"none for service {service} and user {user}: give the setting, or store the password "
-            "there"
+            "there, as the account that runs the tap"
         )
     return found

@@ -7,17 +7,36 @@ import re
 import sys
 import typing as t
 
+import msgspec
 import simplejson
-from singer_sdk.contrib.msgspec import MsgSpecWriter, enc_hook, encoder
+from singer_sdk.contrib.msgspec import MsgSpecWriter, enc_hook
 from typing_extensions import override
+
+from tap_sage300.api.lazy import LazyList, LazyObject
 
 if t.TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from singer_sdk.singerlib.encoding.simple import Message
 
+MOST_HELD = 1 << 20
+"""Bytes of lines that are held."""
+
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
+
+
+class _LargeError(Exception):
+    """The value holds one that is parsed as it is used."""
+
+
+def _hook(value: object) -> t.Any:
+    if isinstance(value, LazyList | LazyObject):
+        raise _LargeError
+    return enc_hook(value)
+
+
+_ENCODER: t.Final = msgspec.json.Encoder(enc_hook=_hook, decimal_format="number")
 
 
 def to_json(value: object) -> bytes:
@@ -26,9 +45,9 @@ def to_json(value: object) -> bytes:
     ASCII, since what reads the bytes on Windows may take them for another code page.
     """
     try:
-        text = encoder.encode(value)
+        text = _ENCODER.encode(value)
     except UnicodeEncodeError:  # half of a surrogate pair, which text cut to a length can hold
-        return simplejson.dumps(value, use_decimal=True, default=enc_hook).encode("ascii")
+        return simplejson.dumps(value, use_decimal=True, default=_hook).encode("ascii")
     if text.isascii():
         return text
     return _NOT_ASCII.sub(_escaped, text.decode()).encode("ascii")
@@ -46,9 +65,28 @@ class Envelope:
         self._head = b'{"type":"RECORD","stream":' + to_json(stream) + b',"record":'
         self._tail = b',"time_extracted":' + to_json(received_at.isoformat()) + b"}\n"
 
-    def line(self, record: Mapping[str, t.Any]) -> bytes:
-        """Write a record as a line."""
-        return self._head + to_json(record) + self._tail
+    def line(self, record: Mapping[str, t.Any]) -> Iterator[bytes]:
+        """Write a record as a line, a large one in parts."""
+        try:
+            yield self._head + to_json(record) + self._tail
+        except _LargeError:
+            yield self._head
+            yield from _parts(record)
+            yield self._tail
+
+
+def _parts(value: t.Any) -> Iterator[bytes]:
+    """Write a value, a large one so that what is parsed of it is never there all at once."""
+    try:
+        yield to_json(value)
+    except _LargeError:
+        is_list = isinstance(value, LazyList)
+        yield b"[" if is_list else b"{"
+        for place, item in enumerate(value):
+            comma = b"," if place else b""
+            yield comma if is_list else comma + to_json(item) + b":"
+            yield from _parts(item if is_list else value[item])
+        yield b"]" if is_list else b"}"
 
 
 class MessageWriter(MsgSpecWriter):
@@ -60,10 +98,14 @@ class MessageWriter(MsgSpecWriter):
     def __init__(self) -> None:
         """Hold nothing yet."""
         self._held: list[bytes] = []
+        self._size = 0
 
     def hold(self, line: bytes) -> None:
-        """Keep a line until the page is complete."""
+        """Keep a line, or a part of one, until the page is complete or takes much memory."""
         self._held.append(line)
+        self._size += len(line)
+        if self._size > MOST_HELD:
+            self.write_held()
 
     def write_held(self) -> None:
         """Write what is held."""
@@ -71,6 +113,7 @@ class MessageWriter(MsgSpecWriter):
         sys.stdout.buffer.write(b"".join(self._held))
         sys.stdout.buffer.flush()
         self._held.clear()
+        self._size = 0
 
     @override
     def serialize_message(self, message: Message) -> bytearray:

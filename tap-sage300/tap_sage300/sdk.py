@@ -81,8 +81,13 @@ class SingerTap(Tap, abc.ABC):
 
     @override
     def load_state(self, state: dict[str, t.Any]) -> None:
-        """Load the state of an earlier run, which the order of the streams may depend on."""
+        """Load the state of an earlier run, which the order of the streams may depend on.
+
+        What stands beside the bookmarks is a target's; the SDK would drop it.
+        """
         super().load_state(state)
+        loaded = t.cast("dict[str, t.Any]", self.state)
+        loaded.update({**state, "bookmarks": loaded.get("bookmarks", {})} if state else {})
         self._ordered = None
 
 

@@ -19,10 +19,10 @@ from typing_extensions import override
 
 from target_servicenow import config as configuration
 from target_servicenow.errors import TargetError
+from target_servicenow.findings import Level, summary
 from target_servicenow.ledger.cli import ledger
 from target_servicenow.ledger.file import LedgerError
 from target_servicenow.message_reader import MessageReader
-from target_servicenow.preflight import Level, summary
 from target_servicenow.sdk import ConfigInput, SingerTarget
 from target_servicenow.stopping import Stop, StoppedError
 
@@ -31,7 +31,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from target_servicenow.config import Config
-    from target_servicenow.preflight import Finding
+    from target_servicenow.findings import Finding
 
 EXPECTED = (TargetError, MappingError)
 """What ends a run with one sentence instead of a traceback."""
@@ -90,7 +90,7 @@ class CommandLineTarget(SingerTarget):
             self.logger.warning("The setting %s is not known to %s: ignored", name, self.name)
             del given[name]
         if must_be_complete:
-            self.values = configuration.read(given)
+            self.values = configuration.read(given, os.environ)
             if configuration.is_open(self.values.instance_url):
                 self.logger.warning(
                     "The setting instance_url is a plain http address of another machine: the "

@@ -15,6 +15,7 @@ from singer_sdk.plugin_base import JSONSchemaValidator
 
 from target_servicenow.api.wire import Connection
 from target_servicenow.errors import TargetError
+from target_servicenow.ledger.location import located
 from target_servicenow.settings import SCHEMA
 from target_servicenow.text_files import EncodingError, expanded, read_text
 
@@ -69,11 +70,22 @@ class Config:
     max_inactive_percent: int
     ledger_path: Path
     ledger_keep_days: int
+    mark_state: bool
     connect_timeout_seconds: int
     read_timeout_seconds: int
     max_retries: int
     verify_ssl: bool
     ca_bundle: Path | None
+
+    @property
+    def instance(self) -> str:
+        """The instance by its address alone, the same however the setting was written."""
+        url = urlsplit(self.instance_url.lower())
+        host = (url.hostname or "").rstrip(".")
+        host = f"[{host}]" if ":" in host else host
+        usual = {"https": 443, "http": 80}.get(url.scheme)
+        port = "" if url.port in {None, usual} else f":{url.port}"
+        return f"{host}{port}"
 
     @property
     def connection(self) -> Connection:
@@ -87,8 +99,12 @@ class Config:
         )
 
 
-def read(raw: Mapping[str, t.Any]) -> Config:
+def read(raw: Mapping[str, t.Any], environment: Mapping[str, str] | None = None) -> Config:
     """Check settings and freeze them.
+
+    Args:
+        raw: The settings as they were given.
+        environment: The environment variables, which say where a Meltano project is.
 
     Raises:
         SettingError: The first setting that is missing or wrong.
@@ -107,7 +123,7 @@ def read(raw: Mapping[str, t.Any]) -> Config:
         | {
             "instance_url": _instance_url(given["instance_url"]),
             "mapping_overrides": given.get("mapping_overrides") or {},
-            "ledger_path": expanded(Path(given["ledger_path"])),
+            "ledger_path": located(given.get("ledger_path"), environment or {}),
             "ca_bundle": _certificates(expanded(Path(bundle))) if bundle else None,
         }
     )

@@ -36,14 +36,17 @@ def _stored(service: str, user: str, setting: str) -> str:
             f"The setting {setting} is missing; to keep it in the operating system's credential "
             "store instead, install target-servicenow[keyring]"
         ) from None
-    missing = (
-        f"The setting {setting} is missing, and the operating system's credential store holds none "
-        f"for service {service} and user {user}"
-    )
     try:
         found: str | None = keyring.get_password(service, user)
     except keyring.errors.KeyringError as error:
-        raise SettingError(f"{missing} ({type(error).__name__})") from None
+        raise SettingError(
+            f"The setting {setting} is missing, and the operating system's credential store cannot "
+            f"be opened ({type(error).__name__}): unlock it, or give the setting"
+        ) from None
     if not found:
-        raise SettingError(missing)
+        raise SettingError(
+            f"The setting {setting} is missing, and the operating system's credential store has "
+            f"none for service {service} and user {user}: give the setting, or store it there, as "
+            "the account that runs the target"
+        )
     return found

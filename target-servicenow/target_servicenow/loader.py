@@ -11,18 +11,20 @@ from target_servicenow.api.errors import StopRunError
 from target_servicenow.held_back import HeldBack
 from target_servicenow.ledger.entries import FROM_LEDGER, Entry
 from target_servicenow.ledger.writer import company
-from target_servicenow.mapping.expression import parent_name
+from target_servicenow.mapping import versions
 from target_servicenow.mapping.render import (
     Row,
     Unrendered,
-    holds_entries,
     keyless,
     parent_prefix,
     render_record,
 )
-from target_servicenow.outcomes import Cause, Outcome
+from target_servicenow.outcomes import FOR_A_PERSON, Cause
+from target_servicenow.overtaken import Overtaken
 from target_servicenow.recorder import LedgerRecorder
+from target_servicenow.upsert.adopt import Claims
 from target_servicenow.upsert.gone import FLOOR, gone
+from target_servicenow.vanished import Vanished
 
 if t.TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
@@ -30,9 +32,13 @@ if t.TYPE_CHECKING:
     from target_servicenow.ledger.entries import Reject
     from target_servicenow.ledger.writer import LedgerWriter
     from target_servicenow.mapping.profile import Profile, Table
+    from target_servicenow.mapping.versions import Record, Version
     from target_servicenow.upsert.upserter import Upserter
 
 logger = logging.getLogger(__name__)
+
+_OUT_OF_REACH = {Cause.HIDDEN, Cause.REASSIGNED}
+"""What only a person changes: trying again in the same run finds the same."""
 
 RETRIED_TOGETHER = 500
 """Waiting rows that are read and tried at once."""
@@ -64,7 +70,7 @@ class Loader:
             profile: The mapping.
             upserter: Brings rows into ServiceNow.
             ledger: The ledger, its run started.
-            max_rejects: More rejected rows than this stop the run; None for any number.
+            max_rejects: More newly rejected rows than this stop the run; None for any number.
             max_inactive_percent: More rows than this that are gone at once are held back.
             announce: Log every change, row by row, old and new (mode plan).
             validating: Records are validated against their schema, so one that did not match it
@@ -75,6 +81,8 @@ class Loader:
         self._ledger = ledger
         self._max_rejects = max_rejects
         self._held_back = HeldBack(ledger, upserter, max_inactive_percent)
+        self._overtaken = Overtaken(ledger, profile, max_inactive_percent)
+        self._vanished = Vanished(ledger, profile, upserter)
         self._announce = announce
         self._validating = validating
         self.altered: Counter[tuple[str, str]] = Counter()
@@ -100,71 +108,57 @@ class Loader:
         """
         records = list(records)
         # A record from the ledger holds only the entries that waited there.
-        partial = [bool(record.pop(FROM_LEDGER, False)) for record in records]
-        for table in tables:
+        stamps = [record.pop(FROM_LEDGER, None) for record in records]
+        exported = [(r, stamp) for r, stamp in zip(records, stamps, strict=True) if stamp]
+        whole = [r for r, stamp in zip(records, stamps, strict=True) if not stamp]
+        if exported:
+            self._load_exported(tables, exported)
+        for table in tables if whole else ():
+            read = versions.latest(self._profile, table, whole)
+            self._overtaken.by_key(table, read)
+            self._load(table, chain.from_iterable(one.rows for one in read), version)
+            self._overtaken.by_filter(table, read)
             if table.each:
-                self._load_entries(table, records, partial, version)
-            else:
-                rows = (
-                    row for record in records for row in render_record(self._profile, table, record)
-                )
-                self._load(table, rows, version)
+                self._overtaken.by_header(table, read)
+                self._load_leftovers(table, read, version)
 
-    def _load_entries(
-        self,
-        table: Table,
-        records: Sequence[Mapping[str, t.Any]],
-        partial: Sequence[bool],
-        version: int | None,
+    def _load_exported(
+        self, tables: Iterable[Table], exported: Iterable[tuple[Record, t.Any]]
     ) -> None:
-        """Settle the rows of records that hold several, and of entries they no longer hold."""
-        latest: dict[str, Mapping[str, t.Any]] = {}
-        for number, record in enumerate(records):
-            prefix = "" if partial[number] else parent_prefix(self._profile, table, record)
-            latest.pop(prefix, None)  # the last version comes last
-            latest[prefix or f"({number})"] = record
-        rendered = {
-            prefix: list(render_record(self._profile, table, record))
-            for prefix, record in latest.items()
-        }
-        self._load(table, chain.from_iterable(rendered.values()), version)
-        if table.when_gone:
-            whole = {
-                prefix: {row.identifier for row in rows}
-                for prefix, rows in rendered.items()
-                if prefix.endswith(":")
-                and holds_entries(latest[prefix], table.each)
-                and all(row.identifier.startswith(prefix) for row in rows)
-            }
-            deleted = {prefix for prefix in whole if _is_deleted(table, latest[prefix])}
-            self._load_leftovers(table, whole, deleted, version)
+        """Settle the rows of records that the ledger exported, as far as they still wait there."""
+        current = [one for one in exported if not self._overtaken.is_stale(*one)]
+        for table in tables:
+            rendered = [list(render_record(self._profile, table, record)) for record, _ in current]
+            self._load(table, chain.from_iterable(rendered), None)
+            for rows, (_, stamp) in zip(rendered, current, strict=True):
+                self._overtaken.by_import(table, stamp, {row.identifier for row in rows})
 
-    def _load_leftovers(
-        self,
-        table: Table,
-        kept: dict[str, set[str]],
-        deleted: Container[str],
-        version: int | None,
-    ) -> None:
-        """Settle the rows of entries that records no longer hold.
+    def _load_leftovers(self, table: Table, read: Iterable[Version], version: int | None) -> None:
+        """Settle the rows of entries that records, read whole, no longer hold.
 
         Where a record lost many, its list may have been cut short, unless it says that it is
         deleted as a whole.
         """
-        leaving: dict[str, list[Row]] = {}
-        for row in self._upserter.leftovers(table, kept):
-            leaving.setdefault(_prefix(row.identifier, kept), []).append(row)
-        allowed: list[Row] = []
-        for prefix, rows in leaving.items():
-            if len(rows) > FLOOR and prefix not in deleted:
-                due = self._differing(table, rows)
-                total = len(kept[prefix]) + len(due)
-                if self._held_back.holds(table, due, total, f"are no longer in {prefix[:-1]}"):
-                    del kept[prefix]
-                    continue
-            allowed += rows
-        self._load(table, allowed, version)
-        self._ledger.drop_rejects(table.name, kept)
+        whole = [one for one in read if one.is_whole(table)]
+        kept = {one.prefix: one.identifiers for one in whole}
+        deleted = {one.prefix for one in whole if one.is_deleted(table)}
+        if table.when_gone:
+            leaving: dict[str, list[Row]] = {}
+            for row in self._upserter.leftovers(table, kept):
+                leaving.setdefault(_prefix(row.identifier, kept), []).append(row)
+            allowed: list[Row] = []
+            for prefix, gone_rows in leaving.items():
+                if len(gone_rows) > FLOOR and prefix not in deleted:
+                    due = self._differing(table, gone_rows)
+                    total = len(kept[prefix]) + len(due)
+                    if self._held_back.holds(table, due, total, f"are no longer in {prefix[:-1]}"):
+                        del kept[prefix]
+                        continue
+                allowed += gone_rows
+            self._load(table, allowed, version)
+            for row in allowed:
+                kept[_prefix(row.identifier, kept)].add(row.identifier)
+        self._overtaken.by_entries(table, kept)
 
     def reject(
         self,
@@ -203,6 +197,14 @@ class Loader:
             if not self._held_back.holds(table, rows, seen[name] + len(rows), where):
                 self._load(table, rows, None)
 
+    def end_unseen(self, table: Table, version: int) -> None:
+        """End the wait of rows that a complete read under `version` did not bring."""
+        self._overtaken.by_sweep(table, version)
+
+    def vanished(self, entry: Record) -> int:
+        """List the rows of a record that vanished before it was final: see `Vanished.add`."""
+        return self._vanished.add(entry)
+
     def _differing(self, table: Table, rows: Sequence[Row]) -> list[Row]:
         remembered = self._ledger.altered(table.name, [row.identifier for row in rows])
         return self._upserter.differing(table, rows, remembered)
@@ -221,13 +223,17 @@ class Loader:
             reject
             for reject in waiting
             if reject.table in by_name
-            and reject.cause != Cause.TOO_MANY_GONE
+            and reject.cause not in FOR_A_PERSON
+            and not (reject.run == self._ledger.run and reject.cause in _OUT_OF_REACH)
             and not (self._validating and reject.cause == Cause.SCHEMA)
         ]
         if not again:
             return
         logger.info("Retrying held or rejected rows (%d)", len(again))
-        self._ledger.uncount(again)
+        self._ledger.begin_retry(again)
+        for table in tables:
+            leaving = [r.identifier for r in again if r.table == table.name and not r.has_record]
+            self._load(table, gone(table, leaving), None)
         beside = [
             table
             for table in self._profile.tables
@@ -237,21 +243,33 @@ class Loader:
             wanted = [
                 reject
                 for reject in again
-                if reject.table == table.name or _feeds(table, by_name[reject.table])
+                if reject.has_record
+                and (reject.table == table.name or _feeds(table, by_name[reject.table]))
             ]
+            claims = self._claims(table, list({*wanted, *self._ledger.memory.waiting(table.name)}))
             for page in _pages(wanted):
-                self._load(
-                    table,
-                    (
-                        row
-                        for payload in self._ledger.payloads(page)
-                        for row in render_record(self._profile, table, payload)
-                    ),
-                    None,
-                )
+                self._load(table, self._rendered(table, page), None, claims)
+
+    def _claims(self, table: Table, waiting: Sequence[Reject]) -> Claims:
+        """Return which waiting rows could claim one that was typed in by hand."""
+        claims = Claims(table)
+        for page in _pages(waiting) if table.adopt_by else ():
+            rows = [row for row in self._rendered(table, page) if isinstance(row, Row)]
+            known = self._ledger.memory.known(table.name, [row.identifier for row in rows])
+            self._upserter.claim(table, rows, known, claims)
+        return claims
+
+    def _rendered(self, table: Table, page: Iterable[Reject]) -> Iterator[Row | Unrendered]:
+        """Yield the rows that the records of waiting rows have in a table."""
+        for payload in self._ledger.payloads(page):
+            yield from render_record(self._profile, table, payload)
 
     def _load(
-        self, table: Table, rendered: Iterable[Row | Unrendered], version: int | None
+        self,
+        table: Table,
+        rendered: Iterable[Row | Unrendered],
+        version: int | None,
+        claims: Claims | None = None,
     ) -> None:
         rows: list[Row] = []
         unfit: list[Entry] = []
@@ -285,31 +303,23 @@ class Loader:
                 unseen=self.unseen,
                 announce=self._announce,
             )
-            self._upserter.upsert(table, rows, recorder)
+            self._upserter.upsert(table, rows, recorder, claims)
         self._guard()
 
     def _guard(self) -> None:
-        counts = self._ledger.counts().values()
-        rejected = sum(fates.get(Outcome.REJECTED, 0) for fates in counts)
+        rejected = self._ledger.new_rejects() if self._max_rejects is not None else 0
         if self._max_rejects is not None and rejected > self._max_rejects:
             raise StopRunError(
                 f"More rows were rejected ({rejected}) than max_rejects allows "
                 f"({self._max_rejects}): see their reasons with target-servicenow ledger rejects, "
-                "correct them or raise max_rejects, and run again"
+                "correct them, drop them there with --drop, or raise max_rejects, and run again"
             )
 
 
 def _pages(rejects: Sequence[Reject]) -> Iterator[Sequence[Reject]]:
-    """Yield waiting rows in pages, since all their records together may not fit into memory.
-
-    Rows that could be each other's are decided together.
-    """
-    together = [reject for reject in rejects if reject.cause == Cause.ADOPTION]
-    if together:
-        yield together
-    others = [reject for reject in rejects if reject.cause != Cause.ADOPTION]
-    for start in range(0, len(others), RETRIED_TOGETHER):
-        yield others[start : start + RETRIED_TOGETHER]
+    """Yield waiting rows in pages, since all their records together may not fit into memory."""
+    for start in range(0, len(rejects), RETRIED_TOGETHER):
+        yield rejects[start : start + RETRIED_TOGETHER]
 
 
 def _feeds(table: Table, other: Table) -> bool:
@@ -318,14 +328,6 @@ def _feeds(table: Table, other: Table) -> bool:
         other.stream,
         other.each,
     )
-
-
-def _is_deleted(table: Table, record: Mapping[str, t.Any]) -> bool:
-    """Tell whether a record itself says, by ``create_when``, that it has no rows any more."""
-    if table.create_when is None:
-        return False
-    scope = {**record, **{parent_name(name): value for name, value in record.items()}}
-    return scope.keys() >= {*table.create_when.names} and not table.create_when(scope)
 
 
 def _prefix(identifier: str, prefixes: Container[str]) -> str:

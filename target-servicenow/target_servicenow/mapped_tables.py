@@ -9,17 +9,19 @@ from functools import cached_property
 
 from target_servicenow import preflight
 from target_servicenow.api.errors import StopRunError
+from target_servicenow.findings import Level
 from target_servicenow.mapping.expression import MappingError
 from target_servicenow.mapping.passthrough import passthrough
 from target_servicenow.mapping.profile import check_stream
-from target_servicenow.preflight import Level
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
 
     from target_servicenow.api.session import Session
+    from target_servicenow.findings import Finding
+    from target_servicenow.known_rows import KnownRows
     from target_servicenow.mapping.profile import Profile, Table
-    from target_servicenow.preflight import Finding, Report
+    from target_servicenow.preflight import Report
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +29,15 @@ logger = logging.getLogger(__name__)
 class MappedTables:
     """The tables of a run. The instance is queried about them once, when they are first needed."""
 
-    def __init__(self, mapping: Profile, session: Session, *, title: str, unmapped: str) -> None:
+    def __init__(
+        self,
+        mapping: Profile,
+        session: Session,
+        *,
+        title: str,
+        unmapped: str,
+        known: KnownRows,
+    ) -> None:
         """Query nothing yet.
 
         Args:
@@ -35,11 +45,13 @@ class MappedTables:
             session: The session to query the instance with.
             title: The user's name for the mapping.
             unmapped: The setting ``unmapped_streams``.
+            known: Returns rows of a table that were seen before.
         """
         self._mapping = mapping
         self._session = session
         self._title = title
         self._unmapped = unmapped
+        self._known = known
         self._passthrough: dict[str, Table] = {}
         self._checked: set[str] = set()
         self._optional = {table.name for table in mapping.tables if table.optional}
@@ -47,7 +59,7 @@ class MappedTables:
     @cached_property
     def report(self) -> Report:
         """What the instance says of every table of the mapping."""
-        return preflight.inspect(self._session, self._mapping.tables)
+        return preflight.inspect(self._session, self._mapping.tables, self._known)
 
     @cached_property
     def profile(self) -> Profile:
@@ -91,7 +103,7 @@ class MappedTables:
         """Add a table that no mapping names; it is replaced when its stream's schema changes."""
         self._passthrough[table.stream] = table
         self._checked.discard(table.name)
-        report = preflight.inspect(self._session, [table])
+        report = preflight.inspect(self._session, [table], self._known)
         others = [finding for finding in self.report.findings if finding.table != table.name]
         self.report.findings[:] = [*others, *report.findings]
         self.report.definitions.update(report.definitions)

@@ -14,7 +14,11 @@ class Outcome(enum.StrEnum):
     UNCHANGED = "unchanged"
     HELD = "held"  # waits for something else, such as the row it points at; retried automatically
     REJECTED = "rejected"  # at fault itself; retried in the next run, counts against max_rejects
+    DROPPED = "dropped"  # waited, and waits no more: gone, not wanted, or dropped by a person
 
+
+COUNTED = tuple(outcome for outcome in Outcome if outcome is not Outcome.DROPPED)
+"""The outcomes that a run counts, and reports show; what was dropped is only in the history."""
 
 WRITTEN = frozenset({Outcome.CREATED, Outcome.ADOPTED, Outcome.UPDATED})
 """Outcomes that change a row in ServiceNow."""
@@ -34,7 +38,17 @@ class Cause(enum.StrEnum):
     LENGTH = "length"  # a text is longer than its column
     DUPLICATE = "duplicate"  # several rows carry its identifier
     ADOPTION = "adoption"  # several rows, or several records, could be each other's
+    HIDDEN = "hidden"  # ServiceNow does not show the row that the ledger knows
+    REASSIGNED = "reassigned"  # the row that the ledger knows carries another identifier
     REFUSED = "refused"  # ServiceNow refused the row
     TOO_LARGE = "too_large"  # ServiceNow cannot read a request with the row in it
     TOO_MANY_GONE = "too_many_gone"  # so many are gone at once that a person has to confirm it
+    VANISHED = "vanished"  # its record vanished before it was final: a person has to look at it
+    GONE = "gone"  # its record, or a newer version of it, is no longer there
+    NOT_WANTED = "not_wanted"  # the mapping does not want it any more
+    CORRECTED = "corrected"  # it came again under another key, or was corrected by hand
     LOST_ANSWER = "lost_answer"  # the answer to the write was lost; the row was found afterwards
+
+
+FOR_A_PERSON = frozenset({Cause.TOO_MANY_GONE, Cause.VANISHED})
+"""Causes that another try cannot end."""

@@ -6,60 +6,24 @@ such things show when the first rows come back.
 
 from __future__ import annotations
 
-import enum
 import typing as t
-from collections import Counter
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
-from typing_extensions import override
-
 from target_servicenow.api import batch, dictionary, reading
 from target_servicenow.api.errors import Action
+from target_servicenow.findings import Finding, Level
+from target_servicenow.known_rows import KNOWN_ROWS, check, look_up, sample
 from target_servicenow.mapping.profile import MODIFICATIONS
 from target_servicenow.mapping.types import ColumnType
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from target_servicenow.api.dictionary import ColumnDefinition, Definitions
     from target_servicenow.api.session import Session
+    from target_servicenow.known_rows import KnownRows
     from target_servicenow.mapping.profile import Column, Table
-
-
-class Level(enum.StrEnum):
-    """How much a finding matters."""
-
-    OK = "ok"
-    WARNING = "warning"  # something would be missing or altered without an error from ServiceNow
-    ERROR = "error"  # the table cannot be written as mapped
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line of the checklist."""
-
-    table: str
-    level: Level
-    sentence: str
-
-    @override
-    def __str__(self) -> str:
-        """Return the line."""
-        return f"{self.level:<9}{self.sentence}"
-
-
-def summary(findings: Iterable[Finding]) -> str:
-    """Return the last line of the checklist."""
-    counts = Counter(finding.level for finding in findings)
-    return (
-        f"{_several(counts.total(), 'check')}: {counts[Level.OK]} ok, "
-        f"{_several(counts[Level.WARNING], 'warning')}, {_several(counts[Level.ERROR], 'error')}"
-    )
-
-
-def _several(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 @dataclass(frozen=True)
@@ -90,17 +54,27 @@ PROBED_ROWS = 100
 """Rows requested: ServiceNow hides rows after the limit, so a single one could be hidden."""
 
 
-def inspect(session: Session, tables: Sequence[Table]) -> Report:
+def inspect(session: Session, tables: Sequence[Table], known: KnownRows) -> Report:
     """Compare the mapped tables with the instance.
+
+    Args:
+        session: The session to query with.
+        tables: The tables.
+        known: Returns rows of a table that were seen before.
 
     Raises:
         StopRunError: The instance cannot be reached, or does not accept the credentials.
     """
-    first = _first_rows(session, tables)
+    seen = {table.name: known(table.name, KNOWN_ROWS) for table in tables}
+    first = _first_rows(session, tables, seen)
     unusable = {
         table.name: error for table in tables if (error := _error(table, first.get(table.name)))
     }
     usable = [table for table in tables if table.name not in unusable]
+    others = [table for table in usable if not seen[table.name]]
+    seen |= {table.name: sample(table, first[table.name].result) for table in others}
+    if items := [item for table in others for item in look_up(table, seen[table.name])]:
+        first |= reading.read(session, items, what="looking rows up")
     definitions = dictionary.read(session, [table.name for table in usable])
     findings = []
     for table in tables:
@@ -108,7 +82,12 @@ def inspect(session: Session, tables: Sequence[Table]) -> Report:
             findings.append(unusable[table.name])
             continue
         columns = definitions.get(table.name)
-        found = [*_dictionary(table, columns), *_hidden(table, first[table.name].result, columns)]
+        found = [
+            *_dictionary(table, columns),
+            *_hidden(table, first[table.name].result, columns),
+            *_hidden_rows(table, first[table.name]),
+            *check(table, seen[table.name], first),
+        ]
         if not any(finding.level is Level.ERROR for finding in found):
             findings.append(
                 Finding(
@@ -121,8 +100,10 @@ def inspect(session: Session, tables: Sequence[Table]) -> Report:
     return Report(findings, definitions)
 
 
-def _first_rows(session: Session, tables: Sequence[Table]) -> dict[str, batch.ItemReply]:
-    """Query what every account may: the mapped columns of some rows, by table."""
+def _first_rows(
+    session: Session, tables: Sequence[Table], seen: Mapping[str, Mapping[str, str]]
+) -> dict[str, batch.ItemReply]:
+    """Query what every account may: the mapped columns of some rows, by table, and known rows."""
     items = []
     for table in tables:
         parameters = urlencode(
@@ -136,6 +117,7 @@ def _first_rows(session: Session, tables: Sequence[Table]) -> dict[str, batch.It
         address = f"/api/now/table/{quote(table.name, safe='')}?{parameters}"
         what = f"reading {table.name}"
         items.append(batch.Item(table.name, "GET", address, counted=True, what=what))
+        items += look_up(table, seen[table.name])
     if not items:
         return {}
     return reading.read(session, items, what="reading the mapped tables")
@@ -178,6 +160,18 @@ def _hidden(
             f"does not show {', '.join(sorted(hidden))}: changes there alone are not sent; give "
             "the integration user a role that can read the columns, or remove them with "
             "mapping_overrides",
+        )
+
+
+def _hidden_rows(table: Table, answer: batch.ItemReply) -> Iterator[Finding]:
+    """Yield a warning for rows that are counted and not shown."""
+    shown, counted = len(answer.result), min(answer.total or 0, PROBED_ROWS)
+    if 0 < shown < counted:
+        yield _warning(
+            table,
+            f"shows the integration user {shown} of its first {counted} rows: what it cannot read "
+            "is neither found nor updated, and typed in rows among it are created again; give it a "
+            "role that can read every row",
         )
 
 

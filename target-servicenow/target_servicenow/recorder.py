@@ -9,6 +9,7 @@ import typing as t
 from typing_extensions import override
 
 from target_servicenow.ledger.entries import Entry
+from target_servicenow.ledger.memory import UNSHOWN
 from target_servicenow.outcomes import WAITING, WRITTEN, Cause, Outcome
 from target_servicenow.upsert.altered import of_unchanged
 from target_servicenow.upsert.notes import Recorder
@@ -16,7 +17,8 @@ from target_servicenow.upsert.plan import Decision, was_written
 
 if t.TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from target_servicenow.ledger.entries import Remembered
     from target_servicenow.ledger.writer import LedgerWriter
@@ -60,6 +62,16 @@ class LedgerRecorder(Recorder):
         self._announce = announce
 
     @override
+    def known(self, table: str, identifiers: Iterable[str]) -> dict[str, str]:
+        """Return those of `identifiers` that have been in a table, with the sys_id of their row."""
+        return self._ledger.memory.known(table, identifiers)
+
+    @override
+    def owned(self, sys_ids: Iterable[str]) -> AbstractSet[str]:
+        """Return those of `sys_ids` that are known as the rows of records."""
+        return self._ledger.memory.owned(self._table.name, sys_ids)
+
+    @override
     def decided(self, decisions: Sequence[Decision], commit_seconds: float) -> float:
         """Find out what became of rows that an earlier run was sending when it was cut off.
 
@@ -70,13 +82,14 @@ class LedgerRecorder(Recorder):
         Returns:
             Seconds to wait before looking again for those that may still be under way.
         """
+        self._end_unwanted(decisions)
         sent = self._ledger.unfinished(self._table.name)
         known: list[Entry] = []
         wait = 0.0
         for decision in decisions if sent else ():
             name = decision.row.identifier
-            if name not in sent or decision.outcome is Outcome.REJECTED:
-                continue  # a row that exists twice proves nothing
+            if name not in sent or decision.outcome in WAITING:
+                continue  # a row that exists twice, or cannot be seen, proves nothing
             run, at, outcome, changes = sent[name]
             entry = Entry(self._table.name, name, "")
             left = commit_seconds - (time.time() - at.timestamp())
@@ -98,6 +111,17 @@ class LedgerRecorder(Recorder):
         if known:
             self._ledger.close_unfinished(known, sent)
         return wait
+
+    def _end_unwanted(self, decisions: Sequence[Decision]) -> None:
+        """Let rows wait no more that are neither in ServiceNow nor to be created there."""
+        unwanted = [d.row.identifier for d in decisions if d.outcome is None]
+        if unwanted:
+            self._ledger.end(
+                self._table.name,
+                unwanted,
+                Cause.NOT_WANTED,
+                "there is no such row in ServiceNow, and by its record none is to be created",
+            )
 
     @override
     def remembered(self, identifiers: Sequence[str]) -> Mapping[str, Remembered]:
@@ -132,9 +156,10 @@ class LedgerRecorder(Recorder):
             self._altered.update((self._table.name, name) for name in (*fate.altered, *learned))
             self._left_altered.update((self._table.name, name) for name in left)
             self._unseen.update((self._table.name, name) for name in fate.decision.unseen)
+            deferred = fate.decision.deferred
             if self._announce and fate.outcome in WRITTEN:
                 logger.info("%s", self._announcement(fate))
-            if fate.outcome in WAITING:
+            if (fate.outcome in WAITING or fate.cause is Cause.HIDDEN) and not deferred:
                 logger.warning(
                     "%s %s %s: %s",
                     self._table.name,
@@ -158,12 +183,13 @@ class LedgerRecorder(Recorder):
         cause, reason = settled.cause, settled.reason
         if settled.outcome not in WAITING and settled.unresolved:
             cause, reason = Cause.REFERENCE, settled.unresolved
+        there = settled.outcome in WRITTEN or settled.cause is Cause.HIDDEN
         tried_again = settled.outcome in WAITING or settled.unresolved
         return Entry(
             table=self._table.name,
             identifier=row.identifier,
             outcome=settled.outcome,
-            sys_id=settled.sys_id,
+            sys_id=settled.sys_id or (UNSHOWN if there else ""),
             changes=settled.decision.changes,
             altered=settled.altered,
             status=settled.status,
@@ -171,8 +197,9 @@ class LedgerRecorder(Recorder):
             cause=cause,
             reason=reason,
             stream=self._table.stream,
-            payload=(row.payload or None) if tried_again else None,
+            payload=row.payload if tried_again else None,
             version=self._version,
+            deferred=settled.decision.deferred,
             remembered=(
                 of_unchanged(settled.decision)
                 if settled.outcome is Outcome.UNCHANGED

@@ -143,8 +143,8 @@ SCHEMA: dict[str, t.Any] = th.PropertiesList(
         "max_rejects",
         th.IntegerType(minimum=0),
         title="Maximum rejects",
-        description="More rejected rows than this fail the run. If empty, any number is only "
-        "recorded.",
+        description="More newly rejected rows than this fail the run; those that finished runs "
+        "left waiting do not count. If empty, any number is only recorded.",
     ),
     th.Property(
         "max_inactive_percent",
@@ -158,10 +158,12 @@ SCHEMA: dict[str, t.Any] = th.PropertiesList(
     ),
     th.Property(
         "ledger_path",
-        th.StringType(nullable=False),
-        default="target-servicenow.ledger.sqlite",
+        th.StringType,
         title="Ledger",
-        description="The SQLite file that records what was done with every record.",
+        description="The SQLite file that records what was done with every record. It belongs to "
+        "one instance; another one is refused. If empty, it is output/{environment}.ledger.sqlite "
+        "in the Meltano project, or target-servicenow.ledger.sqlite in the current folder without "
+        "Meltano. A relative path starts in the same folder.",
     ),
     th.Property(
         "ledger_keep_days",
@@ -170,6 +172,16 @@ SCHEMA: dict[str, t.Any] = th.PropertiesList(
         title="Ledger retention",
         description="Days after which entries are deleted when a run starts; the log says how "
         "many. 0 keeps all.",
+    ),
+    th.Property(
+        "mark_state",
+        th.BooleanType(nullable=False),
+        default=False,
+        title="Mark state",
+        description="Add to the emitted state which run of the ledger it comes from "
+        "(target_servicenow), and refuse a state whose run the ledger does not hold, since rows "
+        "that wait would be lost. For taps that hand through what they do not know in their state, "
+        "such as tap-sage300.",
     ),
     th.Property(
         "connect_timeout_seconds",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 import typing as t
@@ -14,7 +15,7 @@ from singer_sdk.exceptions import RecordsWithoutSchemaException
 from singer_sdk.helpers.capabilities import PluginCapabilities
 from typing_extensions import override
 
-from target_servicenow import settings
+from target_servicenow import exposed_files, settings, state_mark
 from target_servicenow.api.oauth import BasicAuth
 from target_servicenow.api.session import Session, client_credentials
 from target_servicenow.command_line import CommandLineTarget
@@ -24,7 +25,7 @@ from target_servicenow.loader import Loader
 from target_servicenow.mapped_tables import MappedTables
 from target_servicenow.mapping import parse as mapping
 from target_servicenow.message_reader import InputError
-from target_servicenow.outcomes import Outcome
+from target_servicenow.outcomes import COUNTED, Cause
 from target_servicenow.sinks import TableSink
 from target_servicenow.upsert.upserter import Policy, Upserter
 
@@ -32,8 +33,8 @@ if t.TYPE_CHECKING:
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
 
     from target_servicenow.api.oauth import Authenticator
+    from target_servicenow.findings import Finding
     from target_servicenow.mapping.profile import Table
-    from target_servicenow.preflight import Finding
     from target_servicenow.sdk import Message
 
 
@@ -70,13 +71,14 @@ class TargetServiceNow(CommandLineTarget):
         self._versions: dict[str, int | None] = {}
         self._started = self._last_checkpoint = time.monotonic()
         self._sessions = self._open_sessions()
+        self._ledger = LedgerWriter(self.values.ledger_path)
         self._tables = MappedTables(
             self._mapping,
             self._sessions[0],
             title=self.values.mapping,
             unmapped=self.values.unmapped_streams,
+            known=self._ledger.memory.latest,
         )
-        self._ledger = LedgerWriter(self.values.ledger_path)
 
     def _open_sessions(self) -> list[Session]:
         connection = replace(self.values.connection, stop=self.stop)
@@ -92,7 +94,9 @@ class TargetServiceNow(CommandLineTarget):
         """Open the run in the ledger, once."""
         if self._ledger.run:
             return
-        self._ledger.start(mode=self.values.mode, mapping=self.values.mapping)
+        self._ledger.start(
+            mode=self.values.mode, mapping=self.values.mapping, instance=self.values.instance
+        )
         if days := self.values.ledger_keep_days:
             self.logger.info(
                 "%d entries older than %d days were deleted from the ledger (ledger_keep_days)",
@@ -120,7 +124,10 @@ class TargetServiceNow(CommandLineTarget):
 
     @override
     def check(self) -> list[Finding]:
-        return self._tables.findings()
+        return [
+            *self._tables.findings(),
+            *exposed_files.findings(self.values.ledger_path, os.environ),
+        ]
 
     # What a sink needs
 
@@ -194,10 +201,21 @@ class TargetServiceNow(CommandLineTarget):
             for table in sink.tables:
                 if table.when_gone and not table.each:
                     self.loader.deactivate(table, message["version"])
+                if not table.each:
+                    self.loader.end_unseen(table, message["version"])
 
     @override
     def process_state(self, message: Message) -> None:
-        """Keep the state, and every ``checkpoint_seconds`` emit it for settled records."""
+        """Keep the state, and every ``checkpoint_seconds`` emit it for settled records.
+
+        Raises:
+            StateError: It comes from a run that the ledger does not hold.
+        """
+        if self.values.mark_state:
+            self._begin()
+            mark = state_mark.of(message["value"])
+            if mark is not None and not self._ledger.holds_run(mark):
+                raise state_mark.foreign(self.values.ledger_path)
         super().process_state(message)
         if time.monotonic() - self._last_checkpoint >= self.values.checkpoint_seconds:
             self.drain_all()
@@ -208,7 +226,9 @@ class TargetServiceNow(CommandLineTarget):
         """Settle the rest, retry what was held, and log what was done."""
         self._begin()
         super().process_endofpipe()
-        waiting = {reject.table for reject in self._ledger.pending()}
+        waiting = {
+            reject.table for reject in self._ledger.pending() if reject.cause != Cause.VANISHED
+        }
         mapped = self._tables.all() if waiting else ()
         if tables := [table for table in mapped if table.name in waiting]:
             self._tables.prepare(tables)
@@ -219,13 +239,15 @@ class TargetServiceNow(CommandLineTarget):
     @override
     def emit_state(self, state: Message) -> None:
         """Write state to stdout; a plan emits none, or a schedule would skip unwritten rows."""
+        if self.values.mark_state:
+            state = state_mark.marked(state, self._ledger.mark)
         if not self._planning:
             sys.stdout.write(simplejson.dumps(state, use_decimal=True) + "\n")
             sys.stdout.flush()
 
     def _summarize(self) -> None:
         for table, counts in self._ledger.counts().items():
-            words = (f"{counts.get(outcome, 0)} {outcome}" for outcome in Outcome)
+            words = (f"{counts.get(outcome, 0)} {outcome}" for outcome in COUNTED)
             self.logger.info("%s: %s", table, ", ".join(words))
         for rules in self._mapping.rules.values():
             for remark in rules.remarks():

@@ -6,6 +6,7 @@ import contextlib
 import copy
 import io
 import json
+import logging
 import re
 import subprocess
 import sys
@@ -21,6 +22,8 @@ from werkzeug.wrappers import Request, Response
 
 from sage300_servicenow_sandbox import Sandbox, SandboxOptions
 from sage300_servicenow_sandbox.control_client import ControlClient
+from tap_sage300 import config
+from tap_sage300.api import session
 from tap_sage300.errors import TapError
 from tap_sage300.reading import reader
 from tap_sage300.streams import STREAMS
@@ -229,6 +232,19 @@ def fake_config(fake):
 
 
 @pytest.fixture
+def open_session(fake_config):
+    """Make a session that does not wait between tries."""
+
+    def make(**changes):
+        given = config.read({**fake_config, **changes})
+        logger = logging.getLogger("tap-sage300-test")
+        connection = given.connection(given.password)
+        return session.SageSession(connection, logger, sleep=lambda _seconds: None)
+
+    return make
+
+
+@pytest.fixture
 def read(fake_config, helpers):
     """Read one stream of the fake server."""
 
@@ -354,6 +370,12 @@ class Helpers:
     refusal = staticmethod(refusal)
     Response = Response
     json = staticmethod(json.dumps)
+
+    @staticmethod
+    def measured(program, *arguments):
+        """Run a small Python program without what this process has loaded."""
+        words = [sys.executable, "-I", "-S", "-c", program, *map(str, arguments)]
+        return subprocess.run(words, capture_output=True, text=True, timeout=120, check=True)
 
     @staticmethod
     def run(*arguments, config=None, folder, timeout=60):

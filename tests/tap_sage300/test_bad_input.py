@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+import gzip
 import json
 
 import pytest
 
+from tap_sage300.api import answer
 from tap_sage300.errors import TapError
 from tap_sage300.tap import TapSage300
 
@@ -176,6 +178,11 @@ REFUSALS = [
         'run again when fewer are, or add LanPak users; Sage 300 says "The maximum number of users '
         '(LanPak) has been reached."'
     )),
+    (403, "Forbidden", "Company database SAMINC is locked.", (
+        "Company SAMINC is locked or busy (HTTP 403 Forbidden, tries: 1): end what holds it, such "
+        "as a day-end, a restore or other sessions of user reader, and run again; what was read so "
+        'far is kept; Sage 300 says "Company database SAMINC is locked."'
+    )),
     (403, "Forbidden", "Insufficient rights.", (
         "User reader may not read APVendors in company SAMINC (HTTP 403): tick the right 'Sage 300 "
         "Web API' for module AP in the user's security group; ADMIN is refused by default; Sage "
@@ -190,6 +197,29 @@ REFUSALS = [
         "The server keeps limiting requests when APVendors of company SAMINC is read (HTTP 429 "
         "TooManyRequests, tries: 1): raise min_call_interval_ms, or have the limit raised (IIS "
         "Dynamic IP Restrictions, sessions of user reader); what was read so far is kept"
+    )),
+]  # fmt: skip
+NOT_A_PAGE = (
+    "The answer for APVendors of company SAMINC is not what the Sage 300 Web API sends (HTTP 200, "
+    "tries: 1): check the setting api_url, and whether a proxy or a sign-on page answers instead"
+)
+ANSWERS = [
+    (b'{"value": ' + b"[" * 100_000, NOT_A_PAGE),
+    (b'{"value": [' + b'{"A": ' * 100_000, NOT_A_PAGE),
+    (b'{"value": [{"VendorNumber": "A", "Amount": NaN}]}', NOT_A_PAGE),
+    (b'{"value": [{"VendorNumber": "A", "Amount": ' + b"9" * 5_000 + b"}]}", NOT_A_PAGE),
+    (b'{"value": [{"VendorNumber": "A"}', NOT_A_PAGE),
+    (b'{"value": {"VendorNumber": "A"}}', NOT_A_PAGE),
+    (b'{"value": [5]}', NOT_A_PAGE),
+    (b"<html>Sign on</html>", NOT_A_PAGE),
+    (b'{"value": [{"VendorNumber": "\xe4"}]}', NOT_A_PAGE),
+    (b'{"value": [{"VendorName": "A"}]}', (
+        "Sage 300 sent a record without VendorNumber in APVendors of company SAMINC, which cannot "
+        "be read in order then: check the record in Sage 300"
+    )),
+    (b'{"value": []}' + b" " * 2_000_000, (
+        "An answer for APVendors of company SAMINC is larger than 256 MiB, even in smaller pages "
+        "(tries: 1): check what answers at URL; what was read so far is kept"
     )),
 ]  # fmt: skip
 PAGES = [
@@ -219,6 +249,33 @@ def test_refusals(fake, fake_config, helpers, status, code, message, sentence): 
     fake.answer = lambda _request: helpers.refusal(status, code, message)
     assert failure(fake_config, catalog=helpers.only("APVendors")) == sentence
     assert len(fake.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"), ANSWERS, ids=[f"answer {n}" for n in range(len(ANSWERS))]
+)
+def test_answers_that_are_no_page(fake, fake_config, helpers, monkeypatch, body, sentence):  # noqa: PLR0917
+    """Kind: what is too deep, too large, broken off, or something else."""
+    monkeypatch.setattr(answer, "MOST_BYTES", 1_500_000)  # instead of 256 MiB
+    packed = gzip.compress(body, 1)
+    headers = {"Content-Encoding": "gzip"}
+    fake.answer = lambda _request: helpers.Response(packed, headers=headers)
+    found = failure(fake_config, catalog=helpers.only("APVendors"))
+    assert found.replace(fake.url, "URL") == sentence
+
+
+@pytest.mark.parametrize("count", [{}, "many", -1, 2.5, [1], "9" * 5_000], ids=lambda c: str(c)[:9])
+@pytest.mark.parametrize("link", [None, 5, "http://[bad", "x?$skip=-1", {"a": 1}], ids=str)
+def test_a_count_or_link_that_is_none(fake, read, helpers, count, link):
+    """Kind: what announces rows, and says nothing; they are read without it."""
+    table = helpers.Table(helpers.vendors("A", "B", "C"), cap=2, links=False, count=False)
+
+    def odd(request):
+        body = json.loads(table(request).data)
+        return helpers.Response(json.dumps(body | {"@odata.count": count, "@odata.nextLink": link}))
+
+    fake.answer = odd
+    assert read().keys() == ["A", "B", "C"]
 
 
 @pytest.mark.parametrize(("status", "title", "sentence"), PAGES, ids=str)

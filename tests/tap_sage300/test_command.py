@@ -110,7 +110,7 @@ def test_password_nowhere(fake_config, command, monkeypatch):
     assert sentence(command(config=config)) == (
         "The setting password is missing, and the operating system's credential store has none for "
         f"service {fake_config['api_url']} and user reader: give the setting, or store the "
-        "password there"
+        "password there, as the account that runs the tap"
     )
 
 

@@ -160,6 +160,36 @@ def test_metadata_that_is_not_available(site, discover, caplog, fault):
     assert line.startswith("The shipped schemas are used for module AP of SAMINC: ")
 
 
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"<html>Sign on</html>", "describes no entities"),
+        (b"<html><p>Sign on</html>", "is no XML"),
+        ("<a>Gr\u00f6\u00dfe</a>".encode("cp1252"), (
+            "is no XML, or not in the encoding that it declares"
+        )),
+    ],
+)  # fmt: skip
+def test_unreadable_metadata(fake, fake_config, helpers, caplog, body, reason):  # noqa: PLR0917
+    """Kind: a document that no retry makes better, and that a run can do without."""
+
+    def answer(request):
+        is_asked = request.path.endswith("$metadata")
+        return Response(body if is_asked else b'{"value": [], "@odata.count": 0}')
+
+    fake.answer = answer
+    output = helpers.sync({**fake_config, "max_retries": 5})
+    assert list(output.schemas) == DEFAULT
+    asked = [r.path for r in fake.requests if r.path.endswith("$metadata")]
+    assert len(asked) == len(set(asked)) == 2
+    (line,) = [text for text in warnings(caplog) if "module AP" in text]
+    assert line == (
+        "The shipped schemas are used for module AP of SAMINC: $metadata of module AP of company "
+        f"SAMINC cannot be used, since it {reason}: see what a browser shows at "
+        f"{fake.url}/v1.0/-/SAMINC/AP/$metadata"
+    )
+
+
 def test_an_unknown_company_holds_up_no_other(site, discover, caplog):
     entries = discover({**site.config, "companies": ["SAMINC", "NOSUCH"]})
     assert list(entries) == ALL

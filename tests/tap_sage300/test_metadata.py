@@ -80,10 +80,20 @@ def test_every_kind_of_property():
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"<html><p>sign on</html>", b"<a/>", b'{"value": []}', EDMX[:900].encode()]
-)
-def test_anything_else_is_not_metadata(body):
-    with pytest.raises(ValueError, match=r"no XML|no entity sets"):
+    ("body", "reason"),
+    [
+        (b"", "is no XML, or not in the encoding that it declares"),
+        (b"<html><p>sign on</html>", "is no XML"),
+        (b"<a/>", "describes no entities"),
+        (b'{"value": []}', "is no XML, or not in the encoding that it declares"),
+        (EDMX[:900].encode(), "is no XML"),
+        (EDMX.replace("City", "St\u00e4dte").encode("cp1252"), (
+            "is no XML, or not in the encoding that it declares"
+        )),
+    ],
+)  # fmt: skip
+def test_anything_else_is_not_metadata(body, reason):
+    with pytest.raises(ValueError, match=rf"^{reason}$"):
         metadata.parse(body)
 
 
@@ -99,17 +109,91 @@ def test_types_that_multiply_are_bounded():
         metadata.parse(small(types + '<ComplexType Name="T8"/>', 'Type="M.T0"'))
 
 
-def test_base_types_in_a_circle_are_no_metadata():
-    with pytest.raises(ValueError, match="in a circle"):
-        metadata.parse(small("", 'Type="Edm.String"', 'BaseType="M.V"'))
+def test_base_types_that_multiply_are_bounded():
+    """Kind: many types, each based on the one before."""
+    types = "".join(
+        f'<EntityType Name="B{n}" BaseType="M.B{n + 1}"/><ComplexType Name="C{n}" '
+        f'BaseType="M.B{n}"><Property Name="P" Type="M.C{n + 1}"/></ComplexType>'
+        for n in range(2_000)
+    )
+    with pytest.raises(ValueError, match=r"more than 200000 properties"):
+        metadata.parse(small(types, 'Type="M.C0"'))
+
+
+WHOLE_OR_NULL, NUMBER_OR_NULL = {"type": ["integer", "null"]}, {"type": ["number", "null"]}
+TEXT, TEXT_OR_NULL = {"type": "string"}, {"type": ["string", "null"]}
+BASE = '<EntityType Name="R"><Property Name="A" Type="Edm.Int32"/></EntityType>'
+MONEY = '<TypeDefinition Name="Money" UnderlyingType="Edm.Decimal"/>'
+CIRCLE = (
+    '<TypeDefinition Name="C" UnderlyingType="M.D"/><TypeDefinition Name="D" UnderlyingType="M.C"/>'
+)
+COUNT = '<TypeDefinition Name="Count" UnderlyingType="Edm.Decimal" Scale="0"/>'
+
+
+@pytest.mark.parametrize(
+    ("types", "prop", "base", "schema"),
+    [
+        (MONEY, 'Type="M.Money"', "", NUMBER_OR_NULL),
+        (MONEY, 'Type="Self.Money"', "", NUMBER_OR_NULL),
+        (MONEY, 'Type="M.Money" Scale="0"', "", WHOLE_OR_NULL),
+        (COUNT, 'Type="M.Count" Nullable="false"', "", {"type": "integer"}),
+        (
+            MONEY,
+            'Type="Collection(Self.Money)"',
+            "",
+            {"type": ["array", "null"], "items": {"type": "number"}},
+        ),
+        (CIRCLE, 'Type="M.C"', "", TEXT_OR_NULL),
+        (BASE, None, 'BaseType="M.R"', WHOLE_OR_NULL),
+        (BASE, None, 'BaseType="Self.R"', WHOLE_OR_NULL),
+        ("", 'Type="Edm.Int32"', 'BaseType="M.V"', WHOLE_OR_NULL),
+        (BASE.replace("R", 'R" BaseType="Self.V', 1), None, 'BaseType="M.R"', WHOLE_OR_NULL),
+        ("", 'Type="Edm.Int32"', 'BaseType="M.Gone"', WHOLE_OR_NULL),
+    ],
+)
+@pytest.mark.parametrize("entity_type", ["M.V", "Self.V"])
+def test_names_of_types(types, prop, base, schema, entity_type):
+    """Kind: type definitions, aliases of a schema, and base types that form a circle."""
+    document = small(types, prop, base).replace(
+        b'EntityType="M.V"', f'EntityType="{entity_type}"'.encode()
+    )
+    assert metadata.parse(document) == {"S": obj(A=schema)}
+
+
+@pytest.mark.parametrize(
+    ("declared", "encoding", "mark"),
+    [
+        (None, "utf-8", ""),
+        ("utf-8", "utf-8", "\ufeff"),
+        ("utf-16", "utf-8", ""),
+        ("utf-8", "utf-16-le", "\ufeff"),
+        ("utf-16", "utf-16-be", "\ufeff"),
+        ("utf-16", "utf-16-le", ""),
+        (None, "utf-16-be", ""),
+        ("utf-8", "utf-32", ""),
+        ("iso-8859-1", "iso-8859-1", ""),
+        ("Windows-1252", "cp1252", ""),
+        ("GB18030", "gb18030", ""),
+        ("x-user-defined", "utf-8", ""),
+        ("base64", "utf-8", ""),
+        ("utf-8", "utf-8", "\r\n  "),
+    ],
+)
+def test_encodings(declared, encoding, mark):
+    """Kind: a proxy or server that encodes the document in its own way, or declares another."""
+    head = "" if declared is None else f'<?xml version="1.0" encoding="{declared}"?>'
+    text = mark + head + small("", 'Type="Edm.Int32"').decode().replace('"A"', '"Gr\u00f6\u00dfe"')
+    found = metadata.parse(text.encode(encoding))
+    assert found == {"S": {"type": "object", "properties": {"Gr\u00f6\u00dfe": WHOLE_OR_NULL}}}
 
 
 def small(types, prop, base=""):
-    """A document with one entity of one property."""
+    """A document with one entity of one property, in a schema with an alias."""
+    own = "" if prop is None else f'<Property Name="A" {prop}/>'
     return (
         '<Edmx xmlns="http://docs.oasis-open.org/odata/ns/edmx"><DataServices>'
-        '<Schema Namespace="M" xmlns="http://docs.oasis-open.org/odata/ns/edm">'
-        f'{types}<EntityType Name="V" {base}><Property Name="A" {prop}/></EntityType>'
+        '<Schema Namespace="M" Alias="Self" xmlns="http://docs.oasis-open.org/odata/ns/edm">'
+        f'{types}<EntityType Name="V" {base}>{own}</EntityType>'
         '<EntityContainer Name="C"><EntitySet Name="S" EntityType="M.V"/></EntityContainer>'
         "</Schema></DataServices></Edmx>"
     ).encode()
@@ -120,7 +204,6 @@ def obj(**properties):
 
 
 NUMBER, WHOLE = {"type": "number"}, {"type": "integer"}
-TEXT, TEXT_OR_NULL = {"type": "string"}, {"type": ["string", "null"]}
 DATE = {"type": ["string", "null"], "format": "date-time"}
 
 

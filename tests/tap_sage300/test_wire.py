@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import socket
 import struct
 import threading
@@ -10,24 +9,10 @@ import threading
 import pytest
 from werkzeug.wrappers import Response
 
-from tap_sage300 import config
-from tap_sage300.api import errors, odata, session
+from tap_sage300.api import errors, odata
 from tap_sage300.errors import TapError
 
 VENDORS = odata.Resource("SAMINC", "AP", "APVendors")
-
-
-@pytest.fixture
-def open_session(fake_config):
-    """Make a session that does not wait between tries."""
-
-    def make(**changes):
-        given = config.read({**fake_config, **changes})
-        logger = logging.getLogger("tap-sage300-test")
-        connection = given.connection(given.password)
-        return session.SageSession(connection, logger, sleep=lambda _seconds: None)
-
-    return make
 
 
 def test_cookies_and_connection_are_kept(fake, open_session, helpers):
@@ -41,40 +26,6 @@ def test_cookies_and_connection_are_kept(fake, open_session, helpers):
     sage.page(VENDORS)
     sage.page(VENDORS)
     assert [r.cookies.get("ASP.NET_SessionId") for r in fake.requests] == [None, "abc"]
-
-
-def test_another_host_gets_no_credentials(fake, fake_class, open_session, helpers):
-    other = fake_class()
-    moved = f"{other.host.replace('127.0.0.1', 'localhost')}/moved"
-    fake.answer = lambda _request: helpers.Response("", 302, {"Location": moved})
-    assert open_session().page(VENDORS).records == []
-    (there,) = other.requests
-    other.stop()
-    assert "Authorization" in fake.requests[0].headers
-    assert "Authorization" not in there.headers
-
-
-@pytest.mark.parametrize("path", ["/Sage300WebApi/v1.0/-/SAMINC/AP/APVendors", "/sign-on"])
-def test_a_redirect_to_another_port_does_not_blame_the_password(
-    fake, fake_class, open_session, path
-):
-    """Kind: the site moved, or a sign-on page answers."""
-    other = fake_class()
-    location = {"Location": f"{other.host}{path}"}
-    fake.answer = lambda _request: Response("", 308, location)
-    other.answer = lambda _request: (
-        Response("no", 401) if "v1.0" in path else Response("<html>Sign on</html>")
-    )
-    with pytest.raises(errors.NoAccessError) as caught:
-        open_session(max_retries=5).page(VENDORS)
-    assert str(caught.value) == (
-        f"The server at {fake.url} redirects to {other.host}, where user name and password are not "
-        f"sent (HTTP {401 if 'v1.0' in path else 200} there): if that address is right, use it in "
-        "the setting api_url"
-    )
-    assert len(other.requests) == 1
-    assert "Authorization" not in other.requests[0].headers
-    other.stop()
 
 
 def test_a_server_with_windows_sign_on_only(fake, open_session):

@@ -8,7 +8,7 @@ import signal
 import sqlite3
 import sys
 import typing as t
-from contextlib import closing, redirect_stdout
+from contextlib import closing, contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -208,7 +208,17 @@ class Instance:
 
     def update_row(self, table: str, sys_id: str, **values: str) -> None:
         """Change a row as another user of the Table API does."""
-        answer = requests.patch(
+        self._change("PATCH", table, sys_id, values)
+
+    def delete_row(self, table: str, sys_id: str) -> None:
+        """Delete a row as another user of the Table API does."""
+        self._change("DELETE", table, sys_id)
+
+    def _change(
+        self, method: str, table: str, sys_id: str, values: dict[str, str] | None = None
+    ) -> None:
+        answer = requests.request(
+            method,
             f"{self.sandbox.servicenow_url}/api/now/table/{table}/{sys_id}",
             json=values,
             headers={"Accept": "application/json"},
@@ -241,9 +251,15 @@ class Instance:
         )
         return [(name.rpartition(":")[2], outcome) for name, outcome in self.query(sql)]
 
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """The ledger, to change it by hand between two runs."""
+        with closing(sqlite3.connect(self.ledger, isolation_level=None)) as ledger:
+            yield ledger
+
     def age_sending(self) -> None:
         """Make what the last run was sending so old that the next one need not wait for it."""
-        with closing(sqlite3.connect(self.ledger, isolation_level=None)) as ledger:
+        with self.writing() as ledger:
             ledger.execute("UPDATE sending SET at = '2020-01-01T00:00:00Z'")
 
     def counts(self, table: str) -> dict[str, int]:

@@ -203,9 +203,10 @@ def test_a_row_deleted_in_servicenow_is_not_recreated_to_be_set_inactive(
     instance: Instance, singer: Singer
 ) -> None:
     assert instance.run(vendors(singer, 1, range(20))).code == 0
-    instance.sandbox.servicenow.reset()
+    instance.delete_row("proc_vendor", instance.by_key("proc_vendor")["19"]["sys_id"])
     assert instance.run(vendors(singer, 2, range(19))).code == 0
     assert instance.by_key("proc_vendor").keys() == {str(n) for n in range(19)}
+    assert instance.rejects() == {}
 
 
 def test_accounts(instance: Instance, singer: Singer) -> None:

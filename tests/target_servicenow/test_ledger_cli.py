@@ -171,7 +171,7 @@ def test_exported_records_can_be_loaded(used_ledger: Instance, singer: Singer) -
     ]
     assert messages[2]["key_properties"] == ["CompanyID", "VendorNumber"]
     assert '"TaxTotal":12.9' in lines[1]
-    assert messages[3]["record"]["_from_ledger"] is True
+    assert messages[3]["record"]["_from_ledger"]["identifier"] == "sage300:SAMINC:Vendor:2"
     messages[3]["record"]["StartDate"] = "2026-01-31"
     result = used_ledger.run([*messages, *singer.vendors(singer.vendor("5"))])
     assert result.code == 0

@@ -114,12 +114,12 @@ def test_a_plan_shows_old_and_new_values(instance: Instance, singer: Singer) -> 
     planned = [line for line in instance.logged("INFO") if "would be" in line]
     assert planned == [
         "proc_vendor sage300:SAMINC:Vendor:1 would be updated: city 'Delft' -> 'Hoorn'",
+        "proc_vendor sage300:SAMINC:Vendor:3 would be created",
         (
             "proc_vendor sage300:SAMINC:Vendor:2 would be adopted: name 'vendor 2' -> 'Vendor 2', "
             "vendor_number '' -> '2', company_code '' -> 'SAMINC', correlation_id '' -> "
             "'sage300:SAMINC:Vendor:2'"
         ),
-        "proc_vendor sage300:SAMINC:Vendor:3 would be created",
     ]
     updated = instance.query(
         "SELECT outcome, sys_id, changes FROM outcomes WHERE run = 2 AND outcome = 'updated'"

@@ -117,7 +117,13 @@ def test_blank_never_empties_a_reference(instance: Instance, singer: Singer) -> 
     assert instance.run(changed, on_missing_reference="blank").code == 0
     [after] = instance.rows("sn_apo_invoice")
     assert (after["vendor"], after["po_number"]) == (before["vendor"], "P1")
-    assert instance.rejects() == {"1": ("updated", REASON)}
+    vendors = {row["vendor_number"]: row["sys_id"] for row in instance.rows("proc_vendor")}
+    reason = (
+        "vendor points at sage300:SAMINC:Vendor:5, which ServiceNow does not show in proc_vendor "
+        f"(its row was {vendors['5']}): let the integration user read that row, and see that its "
+        "correlation_id is sage300:SAMINC:Vendor:5"
+    )
+    assert instance.rejects() == {"1": ("updated", reason)}
 
     instance.behave(access=[])
     instance.take_counters()

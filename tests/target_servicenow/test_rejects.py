@@ -99,7 +99,8 @@ def test_more_rejects_than_allowed_stop_the_run(instance: Instance, singer: Sing
     assert result.errors == [
         (
             "More rows were rejected (3) than max_rejects allows (2): see their reasons with "
-            "target-servicenow ledger rejects, correct them or raise max_rejects, and run again"
+            "target-servicenow ledger rejects, correct them, drop them there with --drop, or raise "
+            "max_rejects, and run again"
         )
     ]
     assert instance.by_source("proc_vendor").keys() == {"good"}

@@ -153,6 +153,8 @@ def test_a_manual_row_is_adopted(instance: Instance, singer: Singer) -> None:
     assert (row["sys_id"], row["sys_mod_count"]) == (sys_id, "1")
     assert (row["city"], row["phone"], row["name"]) == ("Gouda", "123", " Acme TOOLS")
     assert instance.outcomes() == [("1", "adopted"), ("2", "created")]
+    assert instance.counts("proc_vendor") == {"created": 1, "adopted": 1}
+    assert instance.logged("WARNING") == []
     assert instance.run(singer.vendors(acme)).code == 0
     assert instance.counts("proc_vendor") == {"unchanged": 1}
 

@@ -90,8 +90,8 @@ def test_max_rejects_counts_mismatches(instance: Instance, singer: Singer) -> No
     assert result.errors == [
         (
             f"More rows were rejected ({rejected}) than max_rejects allows ({rejected - 1}): see "
-            "their reasons with target-servicenow ledger rejects, correct them or raise "
-            "max_rejects, and run again"
+            "their reasons with target-servicenow ledger rejects, correct them, drop them there "
+            "with --drop, or raise max_rejects, and run again"
         )
     ]
     assert instance.run(messages, validate_records=True, max_rejects=rejected).states == [1]

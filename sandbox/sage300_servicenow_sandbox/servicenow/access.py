@@ -11,7 +11,7 @@ from sage300_servicenow_sandbox.servicenow.errors import ApiError
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from sage300_servicenow_sandbox.servicenow.behaviours import AccessRule
+    from sage300_servicenow_sandbox.servicenow.behaviours import AccessRule, Behaviours
     from sage300_servicenow_sandbox.servicenow.encoded_query import EncodedQuery
     from sage300_servicenow_sandbox.servicenow.schema import Schema, Table
     from sage300_servicenow_sandbox.servicenow.sql import Clause
@@ -25,21 +25,23 @@ _WORDS = {"create": "Insert", "write": "Update", "delete": "Delete"}
 
 
 class Access:
-    """Access rules; what no rule forbids is allowed."""
+    """Access rules and domains; what no rule forbids is allowed."""
 
-    def __init__(
-        self, schema: Schema, rules: Iterable[AccessRule], no_web_services: tuple[str, ...]
-    ) -> None:
+    def __init__(self, schema: Schema, behaviours: Behaviours) -> None:
         """Take the rules.
 
         Raises:
             DeclarationError: A rule names a table or column that does not exist.
         """
         self._schema = schema
-        self._closed = frozenset(no_web_services)
-        last = {(rule.table, rule.column, rule.operation, rule.when): rule for rule in rules}
+        self._unknown_operators = frozenset(behaviours.unknown_operators)
+        self._no_rows = behaviours.property("glide.invalid_query.returns_no_rows")
+        self._closed = frozenset(behaviours.no_web_services)
+        last = {
+            (rule.table, rule.column, rule.operation, rule.when): rule for rule in behaviours.access
+        }
         forbidden = [rule for rule in last.values() if not rule.allowed]
-        for table in no_web_services:
+        for table in behaviours.no_web_services:
             schema.column(table, "sys_id")
         for rule in forbidden:
             _check(schema, rule)
@@ -47,6 +49,11 @@ class Access:
             (rule.operation, rule.table, rule.column) for rule in forbidden if not rule.when
         )
         self._hidden = _hidden(schema, forbidden)
+        elsewhere: dict[str, list[Clause]] = {}
+        for domain in behaviours.other_domains:
+            when = sql.declared(schema, domain.table, domain.when)
+            elsewhere.setdefault(domain.table, []).append(when)
+        self._elsewhere = {table: sql.any_of(found) for table, found in elsewhere.items()}
         self._concealed: dict[str, dict[str, Clause]] = {}
         for rule in forbidden:
             if rule.when and rule.column != _WHOLE:
@@ -85,6 +92,30 @@ class Access:
         for path, operation in asked:
             if not all(self.shows(table.name, path, each) for each in ("query", operation)):
                 raise ApiError(errors.QUERY_ACL)
+
+    def where(self, table: Table, query: EncodedQuery) -> Clause:
+        """Express what a query finds in the account's domain.
+
+        What it does not understand is dropped, or finds nothing
+        (``glide.invalid_query.returns_no_rows``).
+        """
+        query = query.without(self._unknown_operators)
+        if self._no_rows and sql.unknown(self._schema, table.name, query) is not None:
+            return sql.Clause("0")
+        return self.in_domain(table, sql.where(self._schema, table.name, query))
+
+    def in_domain(self, table: Table, where: Clause) -> Clause:
+        """Limit a condition to the rows of domains that the account sees."""
+        elsewhere = self._elsewhere.get(table.name)
+        if elsewhere is None:
+            return where
+        return sql.Clause(
+            f"({where.sql}) AND NOT ({elsewhere.sql})", (*where.parameters, *elsewhere.parameters)
+        )
+
+    def all_visible(self, table: Table) -> bool:
+        """Tell whether the account may read every row of a table."""
+        return table.name not in self._hidden and table.name not in self._elsewhere
 
     def shows(self, table: str, path: str, operation: str = "read") -> bool:
         """Tell whether every step of a dot-walked field may be read, and used so."""

@@ -53,7 +53,7 @@ class Apis:
             for column in index.columns:
                 self.schema.column(index.table, column)
         rules = RowRules(self.schema, behaviours.business_rules, behaviours.data_policies)
-        access = Access(self.schema, behaviours.access, behaviours.no_web_services)
+        access = Access(self.schema, behaviours)
         self.records = Records(rows, clock, behaviours, rules)
         self._tables = TableApi(self.schema, access, rows, self.records)
         self._stats = StatsApi(self.schema, access, rows)

@@ -11,6 +11,7 @@ from sage300_servicenow_sandbox.declared import Count, Declared, Quantity
 Property = t.Literal[
     "glide.rest.choice.allow_non_existing_value",
     "glide.rest.table_api.admin_only_sys_fields",
+    "glide.invalid_query.returns_no_rows",
 ]
 
 
@@ -30,6 +31,18 @@ class AccessRule(Declared, frozen=True):
     column: str = "*"
     when: str = ""
     allowed: bool = False
+
+
+class OtherDomain(Declared, frozen=True):
+    """Rows of a domain that the integration account does not see: neither shown nor counted.
+
+    Attributes:
+        table: The table.
+        when: An encoded query that those rows match.
+    """
+
+    table: str
+    when: str
 
 
 class ColumnRule(Declared, frozen=True):
@@ -151,6 +164,9 @@ class Behaviours(Declared, frozen=True):
         application_user: The OAuth client's user; empty, there is none and no token either.
         token_seconds: The life of a token, by the clock.
         access: What access rules forbid.
+        other_domains: Rows in domains that the account does not see.
+        unknown_operators: Operators of encoded queries that are not understood, so that their
+            condition is dropped.
         no_web_services: Tables that do not allow access through web services.
         columns: Columns that differ from their definition.
         data_policies: Columns that are mandatory under a condition.
@@ -177,6 +193,8 @@ class Behaviours(Declared, frozen=True):
     application_user: str = "integration"
     token_seconds: Count = 1800
     access: tuple[AccessRule, ...] = ()
+    other_domains: tuple[OtherDomain, ...] = ()
+    unknown_operators: tuple[str, ...] = ()
     no_web_services: tuple[str, ...] = ()
     columns: tuple[ColumnRule, ...] = ()
     data_policies: tuple[DataPolicy, ...] = ()

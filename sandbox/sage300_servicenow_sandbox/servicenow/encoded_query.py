@@ -7,7 +7,11 @@ one of which suffices. There is no escape for `^`, nor for `,` in IN and `@` in 
 from __future__ import annotations
 
 import re
+import typing as t
 from dataclasses import dataclass
+
+if t.TYPE_CHECKING:
+    from collections.abc import Collection
 
 _OPERATORS = (
     "!=",
@@ -68,6 +72,25 @@ class EncodedQuery:
     groups: tuple[AllOf, ...]
     orders: tuple[Order, ...]
     dropped: tuple[str, ...]
+
+    def without(self, operators: Collection[str]) -> EncodedQuery:
+        """Return the query as it is where some operators are not understood."""
+        kept = [
+            [tuple(term for term in any_of if term.operator not in operators) for any_of in group]
+            for group in self.groups
+        ]
+        lost = [
+            f"{term.field}{term.operator}{term.value}"
+            for group in self.groups
+            for any_of in group
+            for term in any_of
+            if term.operator in operators
+        ]
+        return EncodedQuery(
+            tuple(parts for group in kept if (parts := tuple(filter(None, group)))),
+            self.orders,
+            (*self.dropped, *lost),
+        )
 
 
 def parse(text: str) -> EncodedQuery:

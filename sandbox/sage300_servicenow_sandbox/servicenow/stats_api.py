@@ -64,7 +64,7 @@ class StatsApi:
     def _figures(self, request: ApiRequest, table: Table) -> t.Any:
         query = encoded_query.parse(request.query())
         self._access.check_query(table, query)
-        where = sql.where(self._schema, table.name, query)
+        where = self._access.where(table, query)
         groups = self._fields(request, table, "sysparm_group_by")
         sums = self._fields(request, table, "sysparm_sum_fields")
         found = sql.aggregate(

@@ -73,7 +73,7 @@ class TableApi:
     def _list(self, request: ApiRequest, table: Table, version: str | None) -> ApiResponse:
         query = encoded_query.parse(request.query())
         self._access.check_query(table, query)
-        where = sql.where(self._schema, table.name, query)
+        where = self._access.where(table, query)
         order = sql.order_by(self._schema, table.name, query.orders)
         limit = _number(request, "sysparm_limit") or _DEFAULT_LIMIT
         offset = _number(request, "sysparm_offset") or 0
@@ -102,11 +102,12 @@ class TableApi:
 
     def _find(self, request: ApiRequest, table: Table, sys_id: str) -> dict[str, t.Any] | None:
         view = Representation(self._schema, self._access, table, request)
-        found = view.rows(self._rows.connection, sql.Clause("t0.sys_id = ?", (sys_id,)))
+        where = self._access.in_domain(table, sql.Clause("t0.sys_id = ?", (sys_id,)))
+        found = view.rows(self._rows.connection, where)
         return found[0] if found else None
 
     def _check_visible(self, request: ApiRequest, table: Table, sys_id: str) -> None:
-        if self._access.hidden(table):
+        if not self._access.all_visible(table):
             self._one(request, table, sys_id)
 
     def _insert(self, request: ApiRequest, table: Table) -> ApiResponse:

@@ -63,7 +63,7 @@ def read(
     seconds: float,
     *,
     clock: Callable[[], float] = time.monotonic,
-) -> bytes:
+) -> bytearray:
     """Read the body of a streamed answer.
 
     Args:
@@ -74,12 +74,11 @@ def read(
     Raises:
         requests.RequestException: It breaks off, comes too slowly, is garbled or is too large.
     """
-    deadline, chunks, size = _Deadline(seconds, clock), [], 0
+    deadline, body = _Deadline(seconds, clock), bytearray()  # joined chunks would be there twice
     try:
         while chunk := response.raw.read1(CHUNK_BYTES, decode_content=True):
-            chunks.append(chunk)
-            size += len(chunk)
-            if size > MOST_BYTES:
+            body += chunk
+            if len(body) > MOST_BYTES:
                 raise TooLargeError(f"more than {MOST_BYTES} bytes")
             deadline.check(len(chunk))
     except urllib3.exceptions.ProtocolError as failure:
@@ -90,4 +89,4 @@ def read(
         raise requests.exceptions.ConnectionError(failure) from failure
     except urllib3.exceptions.SSLError as failure:
         raise requests.exceptions.SSLError(failure) from failure
-    return b"".join(chunks)
+    return body

@@ -6,7 +6,7 @@ import json
 import re
 import typing as t
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,8 +54,7 @@ class Answer:
         message: What Sage 300 says in it.
         page: The text of a page that is not Sage's; it is never quoted.
         offered: The ways to sign on that a 401 offers.
-        elsewhere: Scheme, host and port that a redirect led to, where they are not the ones of
-            the setting ``api_url``.
+        elsewhere: Where a redirect leads that is not followed.
         was_served: The same resource was served before in this run.
         was_accepted: The sign-on was accepted before in this run.
     """
@@ -69,7 +68,7 @@ class Answer:
     was_accepted: bool = False
 
 
-def read_message(content: bytes) -> SageMessage:
+def read_message(content: bytes | bytearray) -> SageMessage:
     """Read ``{"error": {"code": ..., "message": {"value": ...}}}``, or a plain message.
 
     ASP.NET's own errors have no code and a ``Message``, and ``innererror`` says what happened.
@@ -104,14 +103,22 @@ def in_one_line(text: str) -> str:
     return _NOT_PRINTED.sub(" ", text).strip()
 
 
-def page_text(content: bytes) -> str:
+def page_text(content: bytes | bytearray) -> str:
     """Return the text of a page of the web server, without tags."""
     return in_one_line(_TAG.sub(" ", content[:PAGE_LIMIT].decode("utf-8", "replace")))
 
 
-def origin(address: str) -> str:
-    """Return scheme, host and port of an address."""
-    url = urlsplit(address)
-    default = {"http": 80, "https": 443}.get(url.scheme)
-    port = "" if url.port in {None, default} else f":{url.port}"
-    return f"{url.scheme}://{url.hostname}{port}"
+def origin(address: str, target: str) -> str:
+    """Return scheme, host and port that a redirect leads to, as a sentence may hold them.
+
+    Args:
+        address: The address that was asked for.
+        target: The redirect's ``Location``.
+    """
+    try:
+        url = urlsplit(urljoin(address, target))
+        default = {"http": 80, "https": 443}.get(url.scheme)
+        port = "" if url.port in {None, default} else f":{url.port}"
+    except ValueError:
+        return "an address that cannot be read"
+    return in_one_line(f"{url.scheme}://{url.hostname or ''}{port}")[:MESSAGE_LIMIT]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 
 @dataclass(frozen=True)
@@ -28,11 +30,29 @@ class Connection:
     call_budget_pause_seconds: int
     min_call_interval_ms: int
 
+    @property
+    def is_open(self) -> bool:
+        """Whether anybody between here and the server can read what is sent."""
+        url = urlsplit(self.api_url)
+        return url.scheme == "http" and not _is_loopback(url.hostname or "")
+
     def credentials(self) -> tuple[bytes, bytes]:
         """Return user and password, in the case to send and in UTF-8 (RFC 7617)."""
         user, password = self.username, self.password
         if self.credential_case in {"upper", "upper_user"}:
-            user = user.upper()
+            user = _upper(user)
         if self.credential_case == "upper":
-            password = password.upper()
+            password = _upper(password)
         return user.encode(), password.encode()
+
+
+def _upper(text: str) -> str:
+    """Return a text in upper case as Windows has it: letter by letter, so that a sharp s stays."""
+    return "".join(upper if len(upper := letter.upper()) == 1 else letter for letter in text)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

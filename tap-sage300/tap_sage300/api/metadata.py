@@ -6,11 +6,10 @@ inline, so navigation properties are left alone.
 
 from __future__ import annotations
 
+import codecs
+import re
 import typing as t
 from xml.etree import ElementTree
-
-if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 JsonSchema: t.TypeAlias = "dict[str, t.Any]"
 
@@ -18,8 +17,21 @@ NO_DATA = "UpdateOperation"
 """A property of every entity and detail; always ``Unspecified`` on a read."""
 
 MOST_PROPERTIES = 200_000
-"""Of all entities of a module, those of nested types included."""
+"""Of all entities of a module, those of nested types and base types included."""
 
+_MARKS: t.Final = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # begins like the one of UTF-16
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+    (b"<\0", "utf-16-le"),
+    (b"\0<", "utf-16-be"),
+)
+"""How a document begins in an encoding: with a byte order mark, or a bracket of two bytes."""
+_DECLARED: t.Final = re.compile(
+    rb"""\s*<\?xml[^>]{0,200}?\sencoding\s*=\s*["']([\w.:-]{1,40})["']"""
+)
 _EDM = "{http://docs.oasis-open.org/odata/ns/edm}"
 _TYPES: t.Final[dict[str, JsonSchema]] = {
     "Edm.String": {"type": "string"},
@@ -35,77 +47,158 @@ _TEXT: t.Final[JsonSchema] = {"type": "string"}
 """Enums, whose members vary with version and language, and types that JSON does not have."""
 
 
-def parse(content: bytes) -> dict[str, JsonSchema]:
+def parse(content: bytes | bytearray) -> dict[str, JsonSchema]:
     """Read a metadata document.
 
     Returns:
         The JSON Schema of each entity set, by its name.
 
     Raises:
-        ValueError: It is not a metadata document.
+        ValueError: It is not a metadata document; the text says why, after "it".
     """
     try:
-        root = ElementTree.fromstring(content)  # noqa: S314 - expat refuses entities that blow up
+        # Of text, what its declaration says of an encoding does not count any more.
+        root = ElementTree.fromstring(_text(content))  # noqa: S314 - expat bounds what entities grow to
     except ElementTree.ParseError as fault:
-        raise ValueError("no XML") from fault
-    types: dict[str, ElementTree.Element] = {}
-    for schema in root.iter(f"{_EDM}Schema"):
-        for kind in ("EntityType", "ComplexType"):
-            for element in schema.iterfind(f"{_EDM}{kind}"):
-                types[f"{schema.get('Namespace')}.{element.get('Name')}"] = element
-    sets = {
-        item.get("Name", ""): types[item.get("EntityType", "")]
+        raise ValueError("is no XML") from fault
+    names = _Names(root)
+    found = {
+        item.get("Name", ""): element
         for item in root.iter(f"{_EDM}EntitySet")
-        if item.get("EntityType") in types
+        if (element := names.types.get(names.full(item.get("EntityType", "")))) is not None
     }
-    if not sets:
-        raise ValueError("no entity sets")
-    left = iter(range(MOST_PROPERTIES))
+    if not found:
+        raise ValueError("describes no entities")
+    reader = _Reader(names)
     try:
-        return {name: _object(element, types, frozenset(), left) for name, element in sets.items()}
+        return {name: reader.object(element, frozenset()) for name, element in found.items()}
     except RecursionError as fault:
-        raise ValueError("types that rest on each other in a circle") from fault
+        raise ValueError("describes types that are nested too deep") from fault
 
 
-def _object(
-    element: ElementTree.Element,
-    types: Mapping[str, ElementTree.Element],
-    inside: frozenset[str],
-    left: Iterator[int],
-) -> JsonSchema:
-    base = types.get(element.get("BaseType", ""))
-    properties = {} if base is None else dict(_object(base, types, inside, left)["properties"])
-    for item in element.iterfind(f"{_EDM}Property"):
-        name = item.get("Name", "")
-        if next(left, None) is None:  # types that hold each other multiply
-            raise ValueError(f"more than {MOST_PROPERTIES} properties")
-        if name != NO_DATA:
-            properties[name] = _property(item, types, inside, left)
-    return {"type": "object", "properties": properties}
+def _text(content: bytes | bytearray) -> str:
+    """Decode a document: by its mark, or as it declares where that can be, or else as UTF-8.
+
+    Raises:
+        ValueError: It is in no known encoding.
+    """
+    marked = next((name for mark, name in _MARKS if content.startswith(mark)), None)
+    declared = _DECLARED.match(content)
+    for encoding in [marked] if marked else [declared and declared[1].decode(), "utf-8"]:
+        try:
+            text = content.decode(encoding or "utf-8").lstrip("\ufeff\r\n\t ")
+        except (LookupError, UnicodeError):
+            continue
+        if text.startswith("<"):  # UTF-16 makes some other letters of almost anything
+            return text
+    raise ValueError("is no XML, or not in the encoding that it declares")
 
 
-def _property(
-    element: ElementTree.Element,
-    types: Mapping[str, ElementTree.Element],
-    inside: frozenset[str],
-    left: Iterator[int],
-) -> JsonSchema:
-    name = element.get("Type", "")
-    item = name.removeprefix("Collection(").removesuffix(")")
-    if item in types and item not in inside:
-        nested = _object(types[item], types, inside | {item}, left)
-        schema = nested | {"additionalProperties": True}
-    elif item in types:  # a type that holds itself is described once
-        schema = {"type": "object", "additionalProperties": True}
-    elif item == "Edm.Decimal" and element.get("Scale") == "0":
-        schema = {"type": "integer"}
-    else:
-        schema = _TYPES.get(item, _TEXT)
-    if item != name:
-        return {"type": ["array", "null"], "items": schema}
-    if element.get("Nullable") == "false":
-        return dict(schema)
-    return {**schema, "type": [schema["type"], "null"]}
+class _Names:
+    """The types of a document by their full names.
+
+    Attributes:
+        types: Entity types and complex types.
+        definitions: Types that are another name for a primitive one.
+    """
+
+    def __init__(self, root: ElementTree.Element) -> None:
+        """Collect them from every schema of the document."""
+        self._aliases: dict[str, str] = {}
+        self.types: dict[str, ElementTree.Element] = {}
+        self.definitions: dict[str, ElementTree.Element] = {}
+        for schema in root.iter(f"{_EDM}Schema"):
+            namespace = schema.get("Namespace", "")
+            self._aliases[schema.get("Alias", namespace)] = namespace
+            for kind, found in (
+                ("EntityType", self.types),
+                ("ComplexType", self.types),
+                ("TypeDefinition", self.definitions),
+            ):
+                for element in schema.iterfind(f"{_EDM}{kind}"):
+                    found[f"{namespace}.{element.get('Name')}"] = element
+
+    def full(self, name: str) -> str:
+        """Return a type's full name, where the alias of its schema may stand in front."""
+        space, _, simple = name.rpartition(".")
+        return f"{self._aliases.get(space, space)}.{simple}"
+
+    def primitive(self, name: str, facets: ElementTree.Element) -> tuple[str, str | None]:
+        """Return the primitive type behind a name, and its scale.
+
+        Args:
+            name: A full name that is none of ``types``.
+            facets: The property, whose own scale counts.
+        """
+        scale, passed = facets.get("Scale"), {name}
+        while (definition := self.definitions.get(name)) is not None:
+            scale = scale or definition.get("Scale")
+            name = self.full(definition.get("UnderlyingType", ""))
+            if name in passed:  # a circle
+                break
+            passed.add(name)
+        return name, scale
+
+
+class _Reader:
+    """Makes schemas of types; counts what it reads, since types that hold each other multiply."""
+
+    def __init__(self, names: _Names) -> None:
+        """Start to count."""
+        self._names = names
+        self._left = MOST_PROPERTIES
+
+    def object(self, element: ElementTree.Element, inside: frozenset[str]) -> JsonSchema:
+        """Return the schema of an entity or complex type.
+
+        Args:
+            element: The type.
+            inside: Full names of the types it is nested in.
+
+        Raises:
+            ValueError: There are too many properties.
+        """
+        properties: JsonSchema = {}
+        for part in self._with_bases(element):
+            for item in part.iterfind(f"{_EDM}Property"):
+                self._count()
+                if (name := item.get("Name", "")) != NO_DATA:
+                    properties[name] = self._property(item, inside)
+        return {"type": "object", "properties": properties}
+
+    def _with_bases(self, element: ElementTree.Element) -> list[ElementTree.Element]:
+        """Return a type after those it is based on, each once even where they form a circle."""
+        chain: dict[int, ElementTree.Element] = {}
+        following: ElementTree.Element | None = element
+        while following is not None and id(following) not in chain:
+            self._count()
+            chain[id(following)] = following
+            following = self._names.types.get(self._names.full(following.get("BaseType", "")))
+        return list(chain.values())[::-1]
+
+    def _count(self) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise ValueError(f"describes more than {MOST_PROPERTIES} properties")
+
+    def _property(self, element: ElementTree.Element, inside: frozenset[str]) -> JsonSchema:
+        name = element.get("Type", "")
+        item = name.removeprefix("Collection(").removesuffix(")")
+        schema = self._value(self._names.full(item), element, inside)
+        if item != name:
+            return {"type": ["array", "null"], "items": schema}
+        if element.get("Nullable") == "false":
+            return dict(schema)
+        return {**schema, "type": [schema["type"], "null"]}
+
+    def _value(self, name: str, element: ElementTree.Element, inside: frozenset[str]) -> JsonSchema:
+        if name in inside:  # a type that holds itself is described once
+            return {"type": "object", "additionalProperties": True}
+        if (nested := self._names.types.get(name)) is not None:
+            return self.object(nested, inside | {name}) | {"additionalProperties": True}
+        primitive, scale = self._names.primitive(name, element)
+        whole = primitive == "Edm.Decimal" and scale == "0"
+        return {"type": "integer"} if whole else _TYPES.get(primitive, _TEXT)
 
 
 def merge(

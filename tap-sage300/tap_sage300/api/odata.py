@@ -9,12 +9,14 @@ from __future__ import annotations
 import codecs
 import json
 import typing as t
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from urllib.parse import parse_qs, quote, urlsplit
 
 import msgspec
 
+from tap_sage300.api import lazy
 from tap_sage300.api.keys import parts
 
 if t.TYPE_CHECKING:
@@ -23,7 +25,7 @@ if t.TYPE_CHECKING:
 
     from tap_sage300.api.keys import Key, Part
 
-Record: t.TypeAlias = "dict[str, t.Any]"
+Record: t.TypeAlias = "Mapping[str, t.Any]"
 
 DATE_LITERALS: t.Final[dict[str, str]] = {
     "plain": "{}T00:00:00Z",
@@ -32,8 +34,6 @@ DATE_LITERALS: t.Final[dict[str, str]] = {
     "date": "{}",
 }
 """The forms in use: OData V4, strings, the V3 form that Sage's reference prints, ``Edm.Date``."""
-
-_DECODER: t.Final[msgspec.json.Decoder[t.Any]] = msgspec.json.Decoder(float_hook=Decimal)
 
 MOST_DIGITS = 18
 """Of a number of rows."""
@@ -131,6 +131,7 @@ class Page:
         next_skip: The ``$skip`` of that next page. Nothing else of ``@odata.nextLink`` is used,
             because its host is wrong behind a reverse proxy.
         incomplete: Places of records of which only a part of the details was sent.
+        size: Bytes of its text; of a large page the records are parsed as they are used.
     """
 
     records: list[Record]
@@ -140,22 +141,26 @@ class Page:
     more: bool = False
     next_skip: int | None = None
     incomplete: frozenset[int] = frozenset()
+    size: int = 0
 
 
-def parse_page(content: bytes, requested_on: dt.date, received_at: dt.datetime) -> Page:
+def parse_page(content: bytes | bytearray, requested_on: dt.date, received_at: dt.datetime) -> Page:
     """Read the body of a list answer.
 
     Raises:
         ValueError: The body is not such a list.
     """
+    if content.startswith(codecs.BOM_UTF8):  # noqa: FURB188 - which copies all of a bytearray
+        content = content[len(codecs.BOM_UTF8) :]
     try:
-        body = _DECODER.decode(content.removeprefix(codecs.BOM_UTF8))
+        decode = lazy.body_of if len(content) > lazy.LARGE else lazy.DECODER.decode
+        body = decode(content)
     except msgspec.DecodeError:  # half of a surrogate pair, which text cut to a length can hold
         body = _lenient(content)
     except RecursionError as failure:
         raise ValueError("nested too deep") from failure
     records = body.get("value") if isinstance(body, dict) else None
-    if not isinstance(records, list) or not all(isinstance(row, dict) for row in records):
+    if not isinstance(records, list) or not all(isinstance(row, Mapping) for row in records):
         raise ValueError("no list of records")
     count, link = body.get("@odata.count"), body.get(NEXT_LINK)
     return Page(
@@ -168,10 +173,11 @@ def parse_page(content: bytes, requested_on: dt.date, received_at: dt.datetime) 
         incomplete=_incomplete(records)
         if content.count(NEXT_LINK.encode()) > (NEXT_LINK in body)
         else frozenset(),
+        size=len(content),
     )
 
 
-def _lenient(content: bytes) -> t.Any:
+def _lenient(content: bytes | bytearray) -> t.Any:
     try:
         return json.loads(content, parse_float=Decimal, parse_constant=_no_number)
     except RecursionError as failure:
@@ -184,9 +190,9 @@ def _incomplete(records: list[Record]) -> frozenset[int]:
 
 def _has_link(value: object) -> bool:
     """Return whether a list somewhere in a record goes on elsewhere."""
-    if isinstance(value, list):
+    if isinstance(value, list | lazy.LazyList):
         return any(map(_has_link, value))
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return any(name.endswith(NEXT_LINK) or _has_link(inner) for name, inner in value.items())
     return False
 

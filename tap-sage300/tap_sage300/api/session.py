@@ -1,8 +1,4 @@
-"""The one HTTP session of the tap: read-only, paced, counted and patient.
-
-Every physical request, retries and redirects included, passes one rate limiter. Nothing but GET
-leaves this session, so nothing in Sage 300 can change.
-"""
+"""The one session of the tap with the Sage 300 Web API: paced, counted and patient."""
 
 from __future__ import annotations
 
@@ -15,12 +11,12 @@ from collections import Counter
 import requests
 import urllib3
 from requests.auth import HTTPBasicAuth
-from typing_extensions import override
 
 from tap_sage300.api import answer, answers, errors, metadata, odata
 from tap_sage300.api.judge import OK, judge, judge_exception
 from tap_sage300.api.patience import FailedTry, Patience
 from tap_sage300.api.rate_limiter import RateLimiter
+from tap_sage300.api.transport import ReadOnlySession, elsewhere
 
 if t.TYPE_CHECKING:
     import logging
@@ -35,36 +31,6 @@ T = t.TypeVar("T")
 
 METADATA_RETRIES = 1
 """A run can do without ``$metadata``, so that it is not waited for long."""
-
-
-class ReadOnlySession(requests.Session):
-    """A keep-alive session that sends nothing but GET, each through the rate limiter."""
-
-    def __init__(self, limiter: RateLimiter) -> None:
-        """Hold the rate limiter."""
-        super().__init__()
-        self._limiter = limiter
-
-    @override
-    def send(self, request: requests.PreparedRequest, **kwargs: t.Any) -> requests.Response:
-        """Send one physical request; redirects come through here again.
-
-        Raises:
-            RuntimeError: The method is not GET.
-        """
-        if request.method != "GET":
-            raise RuntimeError(f"this session only reads; {request.method} is refused")
-        self._limiter.acquire()
-        return super().send(request, **kwargs)
-
-    @override
-    def rebuild_auth(
-        self, prepared_request: requests.PreparedRequest, response: requests.Response
-    ) -> None:
-        """Drop user and password where a redirect leads to another server; never read ~/.netrc."""
-        strips = t.cast("Callable[[str | None, str | None], bool]", self.should_strip_auth)
-        if strips(response.request.url, prepared_request.url):
-            prepared_request.headers.pop("Authorization", None)
 
 
 class SageSession:
@@ -99,6 +65,11 @@ class SageSession:
         self.http = ReadOnlySession(self.limiter)
         self.http.auth = HTTPBasicAuth(*connection.credentials())
         self.http.headers["Content-Type"] = "application/json"
+        if connection.is_open:
+            logger.warning(
+                "The setting api_url is a plain http address of another machine: user name, "
+                "password and all records can be read on the way; give its https address"
+            )
         if not connection.verify:
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
 
@@ -148,13 +119,20 @@ class SageSession:
             CallBudgetError: The budget of the run ended before an answer came.
         """
         resource = odata.Resource(company, module, "$metadata")
-        patience = Patience(self._connection, max_retries=METADATA_RETRIES)
+        retries = 0 if self._is_failing else METADATA_RETRIES
+        patience = Patience(self._connection, max_retries=retries)
         while True:
             try:
                 return self._try(
                     resource, "", "application/xml", lambda body, _: metadata.parse(body)
                 )
             except FailedTry as failure:
+                if failure.answer.status == OK:  # it will be the same again, and is not needed
+                    raise errors.SageError(
+                        f"$metadata of module {module} of company {company} cannot be used, since "
+                        f"it {failure.__cause__}: see what a browser shows at "
+                        f"{resource.address(self._connection.api_url)}"
+                    ) from failure
                 self.sleep(self._wait_before_retry(failure, resource, patience))
 
     def _try(
@@ -162,7 +140,7 @@ class SageSession:
         resource: Resource,
         query: str,
         accept: str,
-        parse: Callable[[bytes, requests.Response], T],
+        parse: Callable[[bytearray, requests.Response], T],
     ) -> T:
         """Ask once.
 
@@ -181,7 +159,7 @@ class SageSession:
                 stream=True,
             ) as response:
                 body = answer.read(response, connection.read_timeout_seconds)
-        except (requests.RequestException, ValueError) as failure:  # a redirect to no address
+        except (requests.RequestException, ValueError) as failure:
             raise FailedTry(judge_exception(failure), type(failure).__name__) from failure
         if response.status_code == OK:
             try:
@@ -193,14 +171,16 @@ class SageSession:
             return parsed
         raise self._failure(resource, response, body)
 
-    def _failure(self, resource: Resource, response: requests.Response, body: bytes) -> FailedTry:
+    def _failure(
+        self, resource: Resource, response: requests.Response, body: bytearray
+    ) -> FailedTry:
         message = answers.read_message(body)
         failed = answers.Answer(
             response.status_code,
             message,
             page="" if message.code or message.message else answers.page_text(body),
             offered=answers.in_one_line(response.headers.get("WWW-Authenticate", "")),
-            elsewhere=self._elsewhere(response),
+            elsewhere=elsewhere(response),
             was_served=self.served[resource] > 0,
             was_accepted=self.served.total() > 0,
         )
@@ -211,13 +191,6 @@ class SageSession:
             failed,
             response.headers.get("Retry-After"),
         )
-
-    def _elsewhere(self, response: requests.Response) -> str:
-        """Return where redirects led to, if user and password were not sent there."""
-        asked = response.history[0].url if response.history else response.url
-        there = response.url
-        strips = t.cast("Callable[[str, str], bool]", self.http.should_strip_auth)
-        return answers.origin(there) if strips(asked, there) else ""
 
     def _wait_before_retry(
         self, failure: FailedTry, resource: Resource, patience: Patience
@@ -271,7 +244,7 @@ class SageSession:
         )
 
 
-def _page(body: bytes, response: requests.Response) -> Page:
+def _page(body: bytearray, response: requests.Response) -> Page:
     return odata.parse_page(body, requested_on(response), dt.datetime.now(dt.UTC))
 
 

@@ -61,8 +61,8 @@ NO_BASIC = Verdict(
 )
 REDIRECTED = Verdict(
     Action.STOP,
-    "The server at {api_url} redirects to {elsewhere}, where user name and password are not sent "
-    "(HTTP {status} there): if that address is right, use it in the setting api_url",
+    "The server at {api_url} redirects to {elsewhere} (HTTP {status}), where this tap sends "
+    "nothing: if that address is right, use it in the setting api_url",
     NoAccessError,
 )
 LOCKED = Verdict(

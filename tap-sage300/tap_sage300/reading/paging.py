@@ -5,7 +5,7 @@ Servers differ: a count can be absent or wrong, a page shorter than requested, a
 last row, and a filter can compare keys in another order than the rows come in. So
 
 * an empty page, or one that came before, ends a window; a page shorter than requested and without
-  a link does so only when as many rows came as were announced;
+  a link does so only when as many rows were received as expected;
 * by key, where the numbers differ, rows beyond those received are requested by ``$skip``. None
   come: the count is wrong, or rows were deleted meanwhile. Some come, and yet nothing follows the
   last key: the server compares keys differently, and the window is read again by ``$skip``, unless
@@ -54,7 +54,7 @@ class PageSummary:
     Attributes:
         keys: Keys of its rows, in the order received.
         requested_on: The server's date when the page was requested.
-        full: As many rows came as were requested.
+        full: As many rows were received as requested.
         ordered: The keys rise, starting from the last one of the page before.
         count: Rows of the window, as the server announced them.
         more: The server announced a next page.

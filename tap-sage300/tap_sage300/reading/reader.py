@@ -27,6 +27,10 @@ if t.TYPE_CHECKING:
     from tap_sage300.reading.state import Progress, Window
 
 
+MOST_AHEAD = 1 << 23
+"""Bytes of a page, above which the next one is not fetched while it is in use."""
+
+
 @dataclass(frozen=True)
 class Step:
     """One page's rows, and where the read is when they are written.
@@ -39,7 +43,7 @@ class Step:
         expected: Rows of the window that are for this run, as the server announced them.
     """
 
-    rows: list[odata.Record]
+    rows: Sequence[odata.Record]
     progress: Progress
     received_at: dt.datetime
     received: int
@@ -85,7 +89,7 @@ class EntityReader:
     def read(self, company: str, progress: Progress) -> Iterator[Step]:
         """Read until no window is open, or the open one cannot be completed, which is logged.
 
-        While a page is in use the next one is being fetched.
+        While a page is in use the next one is being fetched, unless it is a large one.
 
         Raises:
             TapError: Sage 300 cannot be read.
@@ -107,9 +111,14 @@ class EntityReader:
                 except IncompleteError as reason:
                     self._logger.warning("%s of %s: %s", self._entity.name, company, reason)
                     return
-                size = size.after(request)
-                coming = self._prefetch(resource, step.progress, size, cancelled)
+                size, progress = size.after(request), step.progress
+                is_alone = page.size > MOST_AHEAD
+                coming = None if is_alone else self._prefetch(resource, progress, size, cancelled)
+                del page
                 yield step
+                del step
+                if is_alone:
+                    coming = self._prefetch(resource, progress, size, cancelled)
         finally:
             cancelled.set()
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import typing as t
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 
 from tap_sage300.api.keys import as_integer
+from tap_sage300.api.lazy import LazyList
 from tap_sage300.api.metadata import NO_DATA
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
     IsSelected: t.TypeAlias = Callable[[tuple[str, ...]], bool]
 
@@ -55,17 +58,31 @@ def shape_of(
 
 
 def normalize(entity: dict[str, t.Any], shape: Shape) -> None:
-    """Make whole numbers integers (keys arrive as decimals) and drop what holds no data."""
+    """Make whole numbers integers (keys arrive as decimals) and drop what holds no data.
+
+    The details of a large list are normalized when it is their turn.
+    """
     for name in shape.dropped:
         entity.pop(name, None)
     for name in shape.integers:
         if isinstance(value := entity.get(name), Decimal):
             entity[name] = as_integer(value)
     for name, inner in shape.nested.items():
-        if isinstance(details := entity.get(name), list):
+        details = entity.get(name)
+        if isinstance(details, LazyList):
+            entity[name] = details.changed(partial(_normalized, shape=inner))
+        elif isinstance(details, list):
             for detail in details:
                 if isinstance(detail, dict):
                     normalize(detail, inner)
+
+
+def _normalized(detail: object, shape: Shape) -> object:
+    if not isinstance(detail, Mapping):
+        return detail
+    entity = dict(detail)
+    normalize(entity, shape)
+    return entity
 
 
 @dataclass(frozen=True)
@@ -85,15 +102,16 @@ class Builder:
     calculated: tuple[str, ...]
 
     def build(
-        self, company: str, entities: Sequence[dict[str, t.Any]]
+        self, company: str, rows: Iterable[Mapping[str, t.Any]]
     ) -> Iterator[dict[str, t.Any]]:
         """Make records: the company first, then what is selected, as Sage names and sends it.
 
-        The entities are changed in place; those of one page mostly have the same properties.
+        The rows are changed in place; those of one page mostly have the same properties.
         """
         same: frozenset[str] = frozenset()
         dropped: list[str] = []
-        for entity in entities:
+        for row in rows:
+            entity = row if isinstance(row, dict) else dict(row)
             if entity.keys() != same:
                 same = frozenset(entity)
                 # A property of the site's own that is called CompanyID does not replace ours.

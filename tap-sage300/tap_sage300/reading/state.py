@@ -66,7 +66,7 @@ class Window:
 
     @property
     def adds_up(self) -> bool:
-        """Whether as many rows came as were announced."""
+        """Whether as many rows were received as expected."""
         return not self.is_counted or self.received == self.expected
 
     def afresh(self, skip: int | None) -> Window:

@@ -22,17 +22,17 @@ MAX_FIND_BYTES = 23_000
 """So long a query was measured to be read to its end inside a Batch call (tests of ServiceNow's own
 Python client). By itself a URL may have a third of that, `batch.MAX_URL_BYTES`."""
 
-UNSEARCHABLE = re.compile(r"[\^,@]|javascript:", re.IGNORECASE)
+UNSEARCHABLE = re.compile(r"\^|javascript:", re.IGNORECASE)
 """Encoded queries cannot escape these, and ServiceNow runs what follows the last one."""
+
+SEPARATORS = re.compile("[,@]")
+"""Nor these, but they only part the values of ``IN`` and of ``BETWEEN``."""
 
 MAX_ROWS = 10_000
 """Rows of one page: ServiceNow's own default."""
 
 MAX_PREFIXES = 200
 """Prefixes in one query, as a chain of conditions."""
-
-MIN_PREFIX = 3
-"""A shorter prefix would match too much of a table; such a key is not looked up."""
 
 
 @dataclass(frozen=True)
@@ -52,25 +52,36 @@ class Query:
     """What finds the rows whose column is one of some keys, or begins with one of them.
 
     Attributes:
+        operator: AROUND: by what is around the unsearchable parts of one key.
         fields: The columns of the answer, besides sys_id.
+        counted: Ask for the number of rows found too, those that are not shown included.
     """
 
     table: str
     column: str
-    operator: t.Literal["IN", "STARTSWITH"]
+    operator: t.Literal["IN", "STARTSWITH", "=", "AROUND"]
     keys: tuple[str, ...]
     fields: tuple[str, ...]
+    counted: bool = False
+
+    def item(self, name: str) -> Find:
+        """Return the request for the answer's first page."""
+        return Find(name, "GET", self.url(), counted=self.counted, query=self)
 
     def url(self) -> str:
         """Return the address of the answer's first page."""
-        operands = [",".join(self.keys)] if self.operator == "IN" else self.keys
-        conditions = "^OR".join(f"{self.column}{self.operator}{operand}" for operand in operands)
+        if self.operator == "AROUND":
+            [key] = self.keys
+            conditions = _around(self.column, key)
+        else:
+            operands = [",".join(self.keys)] if self.operator == "IN" else self.keys
+            conditions = "^OR".join(f"{self.column}{self.operator}{key}" for key in operands)
         parameters = {
             "sysparm_fields": ",".join(("sys_id", *self.fields)),
             "sysparm_limit": str(MAX_ROWS),
             "sysparm_exclude_reference_link": "true",
             "sysparm_suppress_pagination_header": "true",
-            "sysparm_no_count": "true",
+            "sysparm_no_count": "false" if self.counted else "true",
             "sysparm_query": f"{conditions}^ORDERBYsys_id",
         }
         return f"{_path(self.table)}?{urlencode(parameters, quote_via=quote)}"
@@ -84,20 +95,53 @@ class Find(Item):
 
 
 def find_items(
-    table: str, column: str, keys: Iterable[str], fields: Sequence[str]
+    table: str,
+    column: str,
+    keys: Iterable[str],
+    fields: Sequence[str],
+    *,
+    counted: bool = False,
 ) -> Iterator[Find]:
     """Yield requests that find the rows whose `column` is one of `keys`.
 
-    Keys with something that an ``IN`` cannot hold are looked up one by one, by the part before it;
-    the caller compares exactly.
+    Keys with something that an ``IN`` cannot hold are looked up one by one, some of them by what is
+    around it; the caller compares exactly.
+
+    Args:
+        table: The table.
+        column: The column.
+        keys: Any number of its values.
+        fields: The columns to return besides the sys_id.
+        counted: Ask for the number of rows found too, those that are not shown included.
     """
-    cut = [(key, UNSEARCHABLE.search(key)) for key in keys]
-    beginnings = [key[: at.start()] for key, at in cut if at and at.start() >= MIN_PREFIX]
-    query = Query(table, column, "STARTSWITH", (), tuple(fields))
-    queries = [replace(query, keys=(beginning,)) for beginning in beginnings]
-    queries += _chunks(replace(query, operator="IN"), [key for key, at in cut if not at])
+    query = Query(table, column, "IN", (), tuple(fields), counted=counted)
+    together: list[str] = []
+    queries: list[Query] = []
+    for key in keys:
+        if UNSEARCHABLE.search(key):
+            if UNSEARCHABLE.sub("", key).strip():
+                queries.append(replace(query, operator="AROUND", keys=(key,)))
+        elif SEPARATORS.search(key):
+            queries.append(replace(query, operator="=", keys=(key,)))
+        else:
+            together.append(key)
+    queries += _chunks(query, together)
     for number, one in enumerate(queries, start=1):
-        yield Find(f"find-{number}", "GET", one.url(), query=one)
+        yield one.item(f"find-{number}")
+
+
+def any_of_item(
+    name: str,
+    table: str,
+    column: str,
+    values: Iterable[str],
+    fields: Sequence[str],
+    *,
+    counted: bool = False,
+) -> Find:
+    """Return a request for the rows whose `column` is one of a few values, without an ``IN``."""
+    query = Query(table, column, "=", tuple(values), tuple(fields), counted=counted)
+    return query.item(name)
 
 
 def find_prefixed_items(
@@ -106,7 +150,7 @@ def find_prefixed_items(
     """Yield requests that find the rows whose `column` begins with one of `prefixes`."""
     query = Query(table, column, "STARTSWITH", (), tuple(fields))
     for number, one in enumerate(_chunks(query, prefixes), start=1):
-        yield Find(f"begins-{number}", "GET", one.url(), query=one)
+        yield one.item(f"begins-{number}")
 
 
 def next_page(item: Find, rows: int) -> Find | None:
@@ -122,10 +166,7 @@ def halves(item: Find) -> list[Find]:
     keys = item.query.keys
     middle = len(keys) // 2
     parts = [replace(item.query, keys=part) for part in (keys[:middle], keys[middle:])]
-    return [
-        Find(f"{item.id}.{number}", "GET", part.url(), query=part)
-        for number, part in enumerate(parts, start=1)
-    ]
+    return [part.item(f"{item.id}.{number}") for number, part in enumerate(parts, start=1)]
 
 
 _OFFSET = "&sysparm_offset="
@@ -157,6 +198,16 @@ def _quoted_length(text: str) -> int:
 
 
 _UNQUOTED = f"{string.ascii_letters}{string.digits}_.-~".encode()
+
+
+def _around(column: str, key: str) -> str:
+    """Return the query for what is before, between and after the unsearchable parts of a key.
+
+    Of a key that is nothing else, there is none.
+    """
+    first, *between, last = UNSEARCHABLE.split(key)
+    parts = [("STARTSWITH", first), *(("LIKE", part) for part in between), ("ENDSWITH", last)]
+    return "^".join(f"{column}{operator}{part}" for operator, part in parts if part.strip())
 
 
 def create_item(name: str, table: str, values: dict[str, str], fields: tuple[str, ...]) -> Item:

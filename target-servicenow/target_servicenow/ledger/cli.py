@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import typing as t
 from collections import Counter
 from pathlib import Path
@@ -10,16 +11,17 @@ import click
 import simplejson
 from typing_extensions import override
 
+from target_servicenow.ledger.dropping import drop
 from target_servicenow.ledger.entries import to_json
 from target_servicenow.ledger.file import LedgerError, make_private
-from target_servicenow.ledger.reader import LedgerReader
-from target_servicenow.outcomes import Outcome
+from target_servicenow.ledger.forgetting import forget as forget_rows
+from target_servicenow.ledger.location import located
+from target_servicenow.ledger.reader import LedgerReader, matching
+from target_servicenow.outcomes import COUNTED, Cause
 from target_servicenow.text_files import expanded
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
-DEFAULT_PATH = "target-servicenow.ledger.sqlite"
 
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 
@@ -39,18 +41,17 @@ class _Commands(click.Group):
 @click.option(
     "--ledger",
     "path",
-    default=DEFAULT_PATH,
-    show_default=True,
     type=click.Path(dir_okay=False, path_type=Path),
-    help="The file named by the setting ledger_path.",
+    help="The file named by the setting ledger_path.  [default: where the target keeps it if "
+    "ledger_path is empty]",
 )
 @click.pass_context
-def ledger(context: click.Context, path: Path) -> None:
+def ledger(context: click.Context, path: Path | None) -> None:
     """Read the audit trail: what happened to each record, and why.
 
     Example: target-servicenow ledger --ledger output/prod.ledger.sqlite runs
     """
-    context.obj = expanded(path)
+    context.obj = located(path, os.environ)
 
 
 def _reader(path: Path) -> LedgerReader:
@@ -77,11 +78,11 @@ def runs(path: Path, limit: int, *, as_json: bool) -> None:
     for run in found:
         head = (run["run"], run["started"], run["status"], run["mode"])
         for table, counts in sorted(run["outcomes"].items()) or [("", {})]:
-            rows.append((*head, table, *(counts.get(o) or "." for o in Outcome)))
+            rows.append((*head, table, *(counts.get(o) or "." for o in COUNTED)))
             head = ("", "", "", "")
         if run["message"]:
             rows.append(("", run["message"]))
-    _print_table(("run", "started", "status", "mode", "table", *Outcome), rows)
+    _print_table(("run", "started", "status", "mode", "table", *COUNTED), rows)
 
 
 @ledger.command()
@@ -124,19 +125,110 @@ def explain(path: Path, key: str, *, as_json: bool) -> None:
 
 
 @ledger.command()
+@click.argument("keys", nargs=-1, metavar="[KEY]...")
+@click.option(
+    "--cause", type=click.Choice([c.value for c in Cause if c]), help="Only those with it."
+)
+@click.option(
+    "--drop", "dropping", is_flag=True, help="Take the rows off the list; needs a --reason."
+)
+@click.option("--reason", default="", help="Why they are dropped; it stays in their history.")
 @_as_json
 @click.pass_obj
-def rejects(path: Path, *, as_json: bool) -> None:
+def rejects(
+    path: Path,
+    keys: tuple[str, ...],
+    *,
+    cause: str | None,
+    dropping: bool,
+    reason: str,
+    as_json: bool,
+) -> None:
     """List the rows held or rejected that wait for another try, each with cause and reason.
 
-    Example: target-servicenow ledger rejects --json
+    KEY is a source identifier or the end of it, as for explain; without any, all rows are listed.
+    A dropped row is not tried again, unless its record changes.
+
+    Example: target-servicenow ledger rejects sage300:SAMINC:Vendor:5 --drop --reason "never paid"
     """
-    found = _reader(path).rejects()
-    if as_json:
+    found = _reader(path).rejects(keys, cause)
+    if dropping:
+        _drop(path, found, reason.strip(), keys=keys, cause=cause)
+    elif as_json:
         _print_json(found)
-        return
-    columns = ("table", "identifier", "outcome", "run", "cause", "reason")
-    _print_table(columns, ([row[name] for name in columns] for row in found))
+    else:
+        columns = ("table", "identifier", "outcome", "run", "cause", "reason")
+        _print_table(columns, ([row[name] for name in columns] for row in found))
+
+
+def _drop(
+    path: Path,
+    found: Sequence[dict[str, t.Any]],
+    reason: str,
+    *,
+    keys: Sequence[str],
+    cause: str | None,
+) -> None:
+    if not reason:
+        raise click.ClickException("--drop needs a --reason, which stays in the rows' history")
+    if not keys and cause is None:
+        raise click.ClickException(
+            "--drop needs to know which rows: give their source identifiers, or a --cause"
+        )
+    if unknown := [key for key in keys if not matching(found, key)]:
+        raise click.ClickException(
+            f"No such row waits: {', '.join(unknown)}; none was dropped. List those that do with "
+            "target-servicenow ledger rejects"
+        )
+    if several := [key for key in keys if len(matching(found, key)) > 1]:
+        raise click.ClickException(
+            f"Several rows have a source identifier that ends in {', '.join(several)}; none was "
+            "dropped: give full source identifiers"
+        )
+    drop(path, found, reason)
+    for row in found:
+        click.echo(f"{row['table']} {row['identifier']} was dropped: {reason}")
+
+
+@ledger.command()
+@click.argument("keys", nargs=-1, metavar="[KEY]...")
+@click.option("--all-hidden", is_flag=True, help="All that wait with the cause hidden.")
+@click.option(
+    "--reason",
+    default="deleted in ServiceNow",
+    show_default=True,
+    help="Why; it stays in the rows' history.",
+)
+@click.pass_obj
+def forget(path: Path, keys: tuple[str, ...], *, all_hidden: bool, reason: str) -> None:
+    """Forget where rows are that were deleted in ServiceNow, so that they are created again.
+
+    A row that the ledger knows is never created a second time, since it may only be hidden. KEY is
+    a source identifier or the end of it, as for explain. The next run creates the row if it waits,
+    or when its record comes again.
+
+    Example: target-servicenow ledger forget sage300:SAMINC:Vendor:1200 --reason "ticket 4711"
+    """
+    if not keys and not all_hidden:
+        raise click.UsageError("Give the source identifiers of the rows, or --all-hidden")
+    reader = _reader(path)
+    if all_hidden:
+        waiting = (row["identifier"] for row in reader.rejects() if row["cause"] == Cause.HIDDEN)
+        keys = (*keys, *waiting)
+    rows = []
+    for key in dict.fromkeys(keys):
+        found = reader.find(key)
+        exact = [row for row in found if row["identifier"] == key] or found
+        if len({row["identifier"] for row in exact}) != 1:
+            raise click.ClickException(
+                f"The ledger holds {len(exact) or 'no'} records {key}, so nothing was forgotten: "
+                "give the full source identifier, such as sage300:SAMINC:Vendor:1200"
+            )
+        rows += exact
+    reader.close()
+    forget_rows(path, rows, reason)
+    for row in rows:
+        click.echo(f"{row['table']} {row['identifier']} was forgotten: {reason}")
 
 
 @ledger.command()

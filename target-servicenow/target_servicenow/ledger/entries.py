@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import typing as t
 from dataclasses import asdict, is_dataclass
 
@@ -15,7 +16,10 @@ if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
 FROM_LEDGER = "_from_ledger"
-"""Marks a record exported from the ledger: it may hold only a part of what Sage 300 holds."""
+"""Marks a record exported from the ledger: it may hold only a part of what Sage 300 holds.
+
+Its value says which waiting row it was, and with which record: see `stamp`.
+"""
 
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 _ENCODER = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
@@ -66,8 +70,9 @@ class Entry(t.NamedTuple):
         reason: Why it was held or rejected, or how its outcome came to be known.
         cause: The reason in one word, a `Cause`.
         stream: The stream of its record.
-        payload: The record, kept for rows held or rejected.
+        payload: The record, kept for rows held or rejected; {} of a row that is to be set gone.
         version: The Singer version the row came under, to find what a complete read did not bring.
+        deferred: It is decided at the end of the run, so this is no outcome yet.
         remembered: What to remember of the row; None where it was not seen, so that what was known
             of it stays.
     """
@@ -85,17 +90,23 @@ class Entry(t.NamedTuple):
     stream: str = ""
     payload: Mapping[str, t.Any] | None = None
     version: int | None = None
+    deferred: bool = False
     remembered: Remembered | None = None
 
 
 class Reject(t.NamedTuple):
-    """A row held or rejected, waiting for its next try; its record is read when it is tried."""
+    """A row held or rejected, waiting for its next try; its record is read when it is tried.
+
+    Attributes:
+        has_record: False of a row that is to be set gone: its record is no longer there.
+    """
 
     table: str
     identifier: str
     run: int
     outcome: str
     cause: str
+    has_record: bool = True
 
 
 class Sent(t.NamedTuple):
@@ -105,6 +116,12 @@ class Sent(t.NamedTuple):
     at: dt.datetime
     outcome: str
     changes: Mapping[str, Mapping[str, str]]
+
+
+def stamp(table: str, identifier: str, record: Mapping[str, t.Any]) -> dict[str, str]:
+    """Return what tells a waiting row, exported, from the same row with a newer record."""
+    digest = hashlib.sha256(to_json(record).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return {"table": table, "identifier": identifier, "digest": digest}
 
 
 def now() -> str:

@@ -7,7 +7,9 @@ import logging
 import os
 import sqlite3
 import sys
+import tempfile
 import typing as t
+from pathlib import Path
 
 from target_servicenow.errors import TargetError
 from target_servicenow.ledger import migrations
@@ -16,7 +18,6 @@ from target_servicenow.ledger.migrations import FORMAT
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 APPLICATION: t.Final = 0x534E4C47
 """Marks a ledger, in SQLite's ``application_id``; its format is in ``user_version``."""
@@ -48,13 +49,15 @@ def open_to_write(path: Path) -> sqlite3.Connection:
     """
     with contextlib.ExitStack() as undo:
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            make_private(path)
+            if not path.exists():
+                _create(path)
             db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             undo.callback(db.close)
             if not _format(db, path):
-                db.execute("PRAGMA journal_mode = WAL")
-                _migrate(db, path)
+                raise LedgerError(
+                    f"The ledger {path} (ledger_path) is empty, which no ledger is: restore it "
+                    "from a backup, or delete it and run without state, which reads all again"
+                )
             db.execute("PRAGMA synchronous = FULL")
         except (sqlite3.Error, OSError) as error:
             raise _unusable(path, error) from None
@@ -62,10 +65,46 @@ def open_to_write(path: Path) -> sqlite3.Connection:
     return db
 
 
+def _create(path: Path) -> None:
+    """Create a ledger, which appears whole, so that an empty file is known to be none.
+
+    Raises:
+        OSError: It cannot be created.
+        sqlite3.Error: Likewise.
+    """
+    place = path.resolve()
+    place.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(prefix=f"{place.name}.", suffix=".new", dir=place.parent)
+    os.close(descriptor)  # SQLite opens it again; only its owner can read it
+    new = Path(name)
+    try:
+        with contextlib.closing(sqlite3.connect(new, isolation_level=None)) as db:
+            db.execute("PRAGMA journal_mode = WAL")  # which stays
+            _migrate(db, new)
+        with contextlib.suppress(FileExistsError):  # another run has just created it
+            _rename(new, place)
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def _rename(new: Path, place: Path) -> None:
+    """Rename a file, but never over another one.
+
+    Raises:
+        FileExistsError: Another one is there.
+    """
+    try:
+        os.link(new, place)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links
+        if place.exists():
+            raise FileExistsError from None
+        new.rename(place)
+
+
 def make_private(path: Path) -> None:
     """Create a file that only its owner can read, if it is not there.
-
-    SQLite gives the files it adds (``-wal``, ``-shm``) the rights of the ledger.
 
     Raises:
         OSError: It cannot be created.

@@ -61,6 +61,13 @@ _MIGRATIONS = (
       PRIMARY KEY ("table", identifier)
     ) WITHOUT ROWID;
     """,
+    # To the next format: the instance of a run and its mark, and how long a row has waited.
+    """
+    ALTER TABLE runs ADD COLUMN instance TEXT NOT NULL DEFAULT '';
+    ALTER TABLE runs ADD COLUMN mark TEXT NOT NULL DEFAULT '';
+    ALTER TABLE rejects ADD COLUMN since INTEGER NOT NULL DEFAULT 0;
+    UPDATE rejects SET since = run;
+    """,
 )
 
 FORMAT: t.Final = 1 + len(_MIGRATIONS)

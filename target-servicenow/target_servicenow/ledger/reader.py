@@ -7,12 +7,17 @@ import typing as t
 
 from target_servicenow.ledger import file
 from target_servicenow.ledger.altered import shown
-from target_servicenow.ledger.entries import FROM_LEDGER, from_json
-from target_servicenow.outcomes import Cause, Outcome
+from target_servicenow.ledger.entries import FROM_LEDGER, from_json, stamp
+from target_servicenow.outcomes import COUNTED, Cause, Outcome
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
+
+_HAS_RECORD = (
+    f"outcome <> '{Outcome.DROPPED}' AND payload <> '{{}}' AND cause <> '{Cause.TOO_MANY_GONE}'"
+)
+"""Which rejects hold a record."""
 
 
 class LedgerReader:
@@ -38,7 +43,7 @@ class LedgerReader:
             LedgerError: The file cannot be read, as in every method here.
         """
         found = self._rows("SELECT * FROM runs ORDER BY run DESC LIMIT ?", limit)
-        none = dict.fromkeys((outcome.value for outcome in Outcome), 0)
+        none = dict.fromkeys((outcome.value for outcome in COUNTED), 0)
         for run in found:
             run["outcomes"] = {}
             for count in self._rows("SELECT * FROM counts WHERE run = ?", run["run"]):
@@ -76,12 +81,19 @@ class LedgerReader:
                 entry["altered"] = from_json(entry["altered"])
         return found
 
-    def rejects(self) -> list[dict[str, t.Any]]:
-        """Return the rows waiting for another try, without their payload."""
-        return self._rows(
-            'SELECT "table", identifier, run, outcome, cause, reason, stream FROM rejects'
-            ' ORDER BY "table", identifier'
+    def rejects(self, keys: Sequence[str] = (), cause: str | None = None) -> list[dict[str, t.Any]]:
+        """Return the rows waiting for another try, without their payload.
+
+        Args:
+            keys: Source identifiers, or the ends of some (`1200`); none for all rows.
+            cause: Only rows with this cause.
+        """
+        found = self._rows(
+            'SELECT "table", identifier, run, since, outcome, cause, reason, stream FROM rejects'
+            " WHERE outcome <> 'dropped' ORDER BY \"table\", identifier"
         )
+        named = [row for row in found if not keys or any(matching([row], key) for key in keys)]
+        return [row for row in named if cause in {None, row["cause"]}]
 
     def altered(self) -> list[dict[str, t.Any]]:
         """Return the rows that ServiceNow stores otherwise than sent at present."""
@@ -95,9 +107,8 @@ class LedgerReader:
     def messages(self) -> Iterator[dict[str, t.Any]]:
         """Yield Singer messages that bring the waiting rows back: each schema, then its records."""
         for schema in self._rows(
-            "SELECT * FROM schemas WHERE stream IN (SELECT stream FROM rejects WHERE cause <> ?)"
-            " ORDER BY stream",
-            Cause.TOO_MANY_GONE,  # there is no record
+            "SELECT * FROM schemas WHERE stream IN (SELECT stream FROM rejects WHERE"  # noqa: S608
+            f" {_HAS_RECORD}) ORDER BY stream"
         ):
             stream = schema["stream"]
             with file.reading():
@@ -109,10 +120,9 @@ class LedgerReader:
                 }
             yield message
             for name in self._rows(
-                'SELECT "table", identifier FROM rejects WHERE stream = ? AND cause <> ?'
-                " ORDER BY identifier",
+                'SELECT "table", identifier FROM rejects'  # noqa: S608
+                f" WHERE stream = ? AND {_HAS_RECORD} ORDER BY identifier",
                 stream,
-                Cause.TOO_MANY_GONE,
             ):
                 yield from self._record(stream, **name)
 
@@ -123,9 +133,17 @@ class LedgerReader:
         )
         for row in rows:
             with file.reading():
-                record = {**from_json(row["payload"]), FROM_LEDGER: True}
+                payload = from_json(row["payload"])
+            record = {**payload, FROM_LEDGER: stamp(table, identifier, payload)}
             yield {"type": "RECORD", "stream": stream, "record": record}
 
     def _rows(self, sql: str, *parameters: t.Any) -> list[dict[str, t.Any]]:
         with file.reading():
             return [dict(row) for row in self._db.execute(sql, parameters)]
+
+
+def matching(rows: Iterable[dict[str, t.Any]], key: str) -> list[dict[str, t.Any]]:
+    """Return the rows whose source identifier is `key`, or else ends with it."""
+    rows = list(rows)
+    exact = [row for row in rows if row["identifier"] == key]
+    return exact or [row for row in rows if row["identifier"].endswith(f":{key}")]

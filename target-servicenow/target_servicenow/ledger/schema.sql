@@ -13,7 +13,9 @@ CREATE TABLE runs (
   mode     TEXT NOT NULL,  -- apply, plan
   mapping  TEXT NOT NULL,
   calls    INTEGER,        -- requests sent to ServiceNow, without token requests
-  message  TEXT            -- why it stopped
+  message  TEXT,           -- why it stopped
+  instance TEXT NOT NULL DEFAULT '',  -- the address of the instance it wrote to
+  mark     TEXT NOT NULL DEFAULT ''   -- a random name, which the state that it emitted carries
 );
 
 -- How many rows of each table met each outcome in a run; unchanged rows are counted here only.
@@ -33,9 +35,15 @@ CREATE TABLE counts (
 --   length       a text is longer than its column
 --   duplicate    several rows carry its identifier
 --   adoption     several rows, or several records, could be each other's
+--   hidden       its row was there, and ServiceNow does not show it; it is never made twice
+--   reassigned   its row carries another identifier now
 --   refused      ServiceNow refused the row
 --   too_large    ServiceNow cannot read a request with the row in it
 --   too_many_gone  so many are gone at once that a person has to confirm it (max_inactive_percent)
+--   vanished     its record vanished before it was final, so a person has to look at it
+--   gone         its record, or its part of a newer version of it, is no longer there
+--   not_wanted   the mapping does not want the row any more
+--   corrected    its record came again under another key, or the row was corrected by hand
 --   lost_answer  the answer to the write was lost; the row was found afterwards
 CREATE TABLE outcomes (
   number     INTEGER PRIMARY KEY,
@@ -44,7 +52,7 @@ CREATE TABLE outcomes (
   "table"    TEXT NOT NULL,
   identifier TEXT NOT NULL,
   sys_id     TEXT NOT NULL,
-  outcome    TEXT NOT NULL,
+  outcome    TEXT NOT NULL,  -- as in counts; dropped: it waited, and is not tried again
   changes    TEXT NOT NULL,  -- {"column": {"old": ..., "new": ...}}
   altered    TEXT NOT NULL,  -- columns stored (old) differently from what was sent (new)
   status     INTEGER NOT NULL,
@@ -66,7 +74,9 @@ CREATE TABLE sending (
   PRIMARY KEY ("table", identifier)
 ) WITHOUT ROWID;
 
--- Every row ever seen: where it is, and the last run that saw it.
+-- Every row ever seen: where it is (empty: it was never in ServiceNow; ?: it was created and never
+-- shown), and the last run that saw it. It is asked before a row is created. `ledger forget` deletes
+-- a row here, and leaves the outcome `forgotten`.
 CREATE TABLE records (
   "table"    TEXT NOT NULL,
   identifier TEXT NOT NULL,
@@ -92,11 +102,15 @@ CREATE TABLE rejects (
   "table"    TEXT NOT NULL,
   identifier TEXT NOT NULL,
   run        INTEGER NOT NULL REFERENCES runs (run),
-  outcome    TEXT NOT NULL,  -- held, rejected; created, updated ... without a reference
+  outcome    TEXT NOT NULL,  -- held, rejected; created, updated ... without a reference; dropped:
+                             -- by a person, and not listed until a new record of it waits
   reason     TEXT NOT NULL,
   stream     TEXT NOT NULL,
-  payload    TEXT NOT NULL,  -- the Singer record, amounts exact; of too_many_gone, how many of how many
+  payload    TEXT NOT NULL,  -- the Singer record, amounts exact; {} of a row that is to be set
+                             -- gone, or was written and vanished; of too_many_gone, how many of how
+                             -- many
   cause      TEXT NOT NULL DEFAULT '',
+  since      INTEGER NOT NULL DEFAULT 0,  -- the run in which it began to wait with this outcome
   PRIMARY KEY ("table", identifier)
 ) WITHOUT ROWID;
 

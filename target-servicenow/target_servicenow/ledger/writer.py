@@ -2,47 +2,31 @@
 
 from __future__ import annotations
 
-import contextlib
-import datetime as dt
-import threading
 import typing as t
 from collections import Counter
 
 from target_servicenow.ledger import altered, file
-from target_servicenow.ledger.entries import (
-    Entry,
-    Reject,
-    Sent,
-    format_time,
-    from_json,
-    now,
-    parse_time,
-    to_json,
-)
+from target_servicenow.ledger.entries import Entry, Sent, from_json, now, parse_time, to_json
+from target_servicenow.ledger.memory import Memory
+from target_servicenow.ledger.waiting import WaitingRows, after_drop
 from target_servicenow.outcomes import Outcome
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-    from collections.abc import Set as AbstractSet
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from target_servicenow.ledger.entries import Remembered
+    from target_servicenow.ledger.entries import Reject, Remembered
 
-# Tables that hide those of the same names for as long as the connection lasts.
-_PLAN = (
-    "CREATE TEMP TABLE records AS SELECT * FROM main.records",
-    'CREATE UNIQUE INDEX temp.records_key ON records ("table", identifier)',
-    "CREATE TEMP TABLE rejects AS SELECT * FROM main.rejects",
-    'CREATE UNIQUE INDEX temp.rejects_key ON rejects ("table", identifier)',
-    "CREATE TEMP TABLE sending AS SELECT * FROM main.sending WHERE run IS NULL",
-    'CREATE UNIQUE INDEX temp.sending_key ON sending ("table", identifier)',
-    "CREATE TEMP TABLE altered AS SELECT * FROM main.altered",
-    'CREATE UNIQUE INDEX temp.altered_key ON altered ("table", identifier)',
-)
+_SILENT = frozenset({Outcome.UNCHANGED, Outcome.DROPPED})
+"""Outcomes that add nothing to the history when a row comes again."""
 
 
-class LedgerWriter:
-    """One run's view of the ledger. Safe to use from several threads."""
+class LedgerWriter(WaitingRows):
+    """One run's view of the ledger. Safe to use from several threads.
+
+    Attributes:
+        memory: What is known of rows from runs that wrote.
+    """
 
     def __init__(self, path: Path) -> None:
         """Open the file, created if it is not there.
@@ -50,57 +34,9 @@ class LedgerWriter:
         Raises:
             LedgerError: It cannot be opened or written, or is not a ledger of this version.
         """
-        self._lock = threading.Lock()
-        self._run = 0
+        super().__init__(path)
         self._fates: Counter[tuple[str, str]] = Counter()  # by table and outcome
-        self._path = path
-        self._claim: file.Closeable | None = None
-        self._db = file.open_to_write(path)
-
-    @property
-    def run(self) -> int:
-        """The number of the run that was started; 0 before `start`."""
-        return self._run
-
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[None]:
-        with self._lock, file.writing(self._db):
-            yield
-
-    def _rows(self, sql: str, *parameters: t.Any) -> list[tuple[t.Any, ...]]:
-        with file.reading():
-            return self._db.execute(sql, parameters).fetchall()
-
-    def start(self, *, mode: str, mapping: str) -> None:
-        """Open a run, in a ledger upgraded to the current format; one that was killed is closed.
-
-        A plan keeps what it would do, but what it knows of records and rejects is its own and
-        goes with it.
-
-        Raises:
-            LedgerError: Another run is using the ledger, or it cannot be upgraded or written.
-        """
-        self._claim = file.lock(self._path)
-        file.upgrade(self._db, self._path)
-        with self._writing():
-            for statement in _PLAN if mode == "plan" else ():
-                self._db.execute(statement)
-            self._db.execute(
-                "UPDATE runs SET status = 'stopped', message = 'interrupted'"
-                " WHERE status = 'running'"
-            )
-            [(self._run,)] = self._db.execute(
-                "INSERT INTO runs (started, status, mode, mapping) VALUES (?, 'running', ?, ?)"
-                " RETURNING run",
-                (now(), mode, mapping),
-            )
-
-    def prune(self, keep_days: int) -> int:
-        """Delete the outcomes that are older than so many days; return how many."""
-        with self._writing():
-            before = dt.datetime.now(dt.UTC) - dt.timedelta(days=keep_days)
-            cursor = self._db.execute("DELETE FROM outcomes WHERE at < ?", (format_time(before),))
-        return cursor.rowcount
+        self.memory = Memory(self._db)
 
     def keep_schema(
         self, stream: str, schema: Mapping[str, t.Any], key_properties: Iterable[str]
@@ -179,7 +115,10 @@ class LedgerWriter:
         """
         entries = list(entries)
         with self._writing():
-            self._append([e for e in entries if e.outcome != Outcome.UNCHANGED], self._run)
+            before = self._before(entries)
+            entries = [after_drop(entry, before) for entry in entries] if before else entries
+            told = [e for e in entries if e.outcome not in _SILENT and not e.deferred]
+            self._append(told, self._run)
             self._forget(entries, self._run)
             self._db.executemany(
                 'INSERT INTO records ("table", identifier, sys_id, last_seen, version)'
@@ -189,39 +128,9 @@ class LedgerWriter:
                 " sys_id = COALESCE(NULLIF(excluded.sys_id, ''), records.sys_id)",
                 [(e.table, e.identifier, e.sys_id, self._run, e.version) for e in entries],
             )
-            self._db.executemany(
-                'DELETE FROM rejects WHERE "table" = ? AND identifier = ?',
-                [(e.table, e.identifier) for e in entries],
-            )
-            self._db.executemany(
-                'INSERT INTO rejects ("table", identifier, run, outcome, reason, cause, stream,'
-                " payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (
-                        e.table, e.identifier, self._run, e.outcome, e.reason, e.cause, e.stream,
-                        to_json(e.payload),
-                    )
-                    for e in entries
-                    if e.payload is not None
-                ],
-            )  # fmt: skip
+            self._list(entries, before)
             altered.keep(self._db, entries)
-            self._count(entries)
-
-    def _append(self, entries: Iterable[Entry], run: int) -> None:
-        at = now()
-        self._db.executemany(
-            'INSERT INTO outcomes (run, at, "table", identifier, sys_id, outcome, changes,'
-            " altered, status, attempts, reason, cause)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                (
-                    run, at, e.table, e.identifier, e.sys_id, e.outcome, to_json(e.changes),
-                    to_json(e.altered), e.status, e.attempts, e.reason, e.cause,
-                )
-                for e in entries
-            ],
-        )  # fmt: skip
+            self._count([e for e in entries if e.outcome != Outcome.DROPPED])
 
     def _forget(self, entries: Iterable[Entry], run: int) -> None:
         """Remove the notes that a run made of rows it was sending."""
@@ -239,36 +148,15 @@ class LedgerWriter:
             [(self._run, *fate, rows) for fate, rows in self._fates.items()],
         )
 
-    def drop_rejects(self, table: str, kept: Mapping[str, AbstractSet[str]]) -> None:
-        """Forget rejects of entries that their records, read whole, no longer hold.
-
-        Args:
-            table: The rows' table.
-            kept: The identifiers of the entries a record holds, by the prefix they share.
-        """
-        with self._writing():
-            waiting = self._db.execute(
-                'SELECT identifier FROM rejects WHERE "table" = ?', (table,)
-            ).fetchall()
-            prefixes = tuple(kept)
-            every = set().union(*kept.values())
-            self._db.executemany(
-                'DELETE FROM rejects WHERE "table" = ? AND identifier = ?',
-                [
-                    (table, identifier)
-                    for (identifier,) in waiting
-                    if identifier.startswith(prefixes) and identifier not in every
-                ],
-            )
-
     def seen_and_unseen(self, table: str, version: int) -> tuple[Counter[str], list[str]]:
         """Return how many rows came under a version, by company, and which of these did not."""
         rows = self._rows('SELECT identifier, version FROM records WHERE "table" = ?', table)
         seen = Counter(company(identifier) for identifier, last in rows if last == version)
         return seen, [i for i, last in rows if last != version and seen[company(i)]]
 
-    def uncount(self, rejects: Iterable[Reject]) -> None:
-        """Take back the counts of rows about to be retried in this run."""
+    def begin_retry(self, rejects: Iterable[Reject]) -> None:
+        """Take back the counts of rows about to be retried; what is recorded from now on is."""
+        self._retrying = True
         with self._lock:
             for reject in rejects:
                 if reject.run == self._run:
@@ -280,42 +168,6 @@ class LedgerWriter:
         for (table, outcome), rows in self._fates.items():
             counts.setdefault(table, {})[outcome] = rows
         return counts
-
-    def pending(self) -> list[Reject]:
-        """Return the rows worth another try now: those held, and those earlier runs rejected."""
-        rows = self._rows(
-            'SELECT "table", identifier, run, outcome, cause FROM rejects'
-            " WHERE outcome = 'held' OR run < ? ORDER BY run, identifier",
-            self._run,
-        )
-        return [Reject(*row) for row in rows]
-
-    def payloads(self, rejects: Iterable[Reject]) -> Iterator[dict[str, t.Any]]:
-        """Yield the records of waiting rows, one after another; a row settled since has none."""
-        for reject in rejects:
-            rows = self._rows(
-                'SELECT payload FROM rejects WHERE "table" = ? AND identifier = ?',
-                reject.table,
-                reject.identifier,
-            )
-            for (payload,) in rows:
-                with file.reading():
-                    record = from_json(payload)
-                yield record
-
-    def finish(self, *, status: str, calls: int, message: str = "") -> None:
-        """Close the run."""
-        with self._writing():
-            self._db.execute(
-                "UPDATE runs SET finished = ?, status = ?, calls = ?, message = ? WHERE run = ?",
-                (now(), status, calls, message, self._run),
-            )
-
-    def close(self) -> None:
-        """Close the file, and let another run have it."""
-        self._db.close()
-        if self._claim is not None:
-            self._claim.close()
 
 
 def company(identifier: str) -> str:

@@ -104,6 +104,14 @@ class Table:
         return tuple(dict.fromkeys((*names, *read_only)))
 
     @cached_property
+    def company_column(self) -> str | None:
+        """The column that holds the company of a row; None when no column is just that."""
+        if self.company is None:
+            return None
+        names = (c.name for c in self.columns if c.value and c.value.text == self.company.text)
+        return next(names, None)
+
+    @cached_property
     def parent_names(self) -> frozenset[str]:
         """The properties of the parent record that its expressions read as ``parent.X``."""
         names = {name for _, expression in self.expressions() for name in expression.names}

@@ -7,6 +7,7 @@ import json
 import math
 import re
 import typing as t
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
@@ -151,6 +152,32 @@ def parent_prefix(profile: Profile, table: Table, record: Mapping[str, t.Any]) -
         return ":".join(map(_encoded, names)) + ":"
     except RecordError:
         return ""
+
+
+def company_prefix(profile: Profile, table: Table, partition: Mapping[str, t.Any]) -> str:
+    """Return the beginning of the identifiers of all rows of one company, or "".
+
+    Args:
+        profile: The mapping.
+        table: The table of the rows.
+        partition: What all records of the company have in common, such as its CompanyID.
+    """
+    try:
+        company = table.company(partition) if table.company else MISSING
+        return (
+            "" if _empty(company) else ":".join(map(_encoded, (profile.source_of(table), company)))
+        )
+    except RecordError:
+        return ""
+
+
+def text_of(table: Table, column: str, record: Mapping[str, t.Any]) -> str:
+    """Return what a record has in a column, "" when it has nothing there that can be rendered."""
+    for known in table.columns:
+        if known.name == column and known.value is not None:
+            with suppress(RecordError):
+                return _value(known, record) or ""
+    return ""
 
 
 def holds_entries(record: Mapping[str, t.Any], each: Sequence[str]) -> bool:

@@ -6,10 +6,11 @@ import typing as t
 from dataclasses import replace
 
 from target_servicenow.api.table import StoredRow
-from target_servicenow.outcomes import Outcome
+from target_servicenow.outcomes import Cause, Outcome
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from target_servicenow.ledger.entries import Remembered
     from target_servicenow.upsert.plan import Decision
@@ -20,6 +21,15 @@ if t.TYPE_CHECKING:
 
 class Recorder(t.Protocol):
     """Keeps what becomes of the rows of one table; may be called from any worker."""
+
+    def known(self, table: str, identifiers: Iterable[str]) -> dict[str, str]:
+        """Return those of `identifiers` that have been in a table, with the sys_id of their row.
+
+        The sys_id is "" where ServiceNow never showed the row.
+        """
+
+    def owned(self, sys_ids: Iterable[str]) -> AbstractSet[str]:
+        """Return those of `sys_ids` that are known as the rows of records."""
 
     def decided(self, decisions: Sequence[Decision], commit_seconds: float) -> float:
         """Take in rows that were looked up and are not sent yet.
@@ -87,7 +97,7 @@ class Notes:
     def record(self, settled: Sequence[Settled]) -> None:
         """Record the fate of rows."""
         for fate in settled:
-            if fate.sys_id:
+            if fate.sys_id and fate.cause is not Cause.HIDDEN:
                 row = fate.decision.row
                 stored = StoredRow(fate.sys_id, row.values)
                 planned = self._planned and fate.outcome is Outcome.CREATED

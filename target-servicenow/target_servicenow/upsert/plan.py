@@ -36,6 +36,7 @@ class Decision:
         sys_id: The row that is there already; "" where there is none.
         new_sys_id: The sys_id a new row is created with; "" for any other outcome.
         unseen: Columns that ServiceNow did not show in this row, so that they are left alone.
+        deferred: It is decided at the end of the run.
         unproven: Amounts that count as agreeing, while only one side names its currency.
         modifications: The `MODIFICATIONS` of the row that is there; "" where they are not read.
         altered: Columns left alone, since ServiceNow stores them otherwise than sent (`altered`).
@@ -51,14 +52,35 @@ class Decision:
     cause: Cause = Cause.NONE
     reason: str = ""
     unseen: tuple[str, ...] = ()
+    deferred: bool = False
     unproven: dict[str, Change] = field(default_factory=dict)
     altered: dict[str, Change] = field(default_factory=dict)
     learned: tuple[str, ...] = ()
     modifications: str = ""
 
 
+@dataclass(frozen=True)
+class Recorded:
+    """What ServiceNow says of the row that an identifier had when it was last seen.
+
+    Attributes:
+        sys_id: Where it was; "" for a row that was created and never shown.
+        row: The row as it stands; None where ServiceNow does not show it.
+        counted: Whether ServiceNow counts it, which it does in spite of access rules; None where
+            that is not known.
+    """
+
+    sys_id: str
+    row: StoredRow | None = None
+    counted: bool | None = None
+
+
 def decide(
-    table: Table, row: Row, matches: Sequence[StoredRow], candidates: Sequence[StoredRow]
+    table: Table,
+    row: Row,
+    matches: Sequence[StoredRow],
+    candidates: Sequence[StoredRow],
+    recorded: Recorded | None = None,
 ) -> Decision:
     """Decide about a row whose references are resolved into its values.
 
@@ -67,6 +89,7 @@ def decide(
         row: The row as it should be.
         matches: The rows that carry its identifier.
         candidates: The rows with its natural key that carry no identifier at all.
+        recorded: Where none carries it: the row that did, if the ledger knows of one.
     """
     if len(matches) > 1:
         return Decision(
@@ -79,8 +102,14 @@ def decide(
         )
     if matches:
         return _update(table, row, matches[0], Outcome.UPDATED, row.values)
+    if recorded is not None:
+        return _decide_recorded(table, row, recorded)
     if not row.creatable:
         return Decision(row, None)
+    return _adopt_or_create(table, row, candidates)
+
+
+def _adopt_or_create(table: Table, row: Row, candidates: Sequence[StoredRow]) -> Decision:
     if len(candidates) > 1:
         return Decision(
             row,
@@ -103,6 +132,58 @@ def decide(
         new_sys_id=own_sys_id(row.identifier),
         changes=changes,
     )
+
+
+def _decide_recorded(table: Table, row: Row, recorded: Recorded) -> Decision:
+    """Decide about a row that was in ServiceNow once: it is never created a second time."""
+    if recorded.row is None:
+        return hidden(table, row, recorded)
+    carried = recorded.row.values.get(table.source_column)
+    if carried == row.identifier:  # the lookup did not find it
+        return _update(table, row, recorded.row, Outcome.UPDATED, row.values)
+    if carried == "":  # cleared by hand
+        wanted = {**row.values, table.source_column: row.identifier}
+        return _update(table, row, recorded.row, Outcome.UPDATED, wanted)
+    if carried is None:
+        return hidden(table, row, recorded)
+    return Decision(
+        row,
+        Outcome.HELD,
+        cause=Cause.REASSIGNED,
+        reason=f"its row {recorded.sys_id} of {table.name} carries {table.source_column} {carried} "
+        f"now: set that to {row.identifier} again, or, if the row is no longer its own, run "
+        f"{forget_command(row.identifier)} to have another one created",
+    )
+
+
+def hidden(table: Table, row: Row, recorded: Recorded) -> Decision:
+    """Hold a row that is in ServiceNow, as far as is known, and not shown to the account."""
+    if recorded.row is not None:
+        likely = f"a rule of the column hides its {table.source_column}"
+    elif recorded.counted:
+        likely = "an access rule of the table hides it, since ServiceNow counts it"
+    elif recorded.counted is None:
+        likely = "an access rule hides it, it is in another domain, or it was deleted"
+    else:
+        likely = (
+            "it is in another domain, a rule of queries hides it, or it was deleted, since "
+            "ServiceNow does not count it"
+        )
+    its_row = f"its row {recorded.sys_id} of" if recorded.sys_id else "its row of"
+    return Decision(
+        row,
+        Outcome.HELD,
+        sys_id=recorded.sys_id,
+        cause=Cause.HIDDEN,
+        reason=f"ServiceNow does not show {its_row} {table.name} ({likely}): let the integration "
+        f"user read it, or, if it was deleted, run {forget_command(row.identifier)} to have "
+        "another one created",
+    )
+
+
+def forget_command(identifier: str) -> str:
+    """Return the command that makes the ledger forget a row."""
+    return f"target-servicenow ledger forget {identifier}"
 
 
 def _update(
@@ -145,7 +226,8 @@ def was_written(
     if outcome != Outcome.UPDATED:
         return True
     due = decision.changes
-    stands = {n: due[n].old if n in due else decision.row.values.get(n, "") for n in changes}
+    wanted = {**decision.row.values, table.source_column: decision.row.identifier}
+    stands = {n: due[n].old if n in due else wanted.get(n, "") for n in changes}
     return any(same(stands[n], change["new"], table.type_of(n)) for n, change in changes.items())
 
 

@@ -9,7 +9,7 @@ from target_servicenow.api.table import StoredRow
 from target_servicenow.upsert import lookup
 
 if t.TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from target_servicenow.api.session import Session
     from target_servicenow.mapping.profile import Column, Profile, Table
@@ -67,7 +67,13 @@ class References:
         )
 
     def resolve(
-        self, session: Session, table: Table, rows: Sequence[Row], *, blank: bool
+        self,
+        session: Session,
+        table: Table,
+        rows: Sequence[Row],
+        *,
+        blank: bool,
+        known: Callable[[str, Iterable[str]], dict[str, str]],
     ) -> Resolved:
         """Look up what rows point at.
 
@@ -79,6 +85,7 @@ class References:
             table: The table of the rows.
             rows: Any number of rows.
             blank: Let such rows go without that reference, instead of holding them.
+            known: Returns the sys_ids of identifiers that have been in a table.
         """
         found = self._look_up(session, table, rows)
         resolved = Resolved([], {}, [])
@@ -92,7 +99,7 @@ class References:
                 if len(matches) == 1:
                     values[name] = _value(column, matches[0])
                 else:
-                    reason = reason or _reason(column, target, len(matches))
+                    reason = reason or self._reason(column, target, len(matches), known)
             # A row that is not to be created keeps its reference, if it exists.
             if reason and row.creatable:
                 resolved.unresolved[row.identifier] = reason
@@ -101,6 +108,26 @@ class References:
                     continue
             resolved.ready.append(replace(row, values={**row.values, **values}) if values else row)
         return resolved
+
+    def _reason(
+        self,
+        column: Column,
+        target: str,
+        matches: int,
+        known: Callable[[str, Iterable[str]], dict[str, str]],
+    ) -> str:
+        """Return why a reference has no value; the cases need different help."""
+        name = column.reference or ""
+        points = f"{column.name} points at {target}, which"
+        if matches:
+            return f"{points} {matches} rows of {name} carry: delete or clear all but one"
+        if sys_id := known(name, [target]).get(target):
+            source = self._profile.table(name).source_column
+            return (
+                f"{points} ServiceNow does not show in {name} (its row was {sys_id}): let the "
+                f"integration user read that row, and see that its {source} is {target}"
+            )
+        return f"{points} is not in {name}"
 
     def _look_up(
         self, session: Session, table: Table, rows: Sequence[Row]
@@ -126,12 +153,3 @@ class References:
 
 def _value(column: Column, target: StoredRow) -> str:
     return target.values.get(column.take, "") if column.take else target.sys_id
-
-
-def _reason(column: Column, target: str, matches: int) -> str:
-    if matches:
-        return (
-            f"{column.name} points at {target}, which {matches} rows of {column.reference} carry: "
-            "delete or clear all but one"
-        )
-    return f"{column.name} points at {target}, which is not in {column.reference}"

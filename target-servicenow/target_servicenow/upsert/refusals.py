@@ -6,7 +6,7 @@ import threading
 import typing as t
 
 from target_servicenow.api.errors import StopRunError
-from target_servicenow.outcomes import WRITTEN
+from target_servicenow.outcomes import WRITTEN, Cause
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +22,7 @@ class Refusals:
 
     Attributes:
         taken: Whether the table has taken a row.
+        shown: Whether ServiceNow has shown a row that the table has taken.
     """
 
     def __init__(self) -> None:
@@ -29,7 +30,14 @@ class Refusals:
         self._lock = threading.Lock()
         self._waiting: list[Settled] = []
         self._count = 0
+        self._unshown = 0
         self.taken = False
+        self.shown = False
+
+    @property
+    def blind(self) -> bool:
+        """Whether the table has taken rows enough, and ServiceNow has shown none of them."""
+        return not self.shown and self._unshown >= ENOUGH
 
     def sift(self, done: Sequence[Settled]) -> list[Settled]:
         """Return the rows whose fate is certain: a refusal is once the table has taken a row."""
@@ -37,7 +45,11 @@ class Refusals:
             denied = [fate for fate in done if fate.denied]
             self._count += len(denied)
             self._waiting += denied
-            self.taken = self.taken or any(fate.outcome in WRITTEN for fate in done)
+            written = [fate for fate in done if fate.outcome in WRITTEN]
+            unshown = sum(fate.cause is Cause.HIDDEN for fate in written)
+            self._unshown += unshown
+            self.taken = self.taken or bool(written)
+            self.shown = self.shown or len(written) > unshown
             certain = [fate for fate in done if not fate.denied]
             if self.taken:
                 certain += self._waiting

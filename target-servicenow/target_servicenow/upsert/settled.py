@@ -65,6 +65,27 @@ def stored(table: Table, entry: Pending, row: StoredRow, status: int) -> Settled
     )
 
 
+def unshown(entry: Pending, sys_id: str, status: int) -> Settled:
+    """Return the fate of a row that was written, and that the answer does not show."""
+    decision = entry.decision
+    return Settled(
+        decision=decision,
+        outcome=decision.outcome or Outcome.UNCHANGED,
+        sys_id=sys_id or decision.sys_id,
+        status=status,
+        attempts=entry.attempts,
+        cause=Cause.HIDDEN,
+        reason="ServiceNow wrote the row and does not show it to the integration user",
+    )
+
+
+def held(entry: Pending, now: Decision) -> Settled:
+    """Return the fate of a row that waits, by what was found of it after it was sent."""
+    return Settled(
+        now, Outcome.HELD, now.sys_id, attempts=entry.attempts, cause=now.cause, reason=now.reason
+    )
+
+
 def _is_altered(stored: str, sent: str, column_type: ColumnType) -> bool:
     return not same(stored, sent, column_type) and proven(stored, sent, column_type)
 

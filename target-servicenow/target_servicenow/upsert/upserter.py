@@ -9,20 +9,22 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 from target_servicenow.api import batch
+from target_servicenow.api.errors import StopRunError
 from target_servicenow.outcomes import WRITTEN, Cause, Outcome
 from target_servicenow.stopping import SLICE_SECONDS, StoppedError
-from target_servicenow.upsert import adopt, altered, lookup
+from target_servicenow.upsert import altered, lookup
 from target_servicenow.upsert.batch_size import BatchSize
+from target_servicenow.upsert.first_look import look
 from target_servicenow.upsert.gone import leftovers
 from target_servicenow.upsert.notes import Notes
-from target_servicenow.upsert.plan import Decision, decide, difference, too_long, truncated
+from target_servicenow.upsert.plan import Decision, difference, too_long, truncated
 from target_servicenow.upsert.references import References, Resolved
 from target_servicenow.upsert.refusals import Refusals
 from target_servicenow.upsert.settled import Settled
 from target_servicenow.upsert.writer import RowWriter
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Container, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from target_servicenow.api.dictionary import Definitions
@@ -30,6 +32,7 @@ if t.TYPE_CHECKING:
     from target_servicenow.ledger.entries import Remembered
     from target_servicenow.mapping.profile import Profile, Table
     from target_servicenow.mapping.render import Row
+    from target_servicenow.upsert.adopt import Claims
     from target_servicenow.upsert.notes import Recorder
 
 logger = logging.getLogger(__name__)
@@ -78,23 +81,35 @@ class Upserter:
         # Tables seen to keep the sys_id that a create names.
         self._keeps_sys_ids: set[str] = set()
 
-    def upsert(self, table: Table, rows: Sequence[Row], recorder: Recorder) -> None:
+    def upsert(
+        self,
+        table: Table,
+        rows: Sequence[Row],
+        recorder: Recorder,
+        claims: Claims | None = None,
+    ) -> None:
         """Settle every row.
 
         Args:
             table: The table of the rows.
             rows: Any number, each identifier once; references may point at rows settled before.
             recorder: Keeps what becomes of them, as soon as it is known.
+            claims: The records that could claim a row typed in by hand, these included; None
+                while more may come, and a row that could claim one is held.
 
         Raises:
             StopRunError: The run cannot go on; what was answered until then is settled.
             StoppedError: The run is ending; likewise.
         """
         resolved = self._references.resolve(
-            self._sessions[0], table, rows, blank=self._policy.on_missing_reference == "blank"
+            self._sessions[0],
+            table,
+            rows,
+            blank=self._policy.on_missing_reference == "blank",
+            known=recorder.known,
         )
         ready, settled = self._prepared(table, resolved)
-        decisions = self._decisions(table, ready)
+        decisions = self._decisions(table, ready, recorder, claims)
         commit_seconds = (
             batch.SINGLE_COMMIT_SECONDS if self._sessions[0].batch_refused else batch.COMMIT_SECONDS
         )
@@ -106,7 +121,7 @@ class Upserter:
                 seconds,
             )
             self._stop.sleep(seconds)
-            decisions = self._decisions(table, ready)
+            decisions = self._decisions(table, ready, recorder, claims)
             recorder.decided(decisions, commit_seconds)
         remembered = recorder.remembered(altered.undecided(decisions))
         writes = []
@@ -131,6 +146,15 @@ class Upserter:
     def leftovers(self, table: Table, kept: Mapping[str, AbstractSet[str]]) -> list[Row]:
         """Return the rows of entries that their records no longer hold, as `gone` makes them."""
         return leftovers(self._sessions[0], table, kept) if kept else []
+
+    def claim(
+        self, table: Table, rows: Sequence[Row], known: Container[str], claims: Claims
+    ) -> None:
+        """Add those of `rows` that have none in ServiceNow, nor had one before (`known`)."""
+        matches = lookup.by_identifier(self._sessions[0], table, [row.identifier for row in rows])
+        claims.add(
+            row for row in rows if not matches[row.identifier] and row.identifier not in known
+        )
 
     def differing(
         self, table: Table, rows: Sequence[Row], remembered: Mapping[str, Remembered]
@@ -175,19 +199,12 @@ class Upserter:
                 fitting.append(row)
         return fitting, settled
 
-    def _decisions(self, table: Table, rows: Sequence[Row]) -> list[Decision]:
-        session = self._sessions[0]
-        matches = lookup.by_identifier(session, table, [row.identifier for row in rows])
-        if any(matches.values()):
+    def _decisions(
+        self, table: Table, rows: Sequence[Row], recorder: Recorder, claims: Claims | None
+    ) -> list[Decision]:
+        decisions = look(self._sessions[0], table, rows, recorder, claims)
+        if any(decision.outcome in _FOUND for decision in decisions):
             self._verified.add(table.name)
-        unmatched = [row for row in rows if not matches[row.identifier]]
-        unclaimed, decisions = adopt.candidates(session, table, unmatched)
-        waiting = {decision.row.identifier for decision in decisions}
-        decisions += [
-            decide(table, row, matches[row.identifier], unclaimed.get(row.identifier, []))
-            for row in rows
-            if row.identifier not in waiting
-        ]
         return decisions
 
     def _write(self, table: Table, writes: list[Decision], notes: Notes) -> None:
@@ -213,8 +230,10 @@ class Upserter:
             write(self._sessions[0], writes[:few])
             writes = writes[few:]
             few *= 2
-            if notes.refusals.taken:
+            if notes.refusals.shown:
                 self._verified.add(table.name)
+            elif notes.refusals.blind:
+                raise StopRunError(_unreadable(table))
         if len(writes) <= batch_size.rows or len(self._sessions) == 1:
             write(self._sessions[0], writes)
             return
@@ -235,6 +254,14 @@ class Upserter:
         _raise_first(futures)
 
 
+def _unreadable(table: Table) -> str:
+    return (
+        f"ServiceNow creates rows of {table.name} and shows none of them: give the integration "
+        f"user a role that can read the table with its column {table.source_column}, and run "
+        "again; the ledger knows what was created, so nothing is created twice"
+    )
+
+
 def _raise_first(futures: Sequence[Future[None]]) -> None:
     """Raise what stopped a worker; the others only stopped because of it."""
     errors = [error for future in futures if (error := future.exception())]
@@ -246,5 +273,8 @@ def _as_decided(decision: Decision, outcome: Outcome, sys_id: str = "") -> Settl
     """Settle a row that is not sent."""
     return Settled(decision, outcome, sys_id, cause=decision.cause, reason=decision.reason)
 
+
+_FOUND = {Outcome.UNCHANGED, Outcome.UPDATED}
+"""Outcomes of rows that were found with their source column."""
 
 _TEXT_TYPES = {"string", "translated_text", "email", "url", "phone_number_e164", "multi_two_lines"}

@@ -16,12 +16,10 @@ from dataclasses import replace
 from target_servicenow.api import batch
 from target_servicenow.api.errors import Action, LaterError, StopRunError, UnknownOutcomeError
 from target_servicenow.api.table import create_item, read_row, update_item
-from target_servicenow.outcomes import Outcome
 from target_servicenow.stopping import StoppedError
-from target_servicenow.upsert import lookup
 from target_servicenow.upsert import settled as fate
 from target_servicenow.upsert.answers import Pending, sort
-from target_servicenow.upsert.plan import decide
+from target_servicenow.upsert.second_look import look_again
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -205,8 +203,13 @@ class RowWriter:
         if not entry.decision.sys_id:
             if row.sys_id == entry.decision.new_sys_id:
                 self._keeps_sys_ids.add(self._table.name)
-            else:
+            elif row.sys_id:
                 self._keeps_sys_ids.discard(self._table.name)
+        if not row.values:  # it may create rows and not read them
+            kept = self._table.name in self._keeps_sys_ids
+            return fate.unshown(
+                entry, row.sys_id or (entry.decision.new_sys_id if kept else ""), answer.status
+            )
         return fate.stored(self._table, entry, row, answer.status)
 
     def _unserviced_alone(self, unserviced: list[Pending]) -> list[Settled]:
@@ -223,9 +226,9 @@ class RowWriter:
                 raise StopRunError(
                     f"ServiceNow did not store {self._table.name}.{self._table.source_column} as "
                     f"sent (sent {change.new!r}, stored {change.old!r}), so the row {row.sys_id} "
-                    "could not be found again: make the column writable for the integration user "
-                    "and 100 characters long, or name another one as source_column in "
-                    "mapping_overrides"
+                    "could not be found again: make the column 100 characters long, and readable "
+                    "and writable for the integration user, or name another one as source_column "
+                    "in mapping_overrides"
                 )
 
     def _await_commit(self, entries: Sequence[Pending], seconds: float) -> None:
@@ -246,35 +249,9 @@ class RowWriter:
         """Settle what turns out to have been done; return what is to be sent (again)."""
         if not entries:
             return []
-        matches = lookup.by_identifier(
-            self._session, self._table, [entry.decision.row.identifier for entry in entries]
-        )
-        settled: list[Settled] = []
-        again: list[Pending] = []
-        for entry in entries:
-            before = entry.decision
-            now = decide(self._table, before.row, matches[before.row.identifier], [])
-            if now.outcome is None:  # gone meanwhile, and not to be created (`create_when`)
-                self._notes.unsent([before])
-                continue
-            if now.outcome is Outcome.REJECTED:
-                settled.append(fate.refused(entry, now.reason, cause=now.cause))
-            elif now.outcome is Outcome.UNCHANGED:
-                settled.append(fate.done(entry, now))
-            elif now.outcome is Outcome.CREATED and entry.refusal and not before.sys_id:
-                # Another row prevents it: one we may not see, or one with the same unique value.
-                settled.append(fate.refused(entry, entry.refusal))
-            elif entry.is_at_fault:
-                settled.append(fate.failed(entry))
-            else:
-                if now.sys_id:
-                    entry.decision = (
-                        replace(now, outcome=before.outcome) if entry.may_be_done else now
-                    )
-                elif entry.refusal or not before.sys_id:
-                    entry.decision = now
-                # Else it is a PATCH of a row that exists, which can be repeated safely.
-                entry.item = self._item(entry.item.id, entry.decision)
-                again.append(entry)
-        self._notes.settled(settled)
-        return again
+        seen = look_again(self._session, self._table, entries)
+        self._notes.unsent(seen.unwanted)
+        self._notes.settled(seen.settled)
+        for entry in seen.again:
+            entry.item = self._item(entry.item.id, entry.decision)
+        return seen.again

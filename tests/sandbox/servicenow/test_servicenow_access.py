@@ -40,6 +40,21 @@ def test_a_table_that_may_not_be_read_looks_empty_but_is_counted(instance, vendo
     assert instance.app.rows("proc_vendor") == sorted(vendors, key=lambda row: row["sys_id"])
 
 
+def test_rows_of_another_domain_are_neither_shown_nor_counted(instance, vendors):
+    instance.app.behave(other_domains=[{"table": "proc_vendor", "when": "nameSTARTSWITHTin"}])
+    response = instance.call("GET", VENDORS)
+    names = sorted(row["name"] for row in response.json()["result"])
+    assert (names, response.headers["X-Total-Count"]) == (["Copper Works", "Zinc"], "2")
+    [tin] = [row["sys_id"] for row in vendors if row["name"] == "Tin Works"]
+    assert instance.list("proc_vendor", query=f"sys_id={tin}") == []
+    for method in ("GET", "PATCH", "DELETE"):
+        answer = instance.call(method, f"{VENDORS}/{tin}", json={"city": "Ulm"})
+        assert answer.status_code == 404
+    figures = instance.call("GET", "/api/now/stats/proc_vendor?sysparm_count=true").json()
+    assert figures["result"]["stats"]["count"] == "2"
+    assert len(instance.app.rows("proc_vendor")) == 3
+
+
 @pytest.mark.usefixtures("vendors")
 def test_a_column_that_may_not_be_read_in_some_rows(instance):
     instance.app.behave(access=[rule("read", column="tax_number", when="on_hold=true")])

@@ -228,3 +228,20 @@ def test_a_lookup_of_two_hundred_keys(instance):
     query = f"correlation_idIN{','.join(keys[:200])}"
     found = instance.list("proc_vendor", query=query, fields="correlation_id")
     assert sorted(row["correlation_id"] for row in found) == sorted(keys[:200])
+
+
+def test_operators_that_are_not_understood(instance):
+    for name in ("Copper", "Tin", "Zinc"):
+        instance.app.insert("proc_vendor", {"name": name})
+
+    def found(query):
+        return {row["name"] for row in instance.list("proc_vendor", query=query)}
+
+    assert found("nameINCopper,Tin") == {"Copper", "Tin"}
+    instance.app.behave(unknown_operators=["IN"])
+    assert found("nameINCopper,Tin") == {"Copper", "Tin", "Zinc"}
+    assert found("nameINCopper^nameSTARTSWITHT") == {"Tin"}
+    assert found("nameINCopper^ORname=Tin") == {"Tin"}
+    instance.app.behave(properties={"glide.invalid_query.returns_no_rows": True})
+    assert found("nameINCopper,Tin") == found("u_none=1") == set()
+    assert found("name=Tin") == {"Tin"}

@@ -12,7 +12,7 @@ import urllib3
 from werkzeug.test import run_wsgi_app
 from werkzeug.wrappers import Request
 
-from tap_sage300.api import session
+from tap_sage300.api import transport
 from tap_sage300.reading import reader
 
 
@@ -61,10 +61,10 @@ def carried(monkeypatch):
     def carry(site):
         carrier = Wire(site.sandbox)
         monkeypatch.setattr(reader, "utc_today", lambda: carrier.clock.now().date())
-        monkeypatch.setattr(session.ReadOnlySession, "get_adapter", lambda *_, **__: carrier)
+        monkeypatch.setattr(transport.ReadOnlySession, "get_adapter", lambda *_, **__: carrier)
         return carrier
 
-    logging.disable()
+    logging.disable(logging.INFO)
     yield carry
     logging.disable(logging.NOTSET)
 

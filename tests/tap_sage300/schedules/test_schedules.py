@@ -6,22 +6,27 @@ part of their output lost. The server is drawn too: in what order rows come and 
 whether it counts right, where it caps pages, whether links end, and until the last runs a record
 that fails its page and a company that is locked. ``NIGHTLY=1`` draws 2,000.
 
+Besides, a run that has calls left leaves nothing unread without a word about it, and a window that
+a run leaves where it was is counted as such.
+
 Two things no client can know are not drawn: that a page is capped where each page announces itself
 as the whole, and that as many rows were deleted behind a read as its server left out.
 """
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import datetime as dt
+import itertools
 import json
+import logging
 import os
 import random
 from decimal import Decimal
 
 import pytest
 
+from tap_sage300.client import STALLED_RUNS
 from tap_sage300.errors import TapError
 from tap_sage300.tap import TapSage300
 
@@ -36,7 +41,7 @@ STREAMS = [
     "APInvoiceBatches",
     "APPaymentAndAdjustmentBatches",
 ]
-LETTERS = "VvAzÖö-Яж中😀'&"
+LETTERS = "VvAzÖöß-İıσςЯж中अع٣😀'&"
 NATURES = {
     "key_order": ["on", "on", "on", "ignore_case", "none"],
     "comparison": ["binary", "binary", "ignore_case"],
@@ -49,11 +54,18 @@ TEXT = {
     "GLSegmentCodes": "SegmentCodeDescription",
     "APVendors": "City",
 }
+
+
+def written(number):
+    """Return a key in one of many scripts."""
+    return f"{LETTERS[number % len(LETTERS)]}{number:03}"
+
+
 NEW_KEY = {
-    "GLSegmentCodes": ("SegmentCode", "{:03}".format),
-    "GLAccounts": ("UnformattedAccount", "{:05}".format),
-    "APVendors": ("VendorNumber", lambda n: f"{LETTERS[n % len(LETTERS)]}{n:03}"),
-    "ICItems": ("UnformattedItemNumber", "I{:03}".format),
+    "GLSegmentCodes": ("SegmentCode", written),
+    "GLAccounts": ("UnformattedAccount", written),
+    "APVendors": ("VendorNumber", written),
+    "ICItems": ("UnformattedItemNumber", written),
     "POPurchaseOrders": ("PurchaseOrderSequenceKey", int),
     "APInvoiceBatches": ("BatchNumber", int),
     "APPaymentAndAdjustmentBatches": ("BatchNumber", int),
@@ -64,6 +76,35 @@ DATES = {
     "APInvoiceBatches": "DateLastEdited",
     "APPaymentAndAdjustmentBatches": "DateLastEdited",
 }
+
+
+COUNTERS = ("waited", "stalled")
+"""What state counts of a window that did not come further."""
+
+
+class Said(logging.Handler):
+    """Keeps what a run warned of."""
+
+    def __init__(self):
+        super().__init__(logging.WARNING)
+        self.lines = []
+
+    def emit(self, record):
+        self.lines.append(record.getMessage())
+
+    def __enter__(self):
+        logging.getLogger().addHandler(self)
+        return self
+
+    def __exit__(self, *_exc):
+        logging.getLogger().removeHandler(self)
+
+    def names(self, stream, company):
+        """Whether a line or the failure of the run says why something was not read."""
+        return any(
+            line.startswith(f"{stream} of {company}: ") or f"ompany {company}" in line
+            for line in self.lines
+        )
 
 
 class Schedule:
@@ -89,7 +130,7 @@ class Schedule:
             self.nature["page_cap"] = 0
         if is_odd and self.draw.random() < 0.5:
             self.nature |= self.ailments()
-        self.ends = [wire.killed, TapError] if self.nature.keys() & HEALTHY else [wire.killed]
+        self.ends = (wire.killed, TapError) if self.nature.keys() & HEALTHY else (wire.killed,)
         site.behave(**self.nature)
         kinds = {self.nature["key_order"], self.nature["comparison"]}
         is_plain = kinds == {"on", "binary"}
@@ -124,10 +165,13 @@ class Schedule:
             kill_at=self.draw.randint(1, 12) if kill else None,
             is_answered=self.draw.random() < 0.5,
         )
-        before = copy.deepcopy(self.state)
-        with self.helpers.captured() as text, contextlib.suppress(*self.ends):
-            tap = TapSage300(config=config, state=before, catalog=copy.deepcopy(self.catalog))
-            tap.sync_all()
+        before, state = self.state, copy.deepcopy(self.state)
+        with self.helpers.captured() as text, Said() as said:
+            try:
+                tap = TapSage300(config=config, state=state, catalog=copy.deepcopy(self.catalog))
+                tap.sync_all()
+            except self.ends as end:
+                said.lines.append(str(end))
         assert self.wire.calls <= budget
         lines = text().splitlines()
         if kill:  # what was written last never arrives
@@ -140,6 +184,19 @@ class Schedule:
                 record, stream = message["record"], message["stream"]
                 key = self.helpers.key(stream, record)
                 self.held[stream, record["CompanyID"], key] = record
+        if not kill:
+            self.check_headway(before, said, calls_left=self.wire.calls < budget)
+
+    def check_headway(self, before, said, *, calls_left):
+        """Check that nothing was left unread in silence."""
+        for stream, company in itertools.product(self.streams, self.companies):
+            old, new = part(before, stream, company), part(self.state, stream, company)
+            if (new and "resume" not in new) or said.names(stream, company):
+                continue
+            assert not calls_left, (stream, company, new, said.lines)
+            if new and bare(old) == bare(new):
+                assert counted(old) < counted(new), (stream, company, new, said.lines)
+                assert new["resume"].get("stalled", 0) < STALLED_RUNS, (stream, company, new)
 
     def edit(self):
         """Do something in Sage 300, under some session date."""
@@ -184,7 +241,7 @@ class Schedule:
             if self.draw.random() < 0.5:
                 self.clock.advance(self.draw.choice([3600, 40_000, 86_400, 3 * 86_400]))
         self.site.behave(**HEALTHY)
-        self.ends = [self.wire.killed]
+        self.ends = (self.wire.killed,)
         for _ in range(2):  # windows that were cut, then what changed behind them
             self.run(1000)
 
@@ -196,6 +253,22 @@ class Schedule:
             for key, row in self.site.expected(stream, company).items()
             if self.helpers.bare(self.held.get((stream, company, key))) != row
         }
+
+
+def part(state, stream, company):
+    """Return what a state holds of a stream in a company."""
+    parts = (state or {}).get("bookmarks", {}).get(stream, {}).get("partitions", [])
+    return next((one for one in parts if one["context"] == {"CompanyID": company}), {})
+
+
+def bare(one):
+    """Return a part of a state without what counts the runs that did not come further."""
+    window = one.get("resume") or {}
+    return one | {"resume": {name: v for name, v in window.items() if name not in COUNTERS}}
+
+
+def counted(one):
+    return sum((one.get("resume") or {}).get(name, 0) for name in COUNTERS)
 
 
 @pytest.mark.parametrize("group", range(GROUPS))

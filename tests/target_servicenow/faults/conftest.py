@@ -265,6 +265,8 @@ class Load:
             loader = Loader(profile, upserter, ledger, max_rejects=None)
             for stream, sent in records.items():
                 loader.load(profile.of_stream(stream), sent)
+            waiting = {reject.table for reject in ledger.pending()}
+            loader.retry([table for table in profile.tables if table.name in waiting])
         finally:
             ledger.close()
 

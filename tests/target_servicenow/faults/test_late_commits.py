@@ -55,9 +55,10 @@ def test_a_call_committed_after_the_lookup_makes_no_duplicate(
     assert sorted(instance.outcomes()) == sorted((str(n), "created") for n in range(ROWS))
 
 
-def test_a_row_deleted_meanwhile_is_created_again(
+def test_a_row_deleted_meanwhile_is_held(
     proxy: t.Any, load: t.Any, instance: Instance, singer: Singer
 ) -> None:
+    """Kind: a row that was found and is gone when it is written may only be hidden since."""
     load([singer.vendor("1", City="Delft")])
 
     def delete_first(call: t.Any) -> t.Any:
@@ -67,10 +68,17 @@ def test_a_row_deleted_meanwhile_is_created_again(
         return call.forward()
 
     proxy.plan = {("write", 2): delete_first}
+    [row] = instance.rows("proc_vendor")
     load([singer.vendor("1", City="Gouda", Email="a@b")])
-    row = instance.by_source("proc_vendor")["1"]
-    assert (row["name"], row["city"], row["email"]) == ("Vendor 1", "Gouda", "a@b")
-    assert instance.outcomes() == [("1", "created")]
+    assert instance.rows("proc_vendor") == []
+    outcome, reason = instance.rejects()["1"]
+    assert outcome == "held"
+    assert reason == (
+        f"ServiceNow does not show its row {row['sys_id']} of proc_vendor (it is in another "
+        "domain, a rule of queries hides it, or it was deleted, since ServiceNow does not count "
+        "it): let the integration user read it, or, if it was deleted, run target-servicenow "
+        "ledger forget sage300:SAMINC:Vendor:1 to have another one created"
+    )
 
 
 def test_a_cancelled_row_deleted_meanwhile_is_not_created_again(
@@ -88,4 +96,4 @@ def test_a_cancelled_row_deleted_meanwhile_is_not_created_again(
     load([singer.batch(1, {}, {}, BatchStatus="Deleted")])
     rows = instance.by_source("sn_apo_invoice")
     assert {name: row["state"] for name, row in rows.items()} == {"2": "cancelled"}
-    assert instance.outcomes() == [("2", "updated")]
+    assert set(instance.outcomes()) == {("1", "held"), ("2", "updated")}

@@ -156,6 +156,22 @@ def test_rows_created(
     assert max(load.waits, default=0) <= 7  # our own sys_ids make longer waits unnecessary
 
 
+def test_rows_created_that_cannot_be_read(
+    proxy: t.Any, load: t.Any, instance: Instance, singer: Singer
+) -> None:
+    """Kind: the answer to a create is lost, and the lookup after it does not show the row."""
+    hidden = {"table": "proc_vendor", "operation": "read", "when": "vendor_numberIN7,9"}
+    hardened = {"glide.rest.table_api.admin_only_sys_fields": True}
+    instance.behave(access=[hidden], properties=hardened)
+    proxy.plan = {("write", 2): drop_after_commit}
+    vendors = [singer.vendor(n) for n in range(ROWS)]
+    load(vendors)
+    assert_each_once(instance, "created")
+    load(vendors)
+    assert instance.by_source("proc_vendor").keys() == {str(n) for n in range(ROWS)}
+    assert instance.rejects().keys() == {"7", "9"}
+
+
 # Without our own sys_ids, ServiceNow has to be believed about what it did not commit.
 @pytest.mark.parametrize(
     "fault", [f for f in FAULTS if f is not unserviced_after_commit], ids=name_of

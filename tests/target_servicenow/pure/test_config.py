@@ -239,17 +239,28 @@ def test_a_missing_secret_comes_from_the_credential_store(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(
-    ("entry", "end"), [(("https://dev2.service-now.com", "c", "no"), ""), (None, " (KeyringError)")]
+    ("entry", "reason"),
+    [
+        (
+            ("https://dev2.service-now.com", "c", "no"),
+            (
+                "has none for service https://dev1.service-now.com and user c: give the setting, "
+                "or store it there, as the account that runs the target"
+            ),
+        ),
+        (None, "cannot be opened (KeyringError): unlock it, or give the setting"),
+    ],
 )
 def test_a_secret_missing_from_the_credential_store(
-    monkeypatch: pytest.MonkeyPatch, entry: tuple[str, str, str] | None, end: str
+    monkeypatch: pytest.MonkeyPatch, entry: tuple[str, str, str] | None, reason: str
 ) -> None:
+    """Kind: a locked store that is said to be empty."""
     monkeypatch.setitem(sys.modules, "keyring", Store(entry))
     with pytest.raises(SettingError) as caught:
         credentials(read({**REQUIRED, "client_secret": ""}))
     assert str(caught.value) == (
-        "The setting client_secret is missing, and the operating system's credential store holds "
-        f"none for service https://dev1.service-now.com and user c{end}"
+        "The setting client_secret is missing, and the operating system's credential store "
+        f"{reason}"
     )
 
 

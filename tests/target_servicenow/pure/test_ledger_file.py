@@ -31,7 +31,7 @@ if t.TYPE_CHECKING:
 def test_a_ledger_is_created_along_with_its_folder(tmp_path: Path) -> None:
     path = tmp_path / "new" / "ledger.sqlite"
     with closing(open_to_write(path)) as db, closing(open_to_write(path)):
-        db.execute("INSERT INTO runs VALUES (1, '', NULL, 'running', 'apply', '', 0, '')")
+        db.execute("INSERT INTO runs VALUES (1, '', NULL, 'running', 'apply', '', 0, '', '', '')")
         with closing(open_to_read(path)) as reading:
             assert reading.execute("SELECT status FROM runs").fetchall() == [("running",)]
         assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
@@ -91,6 +91,65 @@ def test_a_text_file(tmp_path: Path) -> None:
     with pytest.raises(LedgerError, match="file is not a database"):
         open_to_write(path)
     assert path.read_text(encoding="utf-8").startswith("not a database, but")
+
+
+def test_an_empty_file(tmp_path: Path) -> None:
+    """Kind: a truncated copy is taken for a new ledger, and what waited in it is forgotten."""
+    path = tmp_path / "ledger.sqlite"
+    path.touch()
+    with closing(sqlite3.connect(tmp_path / "vacant.sqlite")) as db:
+        db.execute("VACUUM")
+    for empty in (path, tmp_path / "vacant.sqlite"):
+        before = empty.read_bytes()
+        with pytest.raises(LedgerError) as caught:
+            open_to_write(empty)
+        assert str(caught.value) == (
+            f"The ledger {empty} (ledger_path) is empty, which no ledger is: restore it from a "
+            "backup, or delete it and run without state, which reads all again"
+        )
+        assert empty.read_bytes() == before
+
+
+def test_a_ledger_appears_whole(tmp_path: Path) -> None:
+    """A run that is killed while it creates its ledger leaves none, instead of an empty file."""
+    path = tmp_path / "ledger.sqlite"
+    seen = []
+
+    def interrupt(*_: object) -> t.NoReturn:
+        seen.extend(tmp_path.iterdir())
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "link", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            open_to_write(path)
+    assert seen != []
+    assert list(tmp_path.iterdir()) == []
+    with closing(open_to_write(path)):
+        assert path in tmp_path.iterdir()
+
+
+@pytest.mark.parametrize("links", [True, False], ids=["links", "no links"])
+def test_two_runs_that_create_a_ledger_at_once(tmp_path: Path, *, links: bool) -> None:
+    """The first one's is not replaced, on file systems without links either."""
+    path = tmp_path / "ledger.sqlite"
+    link, first = os.link, []
+
+    def late(source: str, place: str) -> None:
+        with pytest.MonkeyPatch.context() as inner:
+            inner.setattr(os, "link", link)
+            if not first:
+                first.append(open_to_write(path))
+        if not links:
+            raise OSError
+        link(source, place)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "link", late)
+        second = open_to_write(path)
+    with closing(first[0]), closing(second):
+        first[0].execute("INSERT INTO runs VALUES (1, '', NULL, 'x', 'apply', '', 0, '', '', '')")
+        assert second.execute("SELECT status FROM runs").fetchall() == [("x",)]
 
 
 def other_database(path: Path, application: int, version: int) -> bytes:

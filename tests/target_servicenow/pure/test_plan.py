@@ -7,17 +7,19 @@ import pytest
 from target_servicenow.api.table import StoredRow
 from target_servicenow.mapping.parse import parse
 from target_servicenow.mapping.render import Row
-from target_servicenow.outcomes import Outcome
+from target_servicenow.outcomes import Cause, Outcome
 from target_servicenow.upsert.batch_size import BatchSize
 from target_servicenow.upsert.plan import (
     Change,
     Decision,
+    Recorded,
     decide,
     difference,
     natural_key,
     own_sys_id,
     too_long,
     truncated,
+    was_written,
 )
 
 TABLE = parse(
@@ -116,6 +118,61 @@ def test_two_adoption_candidates_are_held() -> None:
         "2 rows of vendor have name 'Acme' and no correlation_id (s1, s2): set correlation_id to "
         f"{NAME} on the right one"
     )
+
+
+CLEARED = stored(source="", city="Delft")
+CASES: dict[str, tuple[Recorded, Outcome, dict[str, str], Cause]] = {
+    "not shown": (Recorded("s1"), Outcome.HELD, {}, Cause.HIDDEN),
+    "not shown, but counted": (Recorded("s1", counted=True), Outcome.HELD, {}, Cause.HIDDEN),
+    "never shown": (Recorded(""), Outcome.HELD, {}, Cause.HIDDEN),
+    "shown without its source column": (
+        Recorded("s1", StoredRow("s1", STORED)),
+        *(Outcome.HELD, {}, Cause.HIDDEN),
+    ),
+    "another's": (
+        Recorded("s1", stored(source="other:1")),
+        *(Outcome.HELD, {}, Cause.REASSIGNED),
+    ),
+    "an identifier in other letters": (
+        Recorded("s1", stored(source=NAME.upper())),
+        *(Outcome.HELD, {}, Cause.REASSIGNED),
+    ),
+    "cleared": (
+        Recorded("s1", CLEARED),
+        *(Outcome.UPDATED, {"city": "", "correlation_id": NAME}, Cause.NONE),
+    ),
+    "cleared, and equal": (
+        Recorded("s1", stored(source="")),
+        *(Outcome.UPDATED, {"correlation_id": NAME}, Cause.NONE),
+    ),
+    "there, though the lookup did not find it": (
+        Recorded("s1", stored()),
+        *(Outcome.UNCHANGED, {}, Cause.NONE),
+    ),
+}
+
+
+@pytest.mark.parametrize("creatable", [True, False])
+@pytest.mark.parametrize("case", CASES)
+def test_a_row_that_was_in_servicenow_before(case: str, *, creatable: bool) -> None:
+    """Kind: whatever became of a known row, it is never created, nor is another one adopted."""
+    recorded, outcome, values, cause = CASES[case]
+    typed_in = stored("s2", source="")
+    decision = decide(TABLE, row(creatable=creatable), [], [typed_in], recorded)
+    assert (decision.outcome, decision.values, decision.cause) == (outcome, values, cause)
+    assert (decision.sys_id, decision.new_sys_id) == (
+        "" if cause is Cause.REASSIGNED else recorded.sys_id,
+        "",
+    )
+
+
+@pytest.mark.parametrize("cleared", [True, False])
+def test_an_identifier_that_was_set_again_shows_that_it_was_written(*, cleared: bool) -> None:
+    """Kind: a write that only sets the identifier, and whose answer was lost."""
+    changes = {"correlation_id": {"old": "", "new": NAME}}
+    matches, recorded = ([], Recorded("s1", stored(source=""))) if cleared else ([stored()], None)
+    now = decide(TABLE, row(), matches, [], recorded)
+    assert was_written(TABLE, now, Outcome.UPDATED, changes) is not cleared
 
 
 def test_a_column_missing_from_the_answer_is_not_a_difference() -> None:
