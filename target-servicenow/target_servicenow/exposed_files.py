@@ -7,8 +7,8 @@ import stat
 import typing as t
 from pathlib import Path
 
-from target_servicenow.ledger.location import PROJECT_VARIABLE
 from target_servicenow.findings import Finding, Level
+from target_servicenow.ledger.location import PROJECT_VARIABLE
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
