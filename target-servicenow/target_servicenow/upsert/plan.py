@@ -138,7 +138,7 @@ def _decide_recorded(table: Table, row: Row, recorded: Recorded) -> Decision:
     """Decide about a row that was in ServiceNow once: it is never created a second time."""
     if recorded.row is None:
         return hidden(table, row, recorded)
-    carried = recorded.row.values.get(table.source_column)
+    carried = carried_identifier(table, recorded.row)
     if carried == row.identifier:  # the lookup did not find it
         return _update(table, row, recorded.row, Outcome.UPDATED, row.values)
     if carried == "":  # cleared by hand
@@ -259,6 +259,15 @@ def truncated(row: Row, lengths: Mapping[str, int]) -> Row:
         for name, value in row.values.items()
     }
     return replace(row, values=values)
+
+
+def carried_identifier(table: Table, row: StoredRow) -> str | None:
+    """Return the identifier that a row carries, None if that is not shown.
+
+    Without blanks at its end: no identifier ends in one, and some servers pad their columns.
+    """
+    carried = row.values.get(table.source_column)
+    return None if carried is None else carried.rstrip()
 
 
 def natural_key(text: str) -> str:
