@@ -209,8 +209,10 @@ def _pages(
                 pending.extend(halves(item))
                 continue
             rows = _rows_of(answer, what)
-            yield rows, answer.total if answer else None
-            if more := next_page(item, len(rows)):
+            more = next_page(item, len(rows))
+            if more is None or item.query.ordered:
+                yield rows, answer.total if answer else None
+            if more:
                 pending.append(more)
 
 
