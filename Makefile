@@ -10,13 +10,17 @@ BIN := .venv/bin
 PACKAGES := tap-sage300 target-servicenow sandbox
 MANIFESTS := $(PACKAGES:%=%/pyproject.toml)
 
-.PHONY: demo test bench lint plugins schemas lock install windows-kit clean
+.PHONY: demo test mutants bench lint plugins schemas lock install windows-kit clean
 
 demo: .meltano/installed
 	$(BIN)/python demo.py $(FAULTS:%=--faults %)
 
 test: .meltano/installed
 	$(BIN)/python -m pytest -n logical --dist worksteal
+
+# Break one guard of the product after the other; the tests named with it must fail.
+mutants: install
+	$(BIN)/python tests/mutants/run.py
 
 lint: install
 	$(BIN)/ruff check .

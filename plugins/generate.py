@@ -17,6 +17,7 @@ from pathlib import Path
 
 import yaml
 
+from tap_sage300.read_log import Sage300ReadLog
 from tap_sage300.streams import STREAMS
 from target_servicenow.mapping.parse import load
 
@@ -129,6 +130,8 @@ def streams() -> str:
             _changes(entity),
         ]
         lines.append(f"| {' | '.join(cells)} |".replace("|  |", "| |"))
+    keys = ", ".join(f"`{key}`" for key in Sage300ReadLog.keys[1:])
+    lines.append(f"| `{Sage300ReadLog.name}` | | {keys} | | no | written as it happens |")
     return "\n".join(lines) + "\n"
 
 

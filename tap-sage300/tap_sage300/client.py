@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import typing as t
 from functools import cached_property
 
@@ -11,27 +10,26 @@ from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import SameRecordTransform
 from typing_extensions import override
 
-from tap_sage300 import input_checks, progress_log
+from tap_sage300 import progress_log
 from tap_sage300.api import lazy
 from tap_sage300.api.errors import CallBudgetError, NoAccessError
+from tap_sage300.company_stream import CompanyStream
 from tap_sage300.errors import TapError
+from tap_sage300.events import Event, ReadNotes
 from tap_sage300.message_writer import Envelope
 from tap_sage300.progress_log import ProgressLog
 from tap_sage300.reading import reader, replication, state
 from tap_sage300.reading.records import COMPANY, Builder, builder
-from tap_sage300.sdk import SingerStream
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from singer_sdk import Tap
     from singer_sdk.helpers.types import Context, Record
-    from singer_sdk.singerlib import Catalog, MetadataMapping
 
     from tap_sage300.api.odata import Record as SageRecord
     from tap_sage300.discovery import SiteEntity
     from tap_sage300.message_writer import MessageWriter
-    from tap_sage300.reading.entity import Entity
     from tap_sage300.run import Run
 
 
@@ -39,26 +37,19 @@ STALLED_RUNS = 2
 """Runs in a row without headway that are reported."""
 
 
-class Sage300Stream(SingerStream):
-    """One entity of Sage 300; a partition is a company.
+class Sage300Stream(CompanyStream):
+    """One entity of Sage 300.
 
     The SDK runs the read; the state is this stream's own.
-
-    Attributes:
-        entity: What to read, and how its changes show.
     """
-
-    entity: t.ClassVar[Entity]
 
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE  # records are built strictly, from JSON
 
+    @override
     def __init__(self, tap: Tap, run: Run, known: SiteEntity) -> None:
         """Make the stream of what is known of it on the site; nothing is read yet."""
-        super().__init__(tap, name=self.entity.name, schema=dict(known.schema))
-        self.primary_keys = (COMPANY, *self.entity.keys)
-        self.replication_key = known.date
+        super().__init__(tap, run, known)
         self._writer = t.cast("MessageWriter", tap.message_writer)
-        self._run = run
         self._unknown: frozenset[str] = frozenset()
         self._rows = 0
 
@@ -71,13 +62,16 @@ class Sage300Stream(SingerStream):
         """
         company: str = (context or {})[COMPANY]
         module = self.entity.module
-        if self._run.closed(company, module):
+        notes = ReadNotes(self._run.events, company, self.name)
+        if closed := self._run.closed(company, module):
+            notes.end(state.Progress(), str(closed))
             return
         try:
-            yield from self._read(context, company)
+            yield from self._read(context, company, notes)
         except NoAccessError:
             raise
         except TapError as error:
+            notes.end(state.Progress(), str(error))
             self._run.fail(company, module, error)
             self.logger.warning(
                 "%s of %s is read no further in this run, for a reason given at its end",
@@ -85,7 +79,7 @@ class Sage300Stream(SingerStream):
                 company,
             )
 
-    def _read(self, context: Context | None, company: str) -> Iterator[Record]:
+    def _read(self, context: Context | None, company: str, notes: ReadNotes) -> Iterator[Record]:
         """Read one company: each page's records, then the state that covers them.
 
         The SDK takes the next record when it has written the one before, so that the state
@@ -94,7 +88,7 @@ class Sage300Stream(SingerStream):
         Raises:
             TapError: Sage 300 cannot be read, or the state is not this tap's.
         """
-        entity = self._dated_entity
+        entity = self.dated_entity
         try:
             progress = state.load(self.get_context_state(context), entity.date, len(entity.keys))
         except ValueError as error:
@@ -107,24 +101,32 @@ class Sage300Stream(SingerStream):
         try:
             for step in self._reader.read(company, progress):
                 self._log_unknown(step.rows)
-                self._envelope = Envelope(self.name, step.received_at)
+                version = step.progress.version
+                self.set_version(version)
+                self._envelope = Envelope(self.name, step.received_at, version)
                 for record in self._builder.build(company, step.rows):
                     yield record
                     record.clear()  # the SDK holds on to the last one, and so to a large page
                 self._rows += len(step.rows)
+                notes.take(step)
+                if step.progress.swept != progress.swept:
+                    self.activate(company, step.progress.swept)
                 progress = step.progress
                 self._save(context, progress)
                 if line := log.line(step, self._reader.calls, self._run.session.limiter.left):
                     self.logger.info("%s of %s: %s", self.name, company, line)
                 del step  # as it does
+            notes.end(progress, self._reader.incomplete)
             if progress.window is not None:
                 self._save(context, self._headway(company, opened, progress))
         except CallBudgetError:
+            notes.end(progress, "the calls of this run (max_calls_per_run) are spent")
             if self._reader.calls > calls:
                 progress = self._headway(company, opened, progress)
             self._save(context, replication.put_off(progress))
             self._log_budget(company, progress)
-        except TapError:
+        except TapError as error:
+            notes.end(progress, str(error))
             self._save(context, self._headway(company, opened, progress))
             raise
 
@@ -134,7 +136,7 @@ class Sage300Stream(SingerStream):
         progress, remark = replication.set_back(progress, today)
         if remark:
             self.logger.warning("%s of %s: %s", self.name, company, remark)
-        return replication.begin(progress, self._rules, today)
+        return self.with_version(company, replication.begin(progress, self._rules, today))
 
     def _headway(
         self, company: str, opened: state.Progress, reached: state.Progress
@@ -154,12 +156,8 @@ class Sage300Stream(SingerStream):
         return progress
 
     @cached_property
-    def _dated_entity(self) -> Entity:
-        return self.entity.dated_by(self.replication_key)
-
-    @cached_property
     def _rules(self) -> replication.Rules:
-        config, entity = self._run.config, self._dated_entity
+        config, entity = self._run.config, self.dated_entity
         sweeps = [config.full_sweep_days]
         if not entity.is_dated:
             sweeps.append(config.undated_sweep_days)
@@ -188,7 +186,7 @@ class Sage300Stream(SingerStream):
 
     @cached_property
     def _reader(self) -> reader.EntityReader:
-        entity = self._dated_entity
+        entity = self.dated_entity
         return reader.EntityReader(
             entity,
             self._rules,
@@ -219,7 +217,8 @@ class Sage300Stream(SingerStream):
 
     def _save(self, context: Context | None, progress: state.Progress) -> None:
         self._writer.write_held()  # a state that did not change is not written again
-        self.write_state(context, state.dump(progress, self._dated_entity.date))
+        self._run.write_events()  # before the state, which may no longer show them
+        self.write_state(context, state.dump(progress, self.dated_entity.date))
 
     def _log_unknown(self, rows: Sequence[SageRecord]) -> None:
         unknown = self._builder.unknown(rows[0]) - self._unknown if rows else frozenset()
@@ -235,6 +234,7 @@ class Sage300Stream(SingerStream):
         if self._run.budget_logged:
             return
         self._run.budget_logged = True
+        self._run.events.note(Event.BUDGET_STOP, company, self.name)
         last = None if progress.window is None else progress.window.last_key
         self.logger.info(
             "The %d calls of this run (max_calls_per_run) are spent: %s of %s is %s; the next run "
@@ -247,53 +247,6 @@ class Sage300Stream(SingerStream):
             else f"read up to {' and '.join(self.entity.keys)} {last}",
         )
 
-    # What the SDK asks
-
-    @override
-    def apply_catalog(self, catalog: Catalog) -> None:
-        """Take schema, selection and date of change from a catalog, but never the key.
-
-        Raises:
-            TapError: The catalog asks for what the stream cannot do.
-        """
-        keys, date = self.primary_keys, self.replication_key
-        super().apply_catalog(catalog)
-        self.primary_keys = keys
-        if self.replication_key is None:
-            self.replication_key = date
-        if catalog.get_stream(self.name):
-            input_checks.check_stream(self.name, self.effective_schema, keys, self.replication_key)
-
-    @property
-    @override
-    def partitions(self) -> list[dict[str, t.Any]]:
-        """One partition per company; those that have waited longest come first."""
-        waits = self._waits
-        companies = self._run.config.companies
-        return [{COMPANY: name} for name in sorted(companies, key=lambda name: -waits.get(name, 0))]
-
-    @property
-    def waited(self) -> int:
-        """Most runs that ended before a window of this stream was complete."""
-        return max(self._waits.values(), default=0)
-
-    @property
-    def _waits(self) -> dict[str, int]:
-        stream_state: Mapping[str, t.Any] = self.tap_state.get("bookmarks", {}).get(self.name, {})
-        return {
-            part.get("context", {}).get(COMPANY, ""): state.waited(part)
-            for part in stream_state.get("partitions", ())
-        }
-
-    @property
-    @override
-    def metadata(self) -> MetadataMapping:
-        """The catalog's metadata; private properties are not selected by default."""
-        mapping = super().metadata
-        for name in self.entity.private:
-            mapping["properties", name].selected_by_default = False
-        return mapping
-
     @override
     def log_sync_costs(self) -> None:
         """Log how many records the run read, and at what cost."""
@@ -303,13 +256,3 @@ class Sage300Stream(SingerStream):
         self.logger.info("%s: %d records in %d calls to Sage 300", self.name, self._rows, calls)
         for point in progress_log.points(self.name, calls, left):
             metrics.log(self.metrics_logger, point)
-
-    @override
-    def log(self, message: str, *args: t.Any, level: int = logging.INFO, **kwargs: t.Any) -> None:
-        """Skip the SDK's line on a failed sync: the command says why, in one sentence."""
-        if level < logging.ERROR:
-            super().log(message, *args, level=level, **kwargs)
-
-    @override
-    def get_replication_key_signpost(self, context: Context | None = None) -> None:
-        """Set no signpost."""

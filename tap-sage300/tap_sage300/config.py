@@ -63,6 +63,7 @@ class Config:
     lookback_days: int
     full_sweep_days: int | None
     undated_sweep_days: int
+    emit_activate_version_messages: bool
     page_size: int
     document_page_size: int
     paging: str

@@ -60,10 +60,11 @@ def _escaped(letters: re.Match[str]) -> str:
 class Envelope:
     """What surrounds the records of one page."""
 
-    def __init__(self, stream: str, received_at: dt.datetime) -> None:
+    def __init__(self, stream: str, received_at: dt.datetime, version: int | None = None) -> None:
         """Word it once for all of them."""
         self._head = b'{"type":"RECORD","stream":' + to_json(stream) + b',"record":'
-        self._tail = b',"time_extracted":' + to_json(received_at.isoformat()) + b"}\n"
+        under = b"" if version is None else b',"version":%d' % version
+        self._tail = under + b',"time_extracted":' + to_json(received_at.isoformat()) + b"}\n"
 
     def line(self, record: Mapping[str, t.Any]) -> Iterator[bytes]:
         """Write a record as a line, a large one in parts."""

@@ -9,10 +9,11 @@ from tap_sage300 import config, credentials
 from tap_sage300.api.errors import CompanyError, RightsError, ServerError, UnknownError
 from tap_sage300.api.odata import DATE_LITERALS
 from tap_sage300.api.session import SageSession
+from tap_sage300.events import EventLog
 
 if t.TYPE_CHECKING:
     import logging
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from tap_sage300.config import Config
     from tap_sage300.errors import TapError
@@ -30,6 +31,8 @@ class Run:
 
     Attributes:
         budget_logged: Whether the line about the spent budget has been logged.
+        events: What happens in the run.
+        write_events: Writes them; nothing where the stream of them is not selected.
     """
 
     def __init__(self, raw: Mapping[str, t.Any], logger: logging.Logger) -> None:
@@ -37,6 +40,8 @@ class Run:
         self._raw = raw
         self._logger = logger
         self.budget_logged = False
+        self.events = EventLog()
+        self.write_events: Callable[[], None] = self.events.forget
         self._failures: list[tuple[str, str, TapError]] = []
         self._faults = 0
         self._served_at_fault = -1
@@ -58,7 +63,9 @@ class Run:
             TapError: There is no password.
         """
         password = credentials.password(self.config)
-        return SageSession(self.config.connection(password), self._logger)
+        return SageSession(
+            self.config.connection(password), self._logger, incidents=self.events.incidents
+        )
 
     def date_literals(self, *, whole_days: bool) -> list[str]:
         """Return the forms of a date literal that the server may take, the likeliest first.

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import abc
 import typing as t
+from dataclasses import dataclass, field
 
 from singer_sdk import Stream, Tap
 from singer_sdk.helpers._classproperty import classproperty
+from singer_sdk.mapper import RemoveRecordTransform
 from singer_sdk.plugin_base import _ConfigInput
+from singer_sdk.singerlib import ActivateVersionMessage
 from typing_extensions import override
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from types import FrameType
 
     from singer_sdk.helpers.types import Context, Record
@@ -91,6 +94,18 @@ class SingerTap(Tap, abc.ABC):
         self._ordered = None
 
 
+@dataclass(slots=True)
+class PartitionsVersionMessage(ActivateVersionMessage):
+    """An ACTIVATE_VERSION that also says what it covers.
+
+    Attributes:
+        partitions: The contexts of the partitions that were read whole, also those without records.
+            Targets that do not know it skip it.
+    """
+
+    partitions: list[dict[str, str]] = field(default_factory=list)
+
+
 class SingerStream(Stream, abc.ABC):
     """A stream without children that writes its own state.
 
@@ -98,9 +113,33 @@ class SingerStream(Stream, abc.ABC):
     cut short throws away.
     """
 
+    def write_schema(self) -> None:
+        """Write the schema, mapped as the setting ``stream_maps`` says."""
+        self._write_schema_message()
+
     def write_record(self, record: Record) -> None:
         """Write a record, mapped as the setting ``stream_maps`` says."""
         super()._write_record_message(record)
+
+    def set_version(self, version: int | None) -> None:
+        """Choose the version of the records that are mapped."""
+        self._stream_version = version
+
+    def activate_version(self, version: int, contexts: Sequence[Context]) -> None:
+        """Write that all there is came under a version.
+
+        Args:
+            version: The version.
+            contexts: The partitions that were read.
+        """
+        partitions = [dict(context) for context in contexts]
+        for stream_map in self.stream_maps:
+            if not isinstance(stream_map, RemoveRecordTransform):
+                self._tap.write_message(
+                    PartitionsVersionMessage(
+                        stream=stream_map.stream_alias, version=version, partitions=partitions
+                    )
+                )
 
     def write_state(self, context: Context | None, state: Mapping[str, t.Any]) -> None:
         """Replace the state of a partition and write the state of all."""

@@ -99,6 +99,15 @@ SCHEMA: t.Final[dict[str, t.Any]] = th.PropertiesList(
         "streams): between sweeps only new accounts are found, and nothing of the others. 0 means "
         "every run.",
     ),
+    th.Property(
+        "emit_activate_version_messages",
+        th.BooleanType,
+        default=True,
+        title="Emit ACTIVATE_VERSION",
+        description="When a stream of master data was read whole in every company, send "
+        "ACTIVATE_VERSION: what did not come is no longer in Sage 300. target-servicenow sets it "
+        "inactive; set this to false for a target that would delete it.",
+    ),
     _whole(
         "page_size",
         100,

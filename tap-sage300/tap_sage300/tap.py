@@ -11,8 +11,11 @@ from typing_extensions import override
 from tap_sage300 import discovery, preflight
 from tap_sage300.command_line import CommandLineTap
 from tap_sage300.errors import SeveralError, TapError
+from tap_sage300.events import ReadNotes
 from tap_sage300.message_writer import MessageWriter
+from tap_sage300.read_log import Sage300ReadLog
 from tap_sage300.reading.records import COMPANY
+from tap_sage300.reading.state import Progress
 from tap_sage300.run import Run
 from tap_sage300.settings import SCHEMA
 from tap_sage300.streams import STREAMS
@@ -72,7 +75,9 @@ class TapSage300(CommandLineTap):
         if self.input_catalog is None:
             sites = {stream.entity: site for stream, site in known.items()}
             discovery.log_missing_files(sites, self.logger)
-        return [stream(self, run, site) for stream, site in known.items() if site is not None]
+        streams = [stream(self, run, site) for stream, site in known.items() if site is not None]
+        self._skipped = [stream.entity for stream, site in known.items() if site is None]
+        return [*streams, Sage300ReadLog(self, run)]
 
     @cached_property
     def _run(self) -> Run:
@@ -86,13 +91,24 @@ class TapSage300(CommandLineTap):
             TapError: Something could not be read.
         """
         fatal: list[TapError] = []
+        log = self._begin_log()
         try:
             super().sync_all()
         except TapError as error:
             fatal.append(error)
         failures = [*self._run.failures, *fatal]
+        log.end(failures)
         if failures:
             raise failures[0] if len(failures) == 1 else SeveralError(failures)
+
+    def _begin_log(self) -> Sage300ReadLog:
+        log = t.cast("Sage300ReadLog", self.streams[Sage300ReadLog.name])
+        log.begin()
+        for entity in self._skipped:
+            for company in self._run.config.companies:
+                if closed := self._run.closed(company, entity.module):
+                    ReadNotes(self._run.events, company, entity.name).end(Progress(), str(closed))
+        return log
 
     @override
     def in_order(self, streams: Mapping[str, Stream]) -> dict[str, Stream]:
@@ -103,13 +119,15 @@ class TapSage300(CommandLineTap):
         """
         names = [stream.entity.name for stream in STREAMS if stream.entity.name in streams]
         ours = [t.cast("Sage300Stream", streams[name]) for name in names]
-        return {stream.name: stream for stream in sorted(ours, key=lambda one: -one.waited)}
+        first = {stream.name: stream for stream in sorted(ours, key=lambda one: -one.waited)}
+        return {**first, **streams}
 
     @classmethod
     @override
     def stream_keys(cls) -> dict[str, tuple[str, ...]]:
         """Return the key properties of each stream."""
-        return {s.entity.name: (COMPANY, *s.entity.keys) for s in STREAMS}
+        ours = {s.entity.name: (COMPANY, *s.entity.keys) for s in STREAMS}
+        return ours | {Sage300ReadLog.name: Sage300ReadLog.keys}
 
     @override
     def check(self) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from target_servicenow.mapping import versions
 from target_servicenow.mapping.render import (
     Row,
     Unrendered,
+    company_prefix,
     keyless,
     parent_prefix,
     render_record,
@@ -182,13 +183,21 @@ class Loader:
                 unfit = [Unrendered(table.name, name, Cause.SCHEMA, reason, record)]
             self._load(table, unfit, version)
 
-    def deactivate(self, table: Table, version: int) -> None:
+    def deactivate(
+        self, table: Table, version: int, partitions: Iterable[Mapping[str, t.Any]] = ()
+    ) -> None:
         """Set to ``when_gone`` what a complete read under `version` did not bring.
 
-        Companies of which the read brought nothing are left alone, and so are those of which it
-        would be too many rows.
+        A company of which it would be too many rows is left alone, and so is one of which the read
+        brought nothing, unless it is known to have been read.
+
+        Args:
+            table: The table.
+            version: The Singer version of the read.
+            partitions: What the tap says that it has read.
         """
-        seen, unseen = self._ledger.seen_and_unseen(table.name, version)
+        whole = self._whole(table, partitions)
+        seen, unseen = self._ledger.seen_and_unseen(table.name, version, whole)
         leaving: dict[str, list[Row]] = {}
         for row in self._differing(table, gone(table, unseen)):
             leaving.setdefault(company(row.identifier), []).append(row)
@@ -197,9 +206,15 @@ class Loader:
             if not self._held_back.holds(table, rows, seen[name] + len(rows), where):
                 self._load(table, rows, None)
 
-    def end_unseen(self, table: Table, version: int) -> None:
+    def end_unseen(
+        self, table: Table, version: int, partitions: Iterable[Mapping[str, t.Any]] = ()
+    ) -> None:
         """End the wait of rows that a complete read under `version` did not bring."""
-        self._overtaken.by_sweep(table, version)
+        self._overtaken.by_sweep(table, version, self._whole(table, partitions))
+
+    def _whole(self, table: Table, partitions: Iterable[Mapping[str, t.Any]]) -> set[str]:
+        """Return the companies that a tap says it has read."""
+        return {company_prefix(self._profile, table, partition) for partition in partitions} - {""}
 
     def vanished(self, entry: Record) -> int:
         """List the rows of a record that vanished before it was final: see `Vanished.add`."""

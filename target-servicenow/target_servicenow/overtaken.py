@@ -152,11 +152,16 @@ class Overtaken:
             if payload is not None and keys and _same(payload, one.record, keys):
                 self._end(table.name, [name], Cause.NOT_WANTED, FILTERED)
 
-    def by_sweep(self, table: Table, version: int) -> None:
+    def by_sweep(self, table: Table, version: int, whole: AbstractSet[str]) -> None:
         """End rows that a complete read under a version did not bring, company by company.
 
         Where they would be so many that the read may have been cut short, they go on waiting; so
         they do where rows that are in ServiceNow were held back for that.
+
+        Args:
+            table: The table of the rows.
+            version: The version.
+            whole: The companies that are known to have been read whole.
         """
         cut_short = {
             company(reject.identifier)
@@ -171,7 +176,7 @@ class Overtaken:
         for start, names in gone.items():
             total = seen[start] + len(names)
             many = objection(len(names), total, "", max_percent=self._max_percent)
-            if seen[start] and start not in cut_short and not many:
+            if (seen[start] or start in whole) and start not in cut_short and not many:
                 self._end(table.name, names, Cause.GONE, NOT_IN_SWEEP)
 
     def _end(self, table: str, identifiers: Iterable[str], cause: Cause, reason: str) -> None:

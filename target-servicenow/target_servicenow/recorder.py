@@ -10,10 +10,11 @@ from typing_extensions import override
 
 from target_servicenow.ledger.entries import Entry
 from target_servicenow.ledger.memory import UNSHOWN
+from target_servicenow.mapping.types import same
 from target_servicenow.outcomes import WAITING, WRITTEN, Cause, Outcome
 from target_servicenow.upsert.altered import of_unchanged
 from target_servicenow.upsert.notes import Recorder
-from target_servicenow.upsert.plan import Decision, was_written
+from target_servicenow.upsert.plan import Change, Decision, was_written
 
 if t.TYPE_CHECKING:
     from collections import Counter
@@ -99,6 +100,7 @@ class LedgerRecorder(Recorder):
                         outcome=outcome,
                         sys_id=decision.sys_id,
                         changes=changes,
+                        altered=_altered(self._table, decision, changes),
                         attempts=1,
                         cause=Cause.LOST_ANSWER,
                         reason=f"written in run {run}, which ended before it recorded the answer",
@@ -206,3 +208,20 @@ class LedgerRecorder(Recorder):
                 else settled.remembered
             ),
         )
+
+
+def _altered(
+    table: Table, decision: Decision, changes: Mapping[str, Mapping[str, str]]
+) -> dict[str, Change]:
+    """Return the columns of a row that stand otherwise than an earlier run sent them.
+
+    Args:
+        table: The table of the row.
+        decision: What is to be done about the row as it stands now.
+        changes: The columns that the earlier run sent.
+    """
+    return {
+        name: Change(old=due.old, new=changes[name]["new"])
+        for name, due in decision.changes.items()
+        if name in changes and not same(due.old, changes[name]["new"], table.type_of(name))
+    }

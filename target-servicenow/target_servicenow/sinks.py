@@ -51,6 +51,9 @@ class Loading(t.Protocol):
     ) -> tuple[Table, ...]:
         """Return the tables that a stream fills."""
 
+    def keep_log(self, stream: str, records: list[dict[str, t.Any]]) -> None:
+        """Keep what a tap says of its own run."""
+
     def drain_before(self, sink: TableSink) -> None:
         """Settle the records that rows of a sink may point at."""
 
@@ -58,7 +61,42 @@ class Loading(t.Protocol):
         """Settle the records of a sink."""
 
 
-class TableSink(SingerSink):
+class LoadingSink(SingerSink):
+    """A sink that collects as many records as the settings say."""
+
+    @override
+    def __init__(
+        self,
+        target: Target,
+        stream_name: str,
+        schema: dict[str, t.Any],
+        key_properties: Sequence[str] | None,
+    ) -> None:
+        """Make it for a stream."""
+        super().__init__(target, stream_name, schema, key_properties)
+        self._loading = t.cast("Loading", target)
+
+    @property
+    @override
+    def max_size(self) -> int:
+        """The records that are collected before they are settled."""
+        return self._loading.values.batch_size_rows
+
+
+class LedgerSink(LoadingSink):
+    """A stream that is kept in the ledger instead of in a table."""
+
+    @override
+    def check_keys(self, record: dict[str, t.Any]) -> None:
+        """Take any record: none is found again by its key."""
+
+    @override
+    def process_batch(self, context: dict[str, t.Any]) -> None:
+        """Keep the collected records."""
+        self._loading.keep_log(self.stream_name, context.get("records", []))
+
+
+class TableSink(LoadingSink):
     """All tables that one stream fills.
 
     Attributes:
@@ -75,7 +113,6 @@ class TableSink(SingerSink):
     ) -> None:
         """Find the tables the stream is mapped to."""
         super().__init__(target, stream_name, schema, key_properties)
-        self._loading = t.cast("Loading", target)
         self.tables = self._loading.tables_of(stream_name, schema, tuple(key_properties or ()))
         self.version: int | None = None
         self._lists = {table.each for table in self.tables if table.each}
@@ -83,12 +120,6 @@ class TableSink(SingerSink):
         if self.tables:
             self._known = frozenset((*schema.get("properties", ()), FROM_LEDGER))
         self._check = self._compiled(schema) if self._loading.values.validate_records else None
-
-    @property
-    @override
-    def max_size(self) -> int:
-        """The rows that are collected before they are settled."""
-        return self._loading.values.batch_size_rows
 
     def _compiled(self, schema: dict[str, t.Any]) -> Callable[[dict[str, t.Any]], t.Any]:
         try:

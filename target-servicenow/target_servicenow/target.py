@@ -26,11 +26,13 @@ from target_servicenow.mapped_tables import MappedTables
 from target_servicenow.mapping import parse as mapping
 from target_servicenow.message_reader import InputError
 from target_servicenow.outcomes import COUNTED, Cause
-from target_servicenow.sinks import TableSink
+from target_servicenow.sinks import LedgerSink, TableSink
 from target_servicenow.upsert.upserter import Policy, Upserter
+from target_servicenow.vanished import VANISHED
 
 if t.TYPE_CHECKING:
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
+    from singer_sdk.sinks import Sink
 
     from target_servicenow.api.oauth import Authenticator
     from target_servicenow.findings import Finding
@@ -53,7 +55,6 @@ class TargetServiceNow(CommandLineTarget):
         PluginCapabilities.STREAM_MAPS,
         PluginCapabilities.STRUCTURED_LOGGING,
     ]
-    default_sink_class = TableSink
 
     @override
     def __init__(self, **options: t.Any) -> None:
@@ -144,6 +145,18 @@ class TargetServiceNow(CommandLineTarget):
             return ()
         return self._tables.of_stream(stream, schema, key_properties)
 
+    @override
+    def get_sink_class(self, stream_name: str) -> type[Sink]:
+        """Return the kind of a stream's sink."""
+        return LedgerSink if stream_name in self._mapping.ledger else TableSink
+
+    def keep_log(self, stream: str, records: list[dict[str, t.Any]]) -> None:
+        """Keep what a tap says of its own run."""
+        self._ledger.keep_log(stream, records)
+        for record in records:
+            if record.get("Event") == VANISHED:
+                self.loader.vanished(record)
+
     def drain_before(self, sink: TableSink) -> None:
         """Settle the records that rows of this sink may point at."""
         wanted = {name for table in sink.tables for name in table.references()}
@@ -200,9 +213,9 @@ class TargetServiceNow(CommandLineTarget):
             self.drain_one(sink)
             for table in sink.tables:
                 if table.when_gone and not table.each:
-                    self.loader.deactivate(table, message["version"])
+                    self.loader.deactivate(table, message["version"], _partitions(message))
                 if not table.each:
-                    self.loader.end_unseen(table, message["version"])
+                    self.loader.end_unseen(table, message["version"], _partitions(message))
 
     @override
     def process_state(self, message: Message) -> None:
@@ -301,6 +314,13 @@ class TargetServiceNow(CommandLineTarget):
         if self._ledger.run:
             self._ledger.finish(status=status, calls=self._calls(), message=message)
         self._ledger.close()
+
+
+def _partitions(message: Message) -> list[dict[str, t.Any]]:
+    """Return what an ACTIVATE_VERSION says that it covers; most taps do not say so."""
+    given = message.get("partitions")
+    listed = given if isinstance(given, list) else []
+    return [partition for partition in listed if isinstance(partition, dict)]
 
 
 logging.captureWarnings(capture=True)

@@ -87,6 +87,13 @@ def test_the_job_runs_from_any_folder_and_keeps_its_state(
     calls = pair.control.counters()["sage300"]["by_path"]
     assert calls["AP/APVendors"] == 1, "the second run reads only what is new"
 
+    with closing(sqlite3.connect(pair.target["ledger_path"])) as ledger:
+        logged = ledger.execute("SELECT run, record FROM logs ORDER BY run, number").fetchall()
+    events = [(run, json.loads(record)) for run, record in logged]
+    ends = [(run, e["Status"]) for run, e in events if e["Event"] == "run_ended"]
+    assert ends == [(1, "finished"), (2, "finished")]
+    whole = [(run, e["Stream"]) for run, e in events if e["Event"] == "read" and e["IsWhole"]]
+    assert {(1, "APVendors"), (2, "GLAccounts"), (2, "APInvoiceBatches")} <= set(whole)
     # With another ledger the state would pass over what waits in this one.
     before = kept_state(pair)
     assert before.keys() == {"bookmarks", "target_servicenow"}

@@ -251,6 +251,16 @@ def test_an_unreadable_record_fails_its_page(site):
     assert numbers(site.page("APVendors", top=2, select="VendorNumber")) == [first, second]
 
 
+def test_lists_inside_a_record_can_be_paged(site):
+    whole = site.page("APInvoiceBatches")["value"]
+    behave(site, detail_page=2)
+    paged = site.page("APInvoiceBatches")["value"]
+    assert any(len(batch["Invoices"]) > 2 for batch in whole)
+    for batch, cut in zip(whole, paged, strict=True):
+        assert cut["Invoices"] == batch["Invoices"][:2]
+        assert ("Invoices@odata.nextLink" in cut) == (len(batch["Invoices"]) > 2)
+
+
 def test_a_401_is_a_page_of_iis_and_a_403_is_sages_own(site):
     behave(site, forbidden_modules={"SAMINC": ["GL"]})
     unknown, forbidden = requests.get(site.url("APVendors")), site.get("GLAccounts")

@@ -17,7 +17,7 @@ from tap_sage300.streams import STREAMS
 
 COMMAND = str(Path(sys.executable).with_name("tap-sage300"))
 SECRET = "Hush4Hush"
-ALL = [stream.entity.name for stream in STREAMS]
+ALL = [*(stream.entity.name for stream in STREAMS), "Sage300ReadLog"]
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ def test_a_cache_that_ignores_the_query_string(fake, fake_config, helpers, caplo
     assert len(fake.requests) <= 4
     assert "the same page came for different requests" in caplog.text
     assert "no headway" not in caplog.text
-    assert part(first.state).keys() == {"context", "replication_key", "resume"}
+    assert part(first.state).keys() == {"context", "replication_key", "resume", "version"}
     state = first.state
     for _ in range(2):
         state = helpers.sync(config, state, helpers.only("APVendors")).state

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tap_sage300.errors import TapError
@@ -45,6 +47,26 @@ def test_rows_out_of_order_are_read_again_by_skip(fake, read, helpers, caplog):
     assert [query.get("$skip") for query in fake.queries()[-3:]] == ["2", "4", "6"]
     assert "APVendors of SAMINC: the rows do not come in key order" in caplog.text
     assert "resume" not in output.part("APVendors")
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_a_full_page_that_counts_only_itself_does_not_prove_that_it_is_all(
+    fake, read, helpers, size
+):
+    """An odd server: no order, counts of the page, and the highest keys on the first page."""
+
+    class CountsThePage(helpers.Table):
+        def __call__(self, request):
+            whole, self.count = self.count, False
+            response = super().__call__(request)
+            if whole and request.args.get("$count") == "true":
+                body = response.get_json()
+                response.set_data(json.dumps({"@odata.count": len(body["value"]), **body}))
+            self.count = whole
+            return response
+
+    fake.answer = CountsThePage(helpers.vendors(*"FGABCDE"))
+    assert set(read(page_size=size).keys()) == set("ABCDEFG")
 
 
 def test_keys_that_compare_otherwise_on_the_server_are_missed_by_nobody(

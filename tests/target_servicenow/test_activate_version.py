@@ -5,6 +5,8 @@ from __future__ import annotations
 import typing as t
 from contextlib import closing
 
+import pytest
+
 from target_servicenow.ledger.reader import LedgerReader
 
 if t.TYPE_CHECKING:
@@ -12,14 +14,20 @@ if t.TYPE_CHECKING:
 
 
 def vendors(
-    singer: Singer, version: int, numbers: t.Any, *, company: str = "SAMINC", complete: bool = True
+    singer: Singer,
+    version: int,
+    numbers: t.Any,
+    *,
+    company: str = "SAMINC",
+    complete: bool = True,
+    **more: t.Any,
 ) -> list[dict[str, t.Any]]:
     """A read of vendors under a version, which ACTIVATE_VERSION completes."""
     records = [
         {**singer.vendor(n, CompanyID=company), "version": version, "stream": "APVendors"}
         for n in numbers
     ]
-    end = {"type": "ACTIVATE_VERSION", "stream": "APVendors", "version": version}
+    end = {"type": "ACTIVATE_VERSION", "stream": "APVendors", "version": version, **more}
     return singer.vendors(*records, *([end] if complete else []))
 
 
@@ -156,6 +164,48 @@ def test_an_empty_read_changes_nothing(instance: Instance, singer: Singer) -> No
     assert inactive(instance) == set()
 
 
+READ = {"partitions": [{"CompanyID": "SAMINC"}, {"CompanyID": "OTHER"}]}
+"""What an ACTIVATE_VERSION says that it covers."""
+
+
+def test_a_company_that_was_read_and_has_nothing_left(instance: Instance, singer: Singer) -> None:
+    """Kind: all rows of a company are gone, and the tap says that it read the company."""
+    assert instance.run(vendors(singer, 1, range(4))).code == 0
+    other = vendors(singer, 1, range(10, 14), company="OTHER")
+    third = vendors(singer, 1, range(20, 24), company="THIRD")
+    assert instance.run([*other, *third]).code == 0
+    assert instance.run(vendors(singer, 2, range(4), **READ)).code == 0
+    assert inactive(instance) == {"10", "11", "12", "13"}
+
+
+def test_a_guard_before_a_company_that_has_nothing_left(instance: Instance, singer: Singer) -> None:
+    """Kind: an answer without rows, where there were many."""
+    assert instance.run(vendors(singer, 1, range(4))).code == 0
+    assert instance.run(vendors(singer, 1, range(10, 20), company="OTHER")).code == 0
+    assert instance.run(vendors(singer, 2, range(4), **READ)).code == 0
+    assert inactive(instance) == set()
+    assert instance.rejects().keys() == {str(n) for n in range(10, 20)}
+    assert instance.logged("WARNING") == [
+        (
+            "proc_vendor: 10 of 10 rows (100%) were not in the complete read of OTHER, more than "
+            "max_inactive_percent (10) allows, so none of them was changed: if they are really "
+            "gone, raise the setting and run again"
+        )
+    ]
+
+
+@pytest.mark.parametrize("said", [None, "SAMINC", {}, [1], [{}], [{"CompanyID": None}]], ids=str)
+def test_what_a_version_covers_is_not_known(
+    instance: Instance, singer: Singer, said: object
+) -> None:
+    """Kind: another tap's own property of that name."""
+    assert instance.run(vendors(singer, 1, range(4))).code == 0
+    assert instance.run(vendors(singer, 2, [], partitions=said)).code == 0
+    assert inactive(instance) == set()
+    assert instance.run(vendors(singer, 3, range(3), partitions=said)).code == 0
+    assert inactive(instance) == {"3"}
+
+
 def test_an_unknown_version_changes_nothing(instance: Instance, singer: Singer) -> None:
     assert instance.run(vendors(singer, 1, range(5))).code == 0
     end = {"type": "ACTIVATE_VERSION", "stream": "APVendors", "version": 77}
@@ -184,6 +234,16 @@ def test_a_read_spread_over_two_runs(instance: Instance, singer: Singer) -> None
     assert inactive(instance) == set()
     assert instance.run(vendors(singer, 2, range(10, 19))).code == 0
     assert inactive(instance) == {"19"}
+
+
+def test_rows_that_came_under_a_later_version(instance: Instance, singer: Singer) -> None:
+    """Kind: a run that was killed, so that the tap does not know of the version it had begun."""
+    both = [*vendors(singer, 1, range(8)), *vendors(singer, 1, range(10, 18), company="OTHER")]
+    assert instance.run(both).code == 0
+    assert instance.run(vendors(singer, 2, range(7), complete=False)).code == 0
+    assert instance.run(vendors(singer, 3, range(5), complete=False)).code == 0
+    assert instance.run(vendors(singer, 2, range(10, 17), company="OTHER", **READ)).code == 0
+    assert inactive(instance) == {"7", "17"}
 
 
 def test_held_and_rejected_rows_are_not_missing(instance: Instance, singer: Singer) -> None:

@@ -14,7 +14,7 @@ from sage300_servicenow_sandbox.environ import IN_PROGRESS
 from sage300_servicenow_sandbox.sage import metadata, paths, query
 from sage300_servicenow_sandbox.sage.errors import SageError, forbidden, iis_page, record_not_found
 from sage300_servicenow_sandbox.sage.pool import Pool
-from sage300_servicenow_sandbox.sage.records import empty, join, members
+from sage300_servicenow_sandbox.sage.records import empty, first_details, join, members
 from sage300_servicenow_sandbox.sage.store import EVERY
 
 if t.TYPE_CHECKING:
@@ -172,6 +172,11 @@ class SageApp:
         if unreadable and wanted.select != resource.keys:
             _refuse_unreadable(resource, rows[: wanted.page], unreadable)
         page = [_selected(resource, row, wanted.select) for row in rows[: wanted.page]]
+        if most := self._site.behaviours.detail_page:
+            properties = resource.record_type.properties.items()
+            lists = {name for name, prop in properties if prop.kind == "collection"}
+            address = f"{base}{resource.name}"
+            page = [first_details(row, lists, most, address) for row in page]
         answer = {"@odata.context": json.dumps(_context(base, resource, wanted))}
         counts = self._site.behaviours.counts
         if wanted.count and counts != "absent":

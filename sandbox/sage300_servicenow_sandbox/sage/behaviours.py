@@ -25,6 +25,8 @@ class Behaviours(Declared, frozen=True):
         date_literals: The one form of a date in $filter: 2026-01-01T00:00:00Z, '2026-01-01' or
             datetime'2026-01-01T00:00:00'.
         page_cap: Most records in an answer, without a link to the others; 0, page_size alone.
+        detail_page: Most entries of each list inside a record, which then has a link to the others;
+            0, all.
         key_order: Whether records come in key order, in that order without regard to case, or in
             an order that only looks random.
         comparison: Whether $filter compares text byte by byte, or without regard to case.
@@ -55,6 +57,7 @@ class Behaviours(Declared, frozen=True):
     orderby: t.Literal["refused", "accepted"] = "refused"
     date_literals: DateLiterals = "v4"
     page_cap: Count = 0
+    detail_page: Count = 0
     key_order: t.Literal["on", "ignore_case", "none"] = "on"
     comparison: Comparison = "binary"
     counts: t.Literal["right", "absent", "of_page", "of_all"] = "right"

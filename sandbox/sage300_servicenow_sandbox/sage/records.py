@@ -18,6 +18,7 @@ from sage300_servicenow_sandbox.sage.model import load_types
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
+    from collections.abc import Set as AbstractSet
 
     from sage300_servicenow_sandbox.sage.model import Property
 
@@ -79,6 +80,17 @@ def members(record: str) -> dict[str, str]:
 def join(texts: Mapping[str, str]) -> str:
     """Join members' texts to a record's text."""
     return "{" + ",".join([f'"{name}":{text}' for name, text in texts.items()]) + "}"
+
+
+def first_details(record: str, lists: AbstractSet[str], most: int, address: str) -> str:
+    """Return a record with the first entries of some lists, and links to the others."""
+    texts = members(record)
+    for name in lists & texts.keys():
+        entries = msgspec.json.decode(texts[name], type=list[msgspec.Raw])
+        texts[name] = "[" + ",".join(bytes(entry).decode() for entry in entries[:most]) + "]"
+        if len(entries) > most:
+            texts[f"{name}@odata.nextLink"] = f'"{address}/{name}?$skip={most}"'
+    return join(texts)
 
 
 def _empty_record(resource: str, type_name: str) -> dict[str, str]:

@@ -38,6 +38,11 @@ class FailedTry(Exception):  # noqa: N818 - it never leaves the session
     answer: Answer = field(default_factory=lambda: Answer(0))
     retry_after: str | None = None
 
+    @property
+    def is_timeout(self) -> bool:
+        """Whether the answer did not come in time."""
+        return self.verdict is verdicts.SLOW or self.seen.endswith("Timeout")
+
 
 class Patience:
     """How often and how long one request is tried.

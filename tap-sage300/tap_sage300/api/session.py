@@ -6,13 +6,14 @@ import datetime as dt
 import email.utils
 import time
 import typing as t
-from collections import Counter
+from collections import Counter, deque
 
 import requests
 import urllib3
 from requests.auth import HTTPBasicAuth
 
 from tap_sage300.api import answer, answers, errors, metadata, odata
+from tap_sage300.api.incidents import Incident, Kind
 from tap_sage300.api.judge import OK, judge, judge_exception
 from tap_sage300.api.patience import FailedTry, Patience
 from tap_sage300.api.rate_limiter import RateLimiter
@@ -41,6 +42,7 @@ class SageSession:
         sleep: What waits between tries.
         user: The user name as it is sent.
         served: Answers with what was requested, by resource.
+        incidents: What went wrong without ending the read, in order.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class SageSession:
         logger: logging.Logger,
         *,
         sleep: Callable[[float], None] = time.sleep,
+        incidents: deque[Incident] | None = None,
     ) -> None:
         """Make the session; nothing is sent yet.
 
@@ -60,6 +63,7 @@ class SageSession:
         self.sleep = sleep
         self.limiter = RateLimiter(connection, logger, sleep)
         self.served: Counter[Resource] = Counter()
+        self.incidents = deque() if incidents is None else incidents
         self._is_failing = False
         self.user = connection.credentials()[0].decode()
         self.http = ReadOnlySession(self.limiter)
@@ -205,14 +209,16 @@ class SageSession:
             error = self._error(failure, resource, patience.tries)
             self._is_failing = isinstance(error, errors.ServerError)
             raise error from failure
-        rests = failure.verdict.action is errors.Action.REST
+        rests = failure.verdict.action is errors.Action.REST and patience.rests
+        kind = Kind.TIMEOUT if failure.is_timeout else Kind.RETRY
+        self.incidents.append(
+            Incident(Kind.POOL_REST if rests else kind, resource, failure.seen, wait)
+        )
         self._logger.warning(
             "%s of %s: %s; try %d of %d in %.1f seconds",
             resource.name,
             resource.company,
-            "the IIS application pool is exhausted (pool_rest_seconds)"
-            if rests and patience.rests
-            else failure.seen,
+            "the IIS application pool is exhausted (pool_rest_seconds)" if rests else failure.seen,
             patience.tries + 1,
             patience.max_retries + 1,
             wait,

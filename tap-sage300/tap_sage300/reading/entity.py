@@ -49,6 +49,11 @@ class Entity:
         return self.date is not None and self.dates_edits
 
     @property
+    def is_master_data(self) -> bool:
+        """Whether a record that is no longer there was deleted; documents are cleared as well."""
+        return not self.details_inline
+
+    @property
     def required(self) -> tuple[str, ...]:
         """Properties that a read depends on."""
         return (*self.keys, *filter(None, (self.date, self.status)))

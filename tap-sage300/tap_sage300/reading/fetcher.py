@@ -13,6 +13,7 @@ from tap_sage300.api.errors import (
     QueryRefusedError,
     SageError,
 )
+from tap_sage300.api.incidents import Incident, Kind
 from tap_sage300.api.keys import key_of
 from tap_sage300.errors import TapError
 from tap_sage300.reading import replication
@@ -245,6 +246,7 @@ class Fetcher:
                 "in Sage 300; the rest of the stream is left for the next run"
             )
         self._skipped += 1
+        self._session.incidents.append(Incident(Kind.RECORD_LEFT_OUT, resource, seen, record=place))
         self._logger.warning(
             "%s of %s: the record %s cannot be read (%s): it is skipped and requested again in "
             "the next run; check it in Sage 300",

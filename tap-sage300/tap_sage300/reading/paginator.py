@@ -181,6 +181,7 @@ class PageRequest:
             next_skip=self._next_skip(page),
             high=replication.highest(row.get(entity.date or "") for row in page.records),
             not_final=frozenset(not_final),
+            left_out=len(keys) if self.is_skipped else len(page.incomplete),
             requested=self.keys,
         )
 

@@ -60,7 +60,8 @@ class PageSummary:
         more: The server announced a next page.
         next_skip: The ``$skip`` of that page.
         high: The highest date among the rows.
-        not_final: Keys of rows that can still change.
+        not_final: Keys of rows that can still change, or were left out.
+        left_out: Rows that cannot be used.
         requested: The keys requested, in a ``not_final`` window.
     """
 
@@ -73,6 +74,7 @@ class PageSummary:
     next_skip: int | None = None
     high: dt.date | None = None
     not_final: frozenset[Key] = frozenset()
+    left_out: int = 0
     requested: Sequence[Key] = ()
 
 
@@ -162,7 +164,9 @@ def _again(window: Window, page: PageSummary, reason: str, *, demanded: bool) ->
 def _by_key(window: Window, page: PageSummary) -> Turn:
     is_first = window.last_key is None
     if is_first:
-        window = replace(window, expected=page.count)
+        # Of a full page this may be the page's own count, which says nothing of what follows.
+        is_of_page = page.full and page.count is not None and page.count <= len(page.keys)
+        window = replace(window, expected=None if is_of_page else page.count)
     if not page.keys:
         if is_first or window.adds_up:
             return Turn(window, is_complete=True, remark=_missing(window, window.received))

@@ -20,6 +20,7 @@ if t.TYPE_CHECKING:
     import logging
     from collections.abc import Iterator, Sequence
 
+    from tap_sage300.api.keys import Key
     from tap_sage300.api.odata import Page, Resource
     from tap_sage300.api.session import SageSession
     from tap_sage300.reading.entity import Entity
@@ -41,6 +42,8 @@ class Step:
         received_at: When they came, in UTC.
         received: Rows of the window that this run received, these included.
         expected: Rows of the window that are for this run, as the server announced them.
+        vanished: Keys that could still change when last read, or could not be read, and are no
+            longer there.
     """
 
     rows: Sequence[odata.Record]
@@ -48,10 +51,15 @@ class Step:
     received_at: dt.datetime
     received: int
     expected: int | None
+    vanished: frozenset[Key] = frozenset()
 
 
 class EntityReader:
-    """Reads an entity by a plan."""
+    """Reads an entity by a plan.
+
+    Attributes:
+        incomplete: Why the last read ended with its window open; empty when it did not.
+    """
 
     def __init__(
         self,
@@ -79,6 +87,7 @@ class EntityReader:
         self._rules = rules
         self._logger = logger
         self._page_size = page_size
+        self.incomplete = ""
         self._fetcher = Fetcher(entity, session, logger, select=select, date_literals=date_literals)
 
     @property
@@ -99,6 +108,7 @@ class EntityReader:
         size = PageSize(self._page_size, self._page_size)
         earlier = 0 if progress.window is None else progress.window.received
         opened = progress.window
+        self.incomplete = ""
         cancelled = threading.Event()
         try:
             coming = self._prefetch(resource, progress, size, cancelled)
@@ -110,6 +120,7 @@ class EntityReader:
                     step = self._step(company, request, page, earlier)
                 except IncompleteError as reason:
                     self._logger.warning("%s of %s: %s", self._entity.name, company, reason)
+                    self.incomplete = str(reason)
                     return
                 size, progress = size.after(request), step.progress
                 is_alone = page.size > MOST_AHEAD
@@ -167,6 +178,7 @@ class EntityReader:
             page.received_at,
             received=max(0, received - earlier),
             expected=None if announced is None else announced - earlier,
+            vanished=request.progress.not_final - progress.not_final - set(summary.keys),
         )
 
     def _log_opening(self, company: str, window: Window | None, page: Page) -> None:

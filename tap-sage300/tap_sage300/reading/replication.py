@@ -20,7 +20,7 @@ import datetime as dt
 import typing as t
 from dataclasses import dataclass, replace
 
-from tap_sage300.reading import paging
+from tap_sage300.reading import paging, versions
 from tap_sage300.reading.state import (
     CHANGES,
     NOT_FINAL,
@@ -146,7 +146,10 @@ def advance(progress: Progress, page: PageSummary, rules: Rules) -> tuple[Progre
     window = progress.window
     if window is None:
         raise RuntimeError("no window is open")
+    progress = replace(progress, completed=None, version=window.version or progress.version)
+    window = replace(window, version=None)
     if paging.is_taken(window, page):
+        window = replace(window, left_out=window.left_out + page.left_out)
         progress = replace(
             progress,
             not_final=(progress.not_final - set(page.keys)) | page.not_final,
@@ -181,13 +184,15 @@ def _checked(progress: Progress, window: Window, page: PageSummary) -> Progress:
     else:  # what is absent was cleared from Sage 300
         progress = replace(progress, not_final=progress.not_final - gone)
         progress = replace(progress, window=replace(window, last_key=page.requested[-1]))
-    return progress if to_check(progress, 1) else replace(progress, window=None)
+    if to_check(progress, 1):
+        return progress
+    return replace(progress, window=None, completed=window)
 
 
 def _completed(progress: Progress, window: Window) -> Progress:
     dates = [day for day in (window.high, window.until) if day is not None]
     seen = min(dates) if window.high is not None else None
-    progress = replace(progress, window=None)
+    progress = versions.swept(replace(progress, window=None, completed=window), window)
     if not window.has_gap:
         bookmark = max(filter(None, (progress.bookmark, seen)), default=None)
         progress = replace(progress, bookmark=bookmark)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,6 +38,8 @@ class Window:
         waited: Runs that ended before this window was complete.
         stalled: Runs in a row that tried, and ended where they began.
         has_gap: A record was skipped whose key is not known, so the bookmark must not move.
+        left_out: Records that were skipped, whose keys are known.
+        version: The version its records are to have, until the first page came (not kept in state).
         limit: Most keys to request at once (not kept in state).
         longest: Most rows that came in one page (not kept in state).
         restarts: How often this run read it from the start again (not kept in state).
@@ -55,6 +57,8 @@ class Window:
     waited: int = 0
     stalled: int = 0
     has_gap: bool = False
+    left_out: int = 0
+    version: int | None = None
     limit: int | None = None
     longest: int = 0
     restarts: int = 0
@@ -79,6 +83,7 @@ class Window:
             received=0,
             end=None,
             has_gap=False,
+            left_out=0,
             longest=0,
         )
 
@@ -112,7 +117,10 @@ class Progress:
         not_final: Keys of batches that could still change when last read, and of records that
             could not be read.
         learned: What the server was found to be.
+        version: The Singer version of its records: that of its last sweep of everything.
+        swept: The last version under which such a sweep was whole.
         met: Those of ``not_final`` that this run has already read (not kept in state).
+        completed: The window that the last page completed (not kept in state).
     """
 
     bookmark: dt.date | None = None
@@ -121,7 +129,10 @@ class Progress:
     window: Window | None = None
     start_date: dt.date | None = None
     learned: Learned = Learned()
+    version: int | None = None
+    swept: int | None = None
     met: frozenset[Key] = frozenset()
+    completed: Window | None = field(default=None, compare=False)
 
 
 def load(state: Mapping[str, t.Any], replication_key: str | None, key_parts: int = 1) -> Progress:
@@ -147,6 +158,8 @@ def load(state: Mapping[str, t.Any], replication_key: str | None, key_parts: int
         window=None if resume is None else _load_window(_typed(state, "resume", dict), key_parts),
         start_date=_day(state, "start_date"),
         learned=_load_learned(_typed(state, "learned", dict) or {}),
+        version=_count(state, "version"),
+        swept=_count(state, "swept_version"),
     )
 
 
@@ -176,6 +189,7 @@ def _load_window(resume: Mapping[str, t.Any], key_parts: int) -> Window:
         waited=_count(resume, "waited") or 0,
         stalled=_count(resume, "stalled") or 0,
         has_gap=bool(_count(resume, "gap")),
+        left_out=_count(resume, "left_out") or 0,
     )
 
 
@@ -186,6 +200,15 @@ def waited(state: Mapping[str, t.Any]) -> int:
         return _count(resume, "waited") or 0
     except ValueError:  # reported when the state is read
         return 0
+
+
+def versions(state: Mapping[str, t.Any], replication_key: str | None) -> tuple[int, int]:
+    """Return the version in this state, and the last one that was swept whole; 0 for none."""
+    try:
+        progress = load({**state, "resume": None, "not_final": None}, replication_key)
+    except ValueError:  # reported when the state is read
+        return 0, 0
+    return progress.version or 0, progress.swept or 0
 
 
 def _typed(state: Mapping[str, t.Any], name: str, kind: type | tuple[type, ...]) -> t.Any:
@@ -242,6 +265,8 @@ def dump(progress: Progress, replication_key: str | None) -> dict[str, t.Any]:
         "start_date": None if progress.start_date is None else str(progress.start_date),
         "not_final": _written(sorted(progress.not_final)) or None,
         "learned": _dump_learned(progress.learned) or None,
+        "version": progress.version,
+        "swept_version": progress.swept,
     }
     return _known(state)
 
@@ -270,6 +295,7 @@ def _dump_window(window: Window) -> dict[str, t.Any]:
         "waited": window.waited or None,
         "stalled": window.stalled or None,
         "gap": int(window.has_gap) or None,
+        "left_out": window.left_out or None,
     }
     return _known(resume)
 

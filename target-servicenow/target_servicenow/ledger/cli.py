@@ -11,6 +11,7 @@ import click
 import simplejson
 from typing_extensions import override
 
+from target_servicenow.ledger import logs
 from target_servicenow.ledger.dropping import drop
 from target_servicenow.ledger.entries import to_json
 from target_servicenow.ledger.file import LedgerError, make_private
@@ -82,6 +83,8 @@ def runs(path: Path, limit: int, *, as_json: bool) -> None:
             head = ("", "", "", "")
         if run["message"]:
             rows.append(("", run["message"]))
+        if run["log"]:
+            rows.append(("", logs.sentence(run["log"])))
     _print_table(("run", "started", "status", "mode", "table", *COUNTED), rows)
 
 
@@ -122,6 +125,25 @@ def explain(path: Path, key: str, *, as_json: bool) -> None:
         for column, change in story["altered"].items():
             click.echo(f"  {column}: sent {change['new']!r}, still stored {change['old']!r}")
         click.echo(f"  last seen in run {story['last_seen']}")
+
+
+@ledger.command()
+@click.option("--run", type=int, help="Number of the run; the last one that has a log by default.")
+@_as_json
+@click.pass_obj
+def log(path: Path, run: int | None, *, as_json: bool) -> None:
+    """Show what the tap said of its own run: what it retried, left out and read whole.
+
+    Example: target-servicenow ledger log --run 12
+    """
+    found = _reader(path).log(run)
+    if as_json:
+        _print_json(found)
+        return
+    _print_table(
+        ("run", "stream", "event"),
+        ((entry["run"], entry["stream"], logs.line(entry["record"])) for entry in found),
+    )
 
 
 @ledger.command()

@@ -68,6 +68,17 @@ _MIGRATIONS = (
     ALTER TABLE rejects ADD COLUMN since INTEGER NOT NULL DEFAULT 0;
     UPDATE rejects SET since = run;
     """,
+    # To the next format: what a tap says of its own run.
+    """
+    CREATE TABLE logs (
+      run        INTEGER NOT NULL REFERENCES runs (run),
+      number     INTEGER NOT NULL,  -- in the order in which they came
+      at         TEXT NOT NULL,     -- when it came
+      stream     TEXT NOT NULL,
+      record     TEXT NOT NULL,     -- JSON; its times say whose clock they are by
+      PRIMARY KEY (run, number)
+    ) WITHOUT ROWID;
+    """,
 )
 
 FORMAT: t.Final = 1 + len(_MIGRATIONS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import typing as t
 
-from target_servicenow.ledger import file
+from target_servicenow.ledger import file, logs
 from target_servicenow.ledger.altered import shown
 from target_servicenow.ledger.entries import FROM_LEDGER, from_json, stamp
 from target_servicenow.outcomes import COUNTED, Cause, Outcome
@@ -39,6 +39,8 @@ class LedgerReader:
     def runs(self, limit: int) -> list[dict[str, t.Any]]:
         """Return the latest runs, newest first, each with its rows by table and outcome.
 
+        ``log`` is what the tap's own log comes to, None where there is none.
+
         Raises:
             LedgerError: The file cannot be read, as in every method here.
         """
@@ -49,7 +51,19 @@ class LedgerReader:
             for count in self._rows("SELECT * FROM counts WHERE run = ?", run["run"]):
                 table = run["outcomes"].setdefault(count["table"], {**none})
                 table[count["outcome"]] = count["rows"]
+            kept = self.log(run["run"])
+            run["log"] = logs.summary(entry["record"] for entry in kept) if kept else None
         return found
+
+    def log(self, run: int | None) -> list[dict[str, t.Any]]:
+        """Return what the tap said of its own run, in order; for None that of the last such run."""
+        found = self._rows(
+            "SELECT * FROM logs WHERE run = COALESCE(?, (SELECT MAX(run) FROM logs))"
+            " ORDER BY number",
+            run,
+        )
+        with file.reading():
+            return [{**entry, "record": from_json(entry["record"])} for entry in found]
 
     def find(self, key: str) -> list[dict[str, t.Any]]:
         """Return the records whose source identifier is `key`, or ends with it (`1200`).

@@ -124,11 +124,12 @@ class LedgerRun:
         )
 
     def prune(self, keep_days: int) -> int:
-        """Delete the outcomes that are older than so many days; return how many."""
+        """Delete the outcomes and logs that are older than so many days; return how many."""
         with self._writing():
             before = dt.datetime.now(dt.UTC) - dt.timedelta(days=keep_days)
-            cursor = self._db.execute("DELETE FROM outcomes WHERE at < ?", (format_time(before),))
-        return cursor.rowcount
+            old = (format_time(before),)
+            outcomes = self._db.execute("DELETE FROM outcomes WHERE at < ?", old).rowcount
+            return outcomes + self._db.execute("DELETE FROM logs WHERE at < ?", old).rowcount
 
     def finish(self, *, status: str, calls: int, message: str = "") -> None:
         """Close the run."""

@@ -114,6 +114,16 @@ CREATE TABLE rejects (
   PRIMARY KEY ("table", identifier)
 ) WITHOUT ROWID;
 
+-- What a tap says of its own run, record by record: the streams under `ledger` in the mapping.
+CREATE TABLE logs (
+  run        INTEGER NOT NULL REFERENCES runs (run),
+  number     INTEGER NOT NULL,  -- in the order in which they came
+  at         TEXT NOT NULL,     -- when it came
+  stream     TEXT NOT NULL,
+  record     TEXT NOT NULL,     -- JSON; its times say whose clock they are by
+  PRIMARY KEY (run, number)
+) WITHOUT ROWID;
+
 -- The last SCHEMA message of each stream, so that rejects can be exported as Singer messages.
 CREATE TABLE schemas (
   stream         TEXT PRIMARY KEY,

@@ -117,7 +117,7 @@ class WaitingRows(LedgerRun):
         rows = self._rows(
             "SELECT \"table\", identifier, rejects.run, outcome, cause, payload <> '{}'"
             ' FROM rejects JOIN records USING ("table", identifier)'
-            ' WHERE "table" = ? AND rejects.run < ? AND (version IS NULL OR version <> ?)',
+            ' WHERE "table" = ? AND rejects.run < ? AND (version IS NULL OR version < ?)',
             table,
             self._run,
             version,

@@ -13,6 +13,7 @@ from target_servicenow.outcomes import Outcome
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
     from target_servicenow.ledger.entries import Reject, Remembered
@@ -36,6 +37,7 @@ class LedgerWriter(WaitingRows):
         """
         super().__init__(path)
         self._fates: Counter[tuple[str, str]] = Counter()  # by table and outcome
+        self._logged = 0
         self.memory = Memory(self._db)
 
     def keep_schema(
@@ -49,6 +51,17 @@ class LedgerWriter(WaitingRows):
                 " key_properties = excluded.key_properties",
                 (stream, to_json(schema), to_json(list(key_properties))),
             )
+
+    def keep_log(self, stream: str, records: Iterable[Mapping[str, t.Any]]) -> None:
+        """Keep what a tap says of its own run."""
+        at = now()
+        with self._writing():
+            for record in records:
+                self._logged += 1
+                self._db.execute(
+                    "INSERT INTO logs (run, number, at, stream, record) VALUES (?, ?, ?, ?, ?)",
+                    (self._run, self._logged, at, stream, to_json(record)),
+                )
 
     def sending(self, entries: Iterable[Entry]) -> None:
         """Note rows that are about to be sent; `record` removes the note."""
@@ -148,11 +161,23 @@ class LedgerWriter(WaitingRows):
             [(self._run, *fate, rows) for fate, rows in self._fates.items()],
         )
 
-    def seen_and_unseen(self, table: str, version: int) -> tuple[Counter[str], list[str]]:
-        """Return how many rows came under a version, by company, and which of these did not."""
+    def seen_and_unseen(
+        self, table: str, version: int, companies: AbstractSet[str] = frozenset()
+    ) -> tuple[Counter[str], list[str]]:
+        """Return how many rows came under a version, by company, and which did not.
+
+        Versions rise. A row may have come under a later one in a run whose state was lost, so that
+        the tap goes on with the one before.
+
+        Args:
+            table: The rows' table.
+            version: The version.
+            companies: Companies that were read whole; those of which rows came need not be named.
+        """
         rows = self._rows('SELECT identifier, version FROM records WHERE "table" = ?', table)
-        seen = Counter(company(identifier) for identifier, last in rows if last == version)
-        return seen, [i for i, last in rows if last != version and seen[company(i)]]
+        seen = Counter(company(name) for name, last in rows if (last or 0) >= version)
+        whole = companies | seen.keys()
+        return seen, [n for n, last in rows if (last or 0) < version and company(n) in whole]
 
     def begin_retry(self, rejects: Iterable[Reject]) -> None:
         """Take back the counts of rows about to be retried; what is recorded from now on is."""

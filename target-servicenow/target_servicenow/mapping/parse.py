@@ -86,7 +86,7 @@ def parse(raw: t.Any, name: str) -> Profile:
     raw = _without_nulls(raw)
     if not isinstance(raw, dict) or not isinstance(raw.get("tables"), dict) or not raw["tables"]:
         raise MappingError(f"Mapping {name}: it needs `tables`, each with its columns")
-    only_known(raw, {"source", "rules", "tables"}, f"Mapping {name}")
+    only_known(raw, {"source", "rules", "tables", "ledger"}, f"Mapping {name}")
     source = str(raw.get("source", "")).strip()
     if not source:
         raise MappingError(
@@ -112,7 +112,14 @@ def parse(raw: t.Any, name: str) -> Profile:
     except CycleError as error:
         circle = " -> ".join(error.args[1])
         raise MappingError(f"Mapping {name}: its references form a cycle: {circle}") from None
-    profile = Profile(source=source, tables=ordered, rules=rules)
+    logs = tuple(str(stream) for stream in _list(raw.get("ledger", [])))
+    for table in tables.values():
+        if table.stream in logs:
+            raise MappingError(
+                f"Mapping {name}: stream {table.stream} is under `ledger` and fills the table "
+                f"{table.name}: keep one of them"
+            )
+    profile = Profile(source=source, tables=ordered, rules=rules, ledger=logs)
     return profile.without(taken_out)
 
 

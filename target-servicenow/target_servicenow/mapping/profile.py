@@ -157,11 +157,13 @@ class Profile:
         source: The first part of every source identifier, such as ``sage300``.
         tables: The tables, each after those it points into.
         rules: The rules of all tables, by name.
+        ledger: Streams that are kept in the ledger instead of in a table.
     """
 
     source: str
     tables: tuple[Table, ...]
     rules: Mapping[str, RuleSet] = field(default_factory=dict)
+    ledger: tuple[str, ...] = ()
 
     def source_of(self, table: Table) -> str:
         """Return the first part of a table's source identifiers."""

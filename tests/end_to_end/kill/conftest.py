@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -29,8 +30,13 @@ if t.TYPE_CHECKING:
     from conftest import Pair
 
 BIN = Path(sys.executable).parent
+JSON = "application/json"
 PATIENCE = 60
-"""Seconds after which a pipe that does not end is a failure."""
+"""Seconds after which a pipe that does not end is a failure, if it does not wait for ServiceNow."""
+REAL_PATIENCE = 240
+"""The same of one that does."""
+RETRY_AFTER = 900
+"""Seconds for which an instance limits the rate: longer than any of these."""
 
 
 class Gateway:
@@ -38,23 +44,35 @@ class Gateway:
 
     A write is a Batch call with a POST or PATCH in it. Its points, in order: ``sent`` (the
     instance has not seen it), ``half`` (half of its rows are committed), ``committed`` (all are,
-    and the answer is not sent), ``answered`` (the answer is sent).
+    and the answer is not sent), ``answered`` (the answer is sent); or only ``limited`` (refused
+    with a long Retry-After).
+
+    Attributes:
+        standing: Rules of the fault plan that the instance follows besides.
     """
 
     def __init__(self, upstream: str) -> None:
         self.url = ""
+        self.standing: list[dict[str, t.Any]] = []
         self._upstream = upstream
         self._under_way = 0
         self._changed = threading.Condition()
         self.start(lambda _point: False)
 
-    def start(self, at: Callable[[str], bool], lose: Callable[[], bool] = lambda: False) -> None:
+    def start(
+        self,
+        at: Callable[[str], bool],
+        lose: Callable[[], bool] = lambda: False,
+        *,
+        limited: int = 0,
+    ) -> None:
         """Begin a run: `at` hears each point, and says whether the target is gone by then.
 
         `lose` says of a write whether the instance is to commit it and drop its answer. It is not
         asked before a create in the same table was answered: until then the target waits 35 s.
+        The write of the number `limited` is refused.
         """
-        self._at, self._lose = at, lose
+        self._at, self._lose, self._limited = at, lose, limited
         self._created: set[str] = set()
         self.writes = 0
         self.lost = 0
@@ -96,13 +114,18 @@ class Gateway:
         tables = {item["url"].split("?")[0].split("/")[4] for item in items}
         self.writes += 1
         self._pass("sent")
+        if self.writes == self._limited:
+            refusal = Response("{}", 429, {"Retry-After": str(RETRY_AFTER)}, content_type=JSON)
+            refusal.call_on_close(lambda: self._at("limited"))
+            return refusal
         if self._at("half"):
             half = {"batch_request_id": "half", "rest_requests": items[: (len(items) + 1) // 2]}
             self._forward(request, json.dumps(half).encode())
             raise ConnectionError
         if tables <= self._created and self._lose():
             self.lost += 1
-            self._faults({"fault": "drop", "side": "servicenow", "path": "batch", "first": 1})
+            drop = {"fault": "drop", "side": "servicenow", "path": "batch", "first": 1}
+            self.follow(drop, *self.standing)
         response = self._forward(request, body)
         self._pass("committed")
         if any(item["method"] == "POST" for item in items):
@@ -114,7 +137,8 @@ class Gateway:
         if self._at(point):
             raise ConnectionError
 
-    def _faults(self, *rules: dict[str, t.Any]) -> None:
+    def follow(self, *rules: dict[str, t.Any]) -> None:
+        """Have the instance follow a fault plan."""
         ControlClient(self._upstream).follow_faults({"rules": list(rules)})
 
     def _forward(self, request: Request, body: bytes) -> Response:
@@ -172,9 +196,18 @@ class Pipe:
             self.tap.kill()
             self.tap.wait()
 
-    def end(self) -> tuple[int, int]:
+    def interrupt(self, whom: str) -> None:
+        """SIGINT and soon SIGTERM, as ``meltano run`` passes Ctrl-C on; they end by themselves."""
+        ending = [self.tap] if whom == "tap" else [self.target]
+        ending += [self.tap] if whom == "both" else []
+        for number in (signal.SIGINT, signal.SIGTERM):
+            for process in ending:
+                process.send_signal(number)
+            time.sleep(0.02)
+
+    def end(self, patience: float) -> tuple[int, int]:
         """Wait for the end; the exit codes of tap and target."""
-        codes = self.tap.wait(PATIENCE), self.target.wait(PATIENCE)
+        codes = self.tap.wait(patience), self.target.wait(patience)
         self._reader.join()
         assert self.target.stdout is not None
         self.target.stdout.close()
@@ -187,12 +220,14 @@ class Killable:
 
     Attributes:
         compiled: Where compiled modules are kept.
+        waits: Whether runs wait as long as they do for calls that may still be under way.
         killed: The points at which something was killed, one for each kill.
     """
 
     pair: Pair
     gateway: Gateway
     compiled: Path
+    waits: bool = False
     state: dict[str, t.Any] | None = None
     killed: list[str] = field(default_factory=list)
 
@@ -203,29 +238,34 @@ class Killable:
         *,
         whom: str = "both",
         after: float = 0.0,
+        by_signals: bool = False,
         lose: Callable[[], bool] = lambda: False,
     ) -> tuple[int, int]:
         """Run the pipe from the last state, killed when `point` comes for the `nth` time.
 
         Points: the gateway's, ``request`` (any request), ``recorded`` (an outcome stands in the
-        ledger) and ``state`` (a state was emitted). `after` seconds pass before the kill.
+        ledger) and ``state`` (a state was emitted). `after` seconds pass before the kill. By
+        signals, the processes are told to end instead.
         """
         ready, turn, met = threading.Event(), threading.Lock(), [0]
+        limited, nth = (nth, 1) if point == "limited" else (0, nth)
+        goes = whom != "tap" and not by_signals
 
         def at(name: str) -> bool:
             with turn:
                 if name != point or met[0] >= nth:
-                    return met[0] >= nth and whom != "tap"
+                    return met[0] >= nth and goes
                 met[0] += 1
                 if met[0] < nth:
                     return False
                 ready.wait(PATIENCE)
                 time.sleep(after)
-                pipe.kill(whom)
+                (pipe.interrupt if by_signals else pipe.kill)(whom)
                 self.killed.append(point)
-                return whom != "tap"
+                return goes
 
-        self.gateway.start(at, lose)
+        self.gateway.start(at, lose, limited=limited)
+        self.gateway.follow(*self.gateway.standing)
         before = self.recorded()
         pipe = self._start(lambda: at("state") and None)
         ready.set()
@@ -234,14 +274,18 @@ class Killable:
                 if self.recorded() > before:
                     at(point)
                 time.sleep(0.002)
-        codes = pipe.end()
+        codes = pipe.end(REAL_PATIENCE if self.waits else PATIENCE)
         self.state = pipe.states[-1] if pipe.states else self.state
-        # No call outlives the run here, so the next one need not wait until 35 s have passed.
         self.gateway.wait_until_idle()
+        if not self.waits:
+            self._age_notes()
+        return codes
+
+    def _age_notes(self) -> None:
+        """Let the next run begin at once, without 35 s of waiting: no call outlives a run here."""
         with suppress(sqlite3.OperationalError), closing(sqlite3.connect(self._path)) as ledger:
             ledger.execute("UPDATE sending SET at = '2000-01-01T00:00:00Z'")
             ledger.commit()
-        return codes
 
     @property
     def _path(self) -> Path:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import signal
 import typing as t
 from decimal import Decimal, InvalidOperation
 
@@ -21,11 +22,15 @@ if t.TYPE_CHECKING:
 
     from conftest import Killable, Pair
 
-SCHEDULES = 200 if os.environ.get("NIGHTLY") else 10
+NIGHTLY = bool(os.environ.get("NIGHTLY"))
+SCHEDULES = 200 if NIGHTLY else 10
+WAITING = 12
+"""Every so manyth schedule of the nightly ones waits as long as runs do."""
 MOST_RUNS = 4
 """After the last kill; an answer that is lost may end a run."""
 
 POINTS = ("sent", "half", "committed", "answered", "recorded", "state")
+CHOOSES = "glide.rest.table_api.admin_only_sys_fields"
 TABLES = tuple(table.name for table in load("default").tables)
 CANCELLED = "cancelled"
 
@@ -56,31 +61,94 @@ def test_the_answer_to_a_write_may_be_lost_and_the_next_killed(killable: Killabl
     check(killable)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows processes cannot catch SIGTERM")
+@pytest.mark.parametrize("nth", [1, 3])
+def test_two_signals_end_a_long_wait(killable: Killable, nth: int) -> None:
+    """Kind: Ctrl-C under ``meltano run`` while the instance asks to wait for a quarter of an hour.
+
+    Whatever was asleep does not write any more when the next run has begun.
+    """
+    codes = killable.run("limited", nth=nth, after=0.3, by_signals=True)
+    assert killable.killed == ["limited"]
+    assert codes[1] in {128 + signal.SIGINT, -signal.SIGTERM}
+    assert not sent_and_unrecorded(killable)
+    finish(killable)
+    check(killable)
+
+
 @pytest.mark.parametrize("seed", range(SCHEDULES))
 def test_random_kills(killable: Killable, seed: int) -> None:
-    """Random moments, random victims, lost answers, and people who work in Sage 300 meanwhile."""
+    """Random moments, victims and faults, and people who work in Sage 300 meanwhile.
+
+    Processes are killed, or told to end twice; answers are lost or broken off; the instance limits
+    the rate for long, hides rows, refuses or alters some, or chooses sys_ids itself.
+    """
     chance = random.Random(seed)
     typed_in(killable.pair)
+    killable.waits = NIGHTLY and seed % WAITING == WAITING - 1
     killable.pair.tap.update(
         page_size=chance.choice([7, 100]), document_page_size=chance.choice([2, 20])
     )
+    chooses = chance.random() < 0.2
+    properties = {CHOOSES: chooses}
+    killable.pair.control.servicenow_behaviours(properties=properties)
+    # Where the instance chooses sys_ids, the run waits for 35 s before it looks for a lost write.
+    loses = not chooses or killable.waits
     edits: list[str] = []
     for _ in range(chance.randint(1, 2)):
-        point = chance.choice(("request", "request", *POINTS))
+        trouble(killable, chance)
+        point = chance.choice(("request", "request", "limited", *POINTS))
         killable.run(
             point,
             nth=chance.randint(1, 24 if point == "request" else 6),
-            whom=chance.choice(["both", "both", "target", "tap"]),
+            whom="target"
+            if point == "limited"
+            else chance.choice(["both", "both", "target", "tap"]),
             after=chance.uniform(0, 0.05),
-            lose=lambda: chance.random() < 0.2,
+            by_signals=os.name != "nt" and chance.random() < 0.4,
+            lose=lambda: loses and chance.random() < 0.2,
         )
         edits += [work(killable.pair, chance) for _ in range(chance.randint(0, 4))]
+    calm(killable)
     finish(killable)
-    if any("GLAccounts" in edit for edit in edits):
+    if any("account" in edit for edit in edits):
         # Accounts have no change date. If the edit fell behind the place where a sweep was cut,
         # that sweep was ended without it, and it is for the next one.
         finish(killable)
     check(killable)
+
+
+def trouble(killable: Killable, chance: random.Random) -> None:
+    """The instance hides a row, refuses or alters others, and breaks lists off, or not."""
+    vendors = [v["VendorNumber"].rstrip() for v in killable.pair.sage("APVendors")]
+    some = [f"vendor_number={number}" for number in chance.sample(vendors, 3)]
+    vendor = {"table": "proc_vendor"}
+    access = [
+        {**vendor, "operation": "read", "when": when} for when in some if chance.random() < 0.5
+    ]
+    rules = [
+        {**vendor, "action": "refuse", "when": some[0]},
+        {**vendor, "action": "fail", "when": some[1], "status": chance.choice([403, 500])},
+    ]
+    if not access:  # nobody can tell what a rule made of a row that is hidden
+        rules.append({**vendor, "action": "set", "column": "country", "value": "Elsewhere"})
+    killable.pair.control.servicenow_behaviours(
+        access=access, business_rules=[rule for rule in rules if chance.random() < 0.3]
+    )
+    faults: list[dict[str, t.Any]] = []
+    if chance.random() < 0.3:
+        faults.append({"fault": "partial", "nth": chance.randint(2, 12)})
+    if killable.waits:
+        faults.append({"fault": "error", "status": 429, "retry_after": 20, "nth": 5})
+    killable.gateway.standing = [
+        {**fault, "side": "servicenow", "path": "batch"} for fault in faults
+    ]
+
+
+def calm(killable: Killable) -> None:
+    """People put it right: rows are shown again and rules leave them alone."""
+    killable.pair.control.servicenow_behaviours(access=[], business_rules=[])
+    killable.gateway.standing = []
 
 
 def finish(killable: Killable) -> None:

@@ -67,6 +67,20 @@ def test_rows_created_by_an_interrupted_run_are_recorded(
     assert instance.query("SELECT * FROM sending") == []
 
 
+def test_what_was_stored_otherwise_by_an_interrupted_run_is_recorded(
+    proxy: t.Any, load: t.Any, instance: Instance, singer: Singer
+) -> None:
+    """Kind: a rule alters a row whose answer is lost; the ledger says that it stands as sent."""
+    rule = {"table": "proc_vendor", "action": "set", "column": "city", "value": "Elsewhere"}
+    instance.behave(business_rules=[rule])
+    vendors = [singer.vendor(n, City="Delft") for n in range(3)]
+    interrupt(proxy, load, commit_and_drop, *vendors)
+    load(vendors)
+    altered = instance.query("SELECT altered FROM outcomes WHERE run = 1")
+    change = {"city": {"old": "Elsewhere", "new": "Delft"}}
+    assert [json.loads(text) for (text,) in altered] == [change] * 3
+
+
 def test_the_next_run_waits_for_a_call_still_in_progress(
     proxy: t.Any, load: t.Any, instance: Instance, singer: Singer
 ) -> None:

@@ -203,7 +203,7 @@ def test_a_worker_that_fails_wakes_the_others(
 
     def limit(call: t.Any) -> t.Any:
         asleep.set()
-        return call.answer({"error": {"message": "Rate limit exceeded"}}, 429, Retry_After="600")
+        return call.answer({"error": {"message": "Rate limit exceeded"}}, 429, Retry_After="30")
 
     def redirect(call: t.Any) -> t.Any:
         assert asleep.wait(20)

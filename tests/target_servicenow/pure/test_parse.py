@@ -52,7 +52,7 @@ def test_removing_a_table_removes_references_to_it(valid_mapping: dict[str, t.An
 @pytest.mark.parametrize(
     ("overrides", "sentence"),
     [
-        ({"tabels": {}}, "Mapping mine: 'tabels' is not one of rules, source, tables"),
+        ({"tabels": {}}, "Mapping mine: 'tabels' is not one of ledger, rules, source, tables"),
         ({"tables": None}, "Mapping mine: it needs `tables`, each with its columns"),
         (
             {"source": None},
