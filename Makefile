@@ -16,7 +16,7 @@ demo: .meltano/installed
 	$(BIN)/python demo.py $(FAULTS:%=--faults %)
 
 test: .meltano/installed
-	$(BIN)/python -m pytest -n logical --dist worksteal
+	$(BIN)/python -m pytest -n logical --dist loadgroup
 
 # Break one guard of the product after the other; the tests named with it must fail.
 mutants: install

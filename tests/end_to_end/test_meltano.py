@@ -20,6 +20,7 @@ if t.TYPE_CHECKING:
     from conftest import Pair
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.xdist_group("project")  # one Meltano at a time in its folder
 MELTANO = Path(sys.executable).parent / "meltano"
 INVOICES = 10_000
 MELTANO_DEFAULT = 100 * 2**20

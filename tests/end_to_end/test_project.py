@@ -7,7 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.xdist_group("project")  # one Meltano at a time in its folder
 
 
 def test_the_demo_tells_what_happened() -> None:

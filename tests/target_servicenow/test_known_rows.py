@@ -74,6 +74,38 @@ def test_a_row_hidden_after_the_first_load(
     assert instance.rejects() == {}
 
 
+@pytest.mark.parametrize("kind", HIDDEN)
+def test_the_copy_of_a_hidden_row_is_not_taken_for_it(
+    instance: Instance, singer: Singer, kind: str
+) -> None:
+    """Kind: another row carries the identifier of one that the account may not see."""
+    assert instance.run(singer.vendors(singer.vendor("1", City="Delft"))).code == 0
+    own = instance.by_source(VENDOR)["1"]
+    identifier = own["correlation_id"]
+    copy = instance.control.insert_row(
+        VENDOR, name=own["name"], city="Delft", correlation_id=identifier
+    )
+    rules = {"a row rule": hidden, "another domain": elsewhere}[kind]
+    instance.behave(**rules(f"sys_id={own['sys_id']}"))
+    assert instance.run(singer.vendors(singer.vendor("1", City="Delft"))).code == 0  # unchanged
+    for _ in range(2):
+        assert instance.run(singer.vendors(singer.vendor("1", City="Gouda"))).code == 0
+        assert {row["city"] for row in instance.rows(VENDOR)} == {"Delft"}
+        fate, why = instance.rejects()["1"]
+        assert fate == "held"
+        assert why == (
+            f"row {copy['sys_id']} of proc_vendor carries correlation_id {identifier}, but the "
+            f"record's own row is {own['sys_id']}, which is not shown to the integration user: "
+            f"clear correlation_id of the copy, or, if {own['sys_id']} was deleted, run "
+            f"target-servicenow ledger forget {identifier}"
+        )
+    forget = ["ledger", "--ledger", str(instance.ledger), "forget", "1", "--reason", "deleted"]
+    assert CliRunner().invoke(TargetServiceNow.cli, forget).exit_code == 0
+    assert instance.run([]).code == 0
+    cities = {row["sys_id"]: row["city"] for row in instance.rows(VENDOR)}
+    assert cities == {own["sys_id"]: "Delft", copy["sys_id"]: "Gouda"}
+
+
 @pytest.mark.parametrize("switches", [hidden(), elsewhere("sys_idISNOTEMPTY")], ids=["rule", "all"])
 def test_every_row_of_a_table_hidden(
     instance: Instance, singer: Singer, switches: dict[str, t.Any]

@@ -7,7 +7,7 @@ from collections import Counter
 
 from target_servicenow.ledger import altered, file
 from target_servicenow.ledger.entries import Entry, Sent, from_json, now, parse_time, to_json
-from target_servicenow.ledger.memory import Memory
+from target_servicenow.ledger.memory import UNSHOWN, Memory
 from target_servicenow.ledger.waiting import WaitingRows, after_drop
 from target_servicenow.outcomes import Outcome
 
@@ -133,13 +133,18 @@ class LedgerWriter(WaitingRows):
             told = [e for e in entries if e.outcome not in _SILENT and not e.deferred]
             self._append(told, self._run)
             self._forget(entries, self._run)
+            # A row that was only found somewhere may be a copy of the record's own.
             self._db.executemany(
                 'INSERT INTO records ("table", identifier, sys_id, last_seen, version)'
                 ' VALUES (?, ?, ?, ?, ?) ON CONFLICT ("table", identifier) DO UPDATE SET'
                 " last_seen = excluded.last_seen,"
                 " version = COALESCE(excluded.version, records.version),"
-                " sys_id = COALESCE(NULLIF(excluded.sys_id, ''), records.sys_id)",
-                [(e.table, e.identifier, e.sys_id, self._run, e.version) for e in entries],
+                " sys_id = CASE WHEN excluded.sys_id = '' OR (? = 'unchanged' AND records.sys_id"
+                " NOT IN ('', ?)) THEN records.sys_id ELSE excluded.sys_id END",
+                [
+                    (e.table, e.identifier, e.sys_id, self._run, e.version, e.outcome, UNSHOWN)
+                    for e in entries
+                ],
             )
             self._list(entries, before)
             altered.keep(self._db, entries)

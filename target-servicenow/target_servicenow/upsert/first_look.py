@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import typing as t
 
+from target_servicenow.outcomes import Outcome
 from target_servicenow.upsert import adopt, lookup
-from target_servicenow.upsert.plan import Decision, Recorded, decide
+from target_servicenow.upsert.plan import Decision, Recorded, copied, decide
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +47,7 @@ def look(
         session, table, newcomers, owned=recorder.owned, claims=claims
     )
     held = {decision.row.identifier for decision in waiting}
-    return waiting + [
+    decided = [
         decide(
             table,
             row,
@@ -57,6 +58,26 @@ def look(
         for row in rows
         if row.identifier not in held
     ]
+    return waiting + _without_copies(session, table, decided, recorder)
+
+
+def _without_copies(
+    session: Session, table: Table, decisions: Sequence[Decision], recorder: Recorder
+) -> list[Decision]:
+    """Return the decisions, where only rows that a record had before are updated.
+
+    A row that carries an identifier may be the copy of one that ServiceNow does not show.
+    """
+    updated = {d.row.identifier: d for d in decisions if d.outcome is Outcome.UPDATED}
+    known = recorder.known(table.name, updated)
+    moved = {name: old for name, old in known.items() if old and old != updated[name].sys_id}
+    recorded = lookup.recorded(session, table, moved) if moved else {}
+    copies = {
+        name: copied(table, updated[name], there)
+        for name, there in recorded.items()
+        if there.row is None or there.row.values.get(table.source_column) == name
+    }
+    return [copies.get(decision.row.identifier, decision) for decision in decisions]
 
 
 def _recorded(

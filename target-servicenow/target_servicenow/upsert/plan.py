@@ -181,6 +181,21 @@ def hidden(table: Table, row: Row, recorded: Recorded) -> Decision:
     )
 
 
+def copied(table: Table, decision: Decision, recorded: Recorded) -> Decision:
+    """Hold a row that was found in another place than it had, where it may still be."""
+    identifier = decision.row.identifier
+    there = "is still there" if recorded.row else "is not shown to the integration user"
+    return Decision(
+        decision.row,
+        Outcome.HELD,
+        cause=Cause.DUPLICATE,
+        reason=f"row {decision.sys_id} of {table.name} carries {table.source_column} {identifier}, "
+        f"but the record's own row is {recorded.sys_id}, which {there}: clear "
+        f"{table.source_column} of the copy, or, if {recorded.sys_id} was deleted, run "
+        f"{forget_command(identifier)}",
+    )
+
+
 def forget_command(identifier: str) -> str:
     """Return the command that makes the ledger forget a row."""
     return f"target-servicenow ledger forget {identifier}"
