@@ -1,6 +1,6 @@
 """A run with a ledger of format 1 retries held and rejected rows, from their payloads.
 
-The instance is empty, so rows that were ambiguous or duplicates can now be created.
+The instance holds none of the rows that were ambiguous or duplicates, so they can be created now.
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ def causes(instance: Instance) -> dict[str, str]:
 
 
 def test_held_and_rejected_rows_are_retried(upgraded: Instance, singer: Singer) -> None:
+    [(sys_id,)] = upgraded.query("SELECT sys_id FROM records WHERE identifier LIKE '%:Vendor:2'")
+    identifier = "sage300:SAMINC:Vendor:2"
+    upgraded.insert_row("proc_vendor", sys_id=sys_id, name="Vendor 2", correlation_id=identifier)
     missing = singer.vendor("77")
     assert upgraded.run(singer.vendors(missing), on_long_text="truncate").code == 0
 

@@ -281,7 +281,7 @@ def assert_accounted_for(killable: Killable, table: str, rows: dict[str, dict[st
     history: dict[str, list[tuple[str, dict[str, t.Any], dict[str, t.Any]]]] = {}
     for name, outcome, changes, altered in killable.ledger(
         f"SELECT identifier, outcome, changes, altered FROM outcomes WHERE \"table\" = '{table}'"
-        " AND outcome NOT IN ('held', 'rejected') ORDER BY number"
+        " AND outcome IN ('created', 'adopted', 'updated') ORDER BY number"
     ):
         history.setdefault(name, []).append((outcome, json.loads(changes), json.loads(altered)))
     assert history.keys() == rows.keys()

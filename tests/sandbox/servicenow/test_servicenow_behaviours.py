@@ -69,7 +69,7 @@ VENDOR = {"table": "proc_vendor"}
         ({"no_web_services": ["nothing"]}, "The instance has no table nothing"),
         (
             {"properties": {"glide.nothing": True}},
-            "at a key of properties: invalid enum value 'glide.nothing', choose from glide.rest.",
+            "at a key of properties: invalid enum value 'glide.nothing', choose from glide.",
         ),
         ({"columns": [{**VENDOR, "column": "colour"}]}, "proc_vendor has no column colour"),
         ({"data_policies": [{**VENDOR, "mandatory": ["colour"]}]}, "has no column colour"),

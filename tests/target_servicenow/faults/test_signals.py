@@ -70,11 +70,12 @@ def start(instance: Instance) -> Iterator[Callable[..., Running]]:
 
 
 def assert_loaded_by_the_next_run(
-    instance: Instance, messages: list[dict[str, t.Any]], outcome: str
+    instance: Instance, messages: list[dict[str, t.Any]], outcome: str, proxy: t.Any
 ) -> None:
     """Check that another run can begin at once and brings the rest, each row once."""
     instance.age_sending()
-    again = instance.run(messages)
+    proxy.plan = {}
+    again = instance.run(messages, instance_url=proxy.url)
     assert (again.code, again.states) == (0, [{"n": 1}])
     assert instance.by_source("proc_vendor").keys() == {str(n) for n in range(ROWS)}
     changes = instance.query(f"SELECT identifier FROM outcomes WHERE outcome = '{outcome}'")
@@ -150,7 +151,7 @@ def test_workers_that_sleep_through_a_retry_after(  # noqa: PLR0917
     assert target.states() == []
     assert instance.query("SELECT status, message FROM runs") == [("stopped", "ended by a signal")]
     assert instance.query("SELECT * FROM sending") == []
-    assert_loaded_by_the_next_run(instance, messages, "created")
+    assert_loaded_by_the_next_run(instance, messages, "created", proxy)
     written = proxy.seen["write"]
     time.sleep(1)
     assert proxy.seen["write"] == written == 1 + workers
@@ -192,7 +193,7 @@ def test_a_call_that_hangs(proxy: t.Any, instance: Instance, singer: Singer, sta
     release.set()
     for _ in range(2):
         assert done.acquire(timeout=20)
-    assert_loaded_by_the_next_run(instance, messages, "created")
+    assert_loaded_by_the_next_run(instance, messages, "created", proxy)
 
 
 def test_a_worker_that_fails_wakes_the_others(
