@@ -15,6 +15,7 @@ from target_servicenow.api.errors import Action
 from target_servicenow.api.table import any_of_item, find_items, read_row
 from target_servicenow.findings import Finding, Level
 from target_servicenow.upsert.lookup import ignored
+from target_servicenow.upsert.plan import carried_identifier
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -35,7 +36,7 @@ _SEARCHABLE = re.compile(r"[\w:.%~-]+")
 def sample(table: Table, rows: Iterable[Mapping[str, t.Any]]) -> dict[str, str]:
     """Return identifiers of rows that ServiceNow shows, where the ledger knows none."""
     stored = (read_row(row) for row in rows)
-    carried = ((row.values.get(table.source_column, ""), row.sys_id) for row in stored)
+    carried = ((carried_identifier(table, row) or "", row.sys_id) for row in stored)
     found = {name: sys_id for name, sys_id in carried if _SEARCHABLE.fullmatch(name)}
     return dict(islice(found.items(), KNOWN_ROWS))
 
@@ -59,7 +60,7 @@ def check(
     there = _rows(answers.get(_by_sys_id(table)))
     if found is None or there is None:
         return
-    carried = [row.values.get(column) for row in found]
+    carried = [carried_identifier(table, row) for row in found]
     asked = {name.casefold() for name in known}
     if any(name is None or name.casefold() not in asked for name in carried):
         yield Finding(
@@ -69,7 +70,7 @@ def check(
     if any(row.sys_id not in known.values() for row in there):
         yield Finding(table.name, Level.ERROR, ignored(table.name, "sys_id", shown=True))
         return
-    identified = {row.values.get(column): row.sys_id for row in there}
+    identified = {carried_identifier(table, row): row.sys_id for row in there}
     for name in known:
         if name in identified and name not in carried:
             yield Finding(table.name, Level.ERROR, _not_found(table, name, identified[name]))

@@ -10,6 +10,7 @@ import typing as t
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
+from target_servicenow import query_rights
 from target_servicenow.api import batch, dictionary, reading
 from target_servicenow.api.errors import Action
 from target_servicenow.findings import Finding, Level
@@ -87,6 +88,7 @@ def inspect(session: Session, tables: Sequence[Table], known: KnownRows) -> Repo
             *_hidden(table, first[table.name].result, columns),
             *_hidden_rows(table, first[table.name]),
             *check(table, seen[table.name], first),
+            *query_rights.check(table, first),
         ]
         if not any(finding.level is Level.ERROR for finding in found):
             findings.append(
@@ -103,7 +105,7 @@ def inspect(session: Session, tables: Sequence[Table], known: KnownRows) -> Repo
 def _first_rows(
     session: Session, tables: Sequence[Table], seen: Mapping[str, Mapping[str, str]]
 ) -> dict[str, batch.ItemReply]:
-    """Query what every account may: the mapped columns of some rows, by table, and known rows."""
+    """Query the mapped columns of some rows, by table, known rows, and what finding rows takes."""
     items = []
     for table in tables:
         parameters = urlencode(
@@ -118,6 +120,7 @@ def _first_rows(
         what = f"reading {table.name}"
         items.append(batch.Item(table.name, "GET", address, counted=True, what=what))
         items += look_up(table, seen[table.name])
+        items += query_rights.try_out(table)
     if not items:
         return {}
     return reading.read(session, items, what="reading the mapped tables")

@@ -155,8 +155,10 @@ class LedgerRecorder(Recorder):
         """Record the fate of rows."""
         self._ledger.record([self._entry(fate) for fate in settled])
         for fate in settled:
-            self._altered.update((self._table.name, name) for name in fate.altered)
-            self._left_altered.update((self._table.name, name) for name in fate.decision.altered)
+            learned = fate.decision.learned
+            left = fate.decision.altered.keys() - {*learned}
+            self._altered.update((self._table.name, name) for name in (*fate.altered, *learned))
+            self._left_altered.update((self._table.name, name) for name in left)
             self._unseen.update((self._table.name, name) for name in fate.decision.unseen)
             deferred = fate.decision.deferred
             if self._announce and fate.outcome in WRITTEN:

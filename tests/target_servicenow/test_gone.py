@@ -154,10 +154,10 @@ def test_removed_entries_are_found_without_reading_the_whole_table(
     batches[70] = singer.batch(71, invoice(1, 1))
     assert instance.run(singer.batches(*batches)).code == 0
     counters = instance.take_counters()["batch_items"]
-    # The preflight: each table, 3 requests for the dictionary, and 2 for known rows of each of two
-    # tables. Then, for each of these, a request for 140 prefixes, one for the 279 keys, and one for
-    # those that are gone.
-    preflight = len(instance.tables) + 3 + 2 * 2
+    # The preflight: each table, 3 requests for the dictionary, 10 for rights to query, and 2 for
+    # known rows of each of two tables. Then, for each of these, a request for 140 prefixes, one for
+    # the 279 keys, and one for those that are gone.
+    preflight = len(instance.tables) + 3 + 10 + 2 * 2
     assert counters["GET"] == preflight + 2 * (1 + 1 + 1)
     assert counters["PATCH"] == 2
     cancelled = {k for k, row in instance.by_key(INVOICES).items() if row["state"] == "cancelled"}

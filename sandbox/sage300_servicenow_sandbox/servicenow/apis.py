@@ -61,9 +61,16 @@ class Apis:
     def handle(self, request: ApiRequest) -> ApiResponse:
         """Answer a request for a table, one of its rows or its figures.
 
+        Asynchronous business rules run when the answer has been made.
+
         Raises:
             ApiError: The request fails; nothing was written.
         """
+        answer = self._answer(request)
+        self.records.run_async_rules()
+        return answer
+
+    def _answer(self, request: ApiRequest) -> ApiResponse:
         if found := _TABLE.fullmatch(request.path):
             version, name, sys_id = found.groups()
             return self._tables.handle(request, version=version, name=name, sys_id=sys_id)

@@ -151,7 +151,9 @@ class ServiceNowApp:
         if unknown:
             raise KeyError(f"The table {table} has no column {', '.join(sorted(unknown))}")
         with self._turn:
-            return self._apis.records.insert(definition, values, user=ADMIN)
+            row = self._apis.records.insert(definition, values, user=ADMIN)
+            self._apis.records.run_async_rules()
+        return row
 
     def define_table(self, name: str, columns: Mapping[str, str]) -> None:
         """Add a table, as an administrator would; a reset empties it but keeps it.

@@ -100,11 +100,12 @@ class DataPolicy(Declared, frozen=True):
 
 
 class BusinessRule(Declared, frozen=True):
-    """A rule that runs before a row is written.
+    """A rule that runs when a row is written.
 
     Attributes:
         table: The table.
         action: What it does: refuse the row, fail on it, or set a column.
+        timing: Whether it runs before the row is written, or after the write has been answered.
         when: An encoded query that the row must match, as it would be written.
         column: The column that it sets.
         value: The value that it sets.
@@ -114,6 +115,7 @@ class BusinessRule(Declared, frozen=True):
 
     table: str
     action: t.Literal["refuse", "fail", "set"]
+    timing: t.Literal["before", "async"] = "before"
     when: str = ""
     column: str = ""
     value: str = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import typing as t
+from contextlib import suppress
 
 from sage300_servicenow_sandbox.servicenow import errors, store
 from sage300_servicenow_sandbox.servicenow.columns import canonical, too_long
@@ -36,6 +37,7 @@ class Records:
         self._clock = clock
         self._behaviours = behaviours
         self._rules = rules
+        self._due: list[tuple[Table, str, str]] = []  # for asynchronous rules, with the user
 
     def insert(self, table: Table, values: Mapping[str, object], *, user: str) -> Row:
         """Insert a row and return it; its sys_id is the caller's own where `values` holds one.
@@ -62,6 +64,7 @@ class Records:
                 store.insert(connection, table, row)
             except sqlite3.IntegrityError as error:
                 raise _failed(table, row, "insert") from error
+        self._await_rules(table, sys_id, user)
         return row
 
     def update(self, table: Table, sys_id: str, values: Mapping[str, object], *, user: str) -> None:
@@ -89,15 +92,25 @@ class Records:
             changed = {name: value for name, value in new.items() if value != old[name]}
             if not changed:  # a business rule put things back
                 return
-            stamps = {
-                "sys_updated_on": self._now(),
-                "sys_updated_by": user,
-                "sys_mod_count": str(int(old["sys_mod_count"]) + 1),
-            }
             try:
-                store.update(connection, table, sys_id, {**changed, **stamps})
+                store.update(connection, table, sys_id, {**changed, **self._stamps(old, user)})
             except sqlite3.IntegrityError as error:
                 raise _failed(table, new, "update") from error
+        self._await_rules(table, sys_id, user)
+
+    def run_async_rules(self) -> None:
+        """Run the asynchronous business rules of the rows written since this was last called."""
+        due, self._due = self._due, []
+        for table, sys_id, user in due:
+            # What such a rule fails on is in the instance's log, and nowhere else.
+            with suppress(sqlite3.IntegrityError), self._rows.transaction() as connection:
+                old = store.find(connection, table, sys_id)
+                if old is None:
+                    continue
+                new = self._rules.applied_later(connection, table, old)
+                changed = {name: value for name, value in new.items() if value != old[name]}
+                if changed:
+                    store.update(connection, table, sys_id, {**changed, **self._stamps(old, user)})
 
     def delete(self, table: Table, sys_id: str) -> None:
         """Delete a row; references to it stay as they are (an assumption).
@@ -109,6 +122,18 @@ class Records:
         with self._rows.transaction() as connection:
             if not store.delete(connection, table, sys_id):
                 raise ApiError(errors.NO_RECORD)
+
+    def _await_rules(self, table: Table, sys_id: str, user: str) -> None:
+        if self._rules.runs_later(table):
+            self._due.append((table, sys_id, user))
+
+    def _stamps(self, old: Row, user: str) -> Row:
+        """Return the columns that every change of a row changes."""
+        return {
+            "sys_updated_on": self._now(),
+            "sys_updated_by": user,
+            "sys_mod_count": str(int(old["sys_mod_count"]) + 1),
+        }
 
     def _now(self) -> str:
         return f"{self._clock.now():%Y-%m-%d %H:%M:%S}"

@@ -33,16 +33,23 @@ class RowRules:
 
         Raises:
             DeclarationError: A rule names a column that does not exist, or a value its column
-                cannot store.
+                cannot store, or it would refuse a row that has been written.
         """
         self._business: dict[str, list[tuple[Clause, BusinessRule]]] = {}
+        self._async: dict[str, list[tuple[Clause, BusinessRule]]] = {}
         self._policies: dict[str, list[tuple[Clause, DataPolicy]]] = {}
         for rule in business_rules:
             schema.column(rule.table, rule.column if rule.action == "set" else "sys_id")
             if rule.action == "set":
                 _check_value(schema, rule)
+            elif rule.timing == "async":
+                raise DeclarationError(
+                    f"A business rule of {rule.table} cannot {rule.action} a row asynchronously: "
+                    "the row has been written by then; it can set a column"
+                )
             when = sql.declared(schema, rule.table, rule.when)
-            self._business.setdefault(rule.table, []).append((when, rule))
+            rules = self._async if rule.timing == "async" else self._business
+            rules.setdefault(rule.table, []).append((when, rule))
         for policy in data_policies:
             for name in policy.mandatory:
                 schema.column(policy.table, name)
@@ -77,6 +84,17 @@ class RowRules:
         ]
         if labels:
             raise ApiError(errors.MANDATORY, labels=", ".join(labels))
+        return row
+
+    def runs_later(self, table: Table) -> bool:
+        """Tell whether a table has rules that run after a write has been answered."""
+        return table.name in self._async
+
+    def applied_later(self, connection: sqlite3.Connection, table: Table, row: Row) -> Row:
+        """Return a written row as such rules leave it."""
+        for when, rule in self._async.get(table.name, ()):
+            if sql.holds(connection, table, row, when):
+                row = {**row, rule.column: rule.value}
         return row
 
 

@@ -55,6 +55,7 @@ class Query:
         operator: AROUND: by what is around the unsearchable parts of one key.
         fields: The columns of the answer, besides sys_id.
         counted: Ask for the number of rows found too, those that are not shown included.
+        ordered: Ask for the rows in an order, which takes a right of its own (query_range).
     """
 
     table: str
@@ -63,6 +64,7 @@ class Query:
     keys: tuple[str, ...]
     fields: tuple[str, ...]
     counted: bool = False
+    ordered: bool = False
 
     def item(self, name: str) -> Find:
         """Return the request for the answer's first page."""
@@ -82,7 +84,7 @@ class Query:
             "sysparm_exclude_reference_link": "true",
             "sysparm_suppress_pagination_header": "true",
             "sysparm_no_count": "false" if self.counted else "true",
-            "sysparm_query": f"{conditions}^ORDERBYsys_id",
+            "sysparm_query": f"{conditions}^ORDERBYsys_id" if self.ordered else conditions,
         }
         return f"{_path(self.table)}?{urlencode(parameters, quote_via=quote)}"
 
@@ -154,9 +156,15 @@ def find_prefixed_items(
 
 
 def next_page(item: Find, rows: int) -> Find | None:
-    """Return the request for the rows after those of `item`, None when `rows` were the last."""
+    """Return the request for what follows `rows` rows of an answer, None when they were all.
+
+    Pages need an order: where more than one has to be read, the rows in no order do not count, and
+    the first page in order follows them.
+    """
     if rows < MAX_ROWS:
         return None
+    if not item.query.ordered:
+        return replace(item.query, ordered=True).item(item.id)
     address, _, offset = item.url.partition(_OFFSET)
     return replace(item, url=f"{address}{_OFFSET}{int(offset or 0) + rows}")
 
@@ -177,7 +185,7 @@ def _chunks(query: Query, keys: Iterable[str]) -> Iterator[Query]:
     prefixes = query.operator == "STARTSWITH"
     most = MAX_PREFIXES if prefixes else MAX_KEYS
     between = len(quote(f"^OR{query.column}STARTSWITH" if prefixes else ",", safe=""))
-    budget = MAX_FIND_BYTES - len(query.url())
+    budget = MAX_FIND_BYTES - len(replace(query, ordered=True).url())
     chunk: list[str] = []
     size = 0
     for key in keys:

@@ -6,6 +6,7 @@ import re
 import typing as t
 
 from target_servicenow.ledger.entries import Remembered, from_json, to_json
+from target_servicenow.outcomes import WRITTEN, Outcome
 
 if t.TYPE_CHECKING:
     import sqlite3
@@ -59,7 +60,35 @@ def read(db: sqlite3.Connection, table: str, identifiers: Iterable[str]) -> dict
         rows = db.execute(
             'SELECT columns, modifications FROM altered WHERE "table" = ? AND identifier = ?',
             (table, identifier),
-        )
-        for columns, modifications in rows:
-            found[identifier] = Remembered(from_json(columns), modifications)
+        ).fetchall()
+        [(columns, modifications)] = rows or [("{}", "")]
+        row = Remembered(from_json(columns), modifications, _resent(db, table, identifier))
+        if row.columns or row.resent:
+            found[identifier] = row
     return found
+
+
+def _resent(db: sqlite3.Connection, table: str, identifier: str) -> dict[str, dict[str, str]]:
+    """Return what the last write of a row sent again, if the row has not been seen since.
+
+    A write that was answered is one with a status; what a plan would do has none.
+    """
+    writes = db.execute(
+        "SELECT run = last_seen, outcome, changes FROM outcomes"
+        ' JOIN records USING ("table", identifier)'
+        ' WHERE "table" = ? AND identifier = ? AND outcome IN (?, ?, ?) AND status > 0'
+        " ORDER BY number DESC LIMIT 2",
+        (table, identifier, *sorted(WRITTEN)),
+    ).fetchall()
+    if len(writes) < 2:  # noqa: PLR2004 - one write sends nothing again
+        return {}
+    (is_latest, _, last), (_, outcome, before) = writes
+    if not is_latest:
+        return {}
+    sent = {name: change["new"] for name, change in from_json(before).items()}
+    unsent = "" if outcome == Outcome.CREATED else None  # empty columns are not sent
+    return {
+        name: change
+        for name, change in from_json(last).items()
+        if change["new"] == sent.get(name, unsent)
+    }

@@ -48,10 +48,13 @@ class Remembered(t.NamedTuple):
     Attributes:
         columns: Columns stored as ``old`` that were sent as ``new``.
         modifications: How often the row had been changed then; "" where that is not read.
+        resent: Columns that were found as ``old`` after they had been sent as ``new``, and were
+            sent so again by the last write; the row has not been seen since.
     """
 
     columns: Mapping[str, Mapping[str, str]]
     modifications: str = ""
+    resent: Mapping[str, Mapping[str, str]] = {}
 
 
 class Entry(t.NamedTuple):

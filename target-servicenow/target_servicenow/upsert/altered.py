@@ -2,14 +2,17 @@
 
 A business rule, a read-only column, a choice that is not in the list, a rounded number: ServiceNow
 answers 200 and stores something else. While neither the value to send nor the stored one changes,
-sending it again would change nothing. Pure.
+sending it again would change nothing.
+
+What an asynchronous business rule or a flow stores shows only after the answer, and looks like a
+person's edit. So it is sent once more; found again, it is how ServiceNow stores the value. Pure.
 """
 
 from __future__ import annotations
 
 import hashlib
 import typing as t
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from target_servicenow.ledger.entries import Remembered
 from target_servicenow.mapping.profile import MODIFICATIONS
@@ -84,21 +87,29 @@ def as_remembered(table: Table, decision: Decision, remembered: Remembered) -> D
     long as nobody changed the row, whatever today's rate makes of it; it is sent again when its
     amount or its currency has changed since.
     """
-    if not remembered.columns or decision.outcome not in {Outcome.UPDATED, Outcome.UNCHANGED}:
+    if decision.outcome not in {Outcome.UPDATED, Outcome.UNCHANGED}:
+        return decision
+    if not (remembered.columns or remembered.resent):
         return decision
     untouched = decision.modifications and decision.modifications == remembered.modifications
     changes: dict[str, Change] = {}
     altered: dict[str, Change] = {}
     unproven: dict[str, Change] = {}
+    learned: list[str] = []
     for name, change in {**decision.changes, **decision.unproven}.items():
         certain = proven(change.old, change.new, table.type_of(name))
         known, now = remembered.columns.get(name), _bounded(change)
-        if known is None:
-            (unproven if name in decision.unproven else changes)[name] = change
-        elif known["new"] == now["new"] and (
-            known["old"] == now["old"] or (untouched and not certain)
+        if (
+            known
+            and known["new"] == now["new"]
+            and (known["old"] == now["old"] or (untouched and not certain))
         ):
             (altered if certain else unproven)[name] = change
+        elif remembered.resent.get(name) == asdict(change):
+            (altered if certain else unproven)[name] = change
+            learned += [name] if certain else []
+        elif known is None and name in decision.unproven:
+            unproven[name] = change
         else:
             changes[name] = change
     return replace(
@@ -108,12 +119,18 @@ def as_remembered(table: Table, decision: Decision, remembered: Remembered) -> D
         changes=changes,
         unproven=unproven,
         altered=altered,
+        learned=tuple(learned),
     )
 
 
 def unexpected(changes: Mapping[str, Change], remembered: Remembered) -> dict[str, Change]:
     """Return the changes without those that were sent before, to no effect."""
-    return {n: c for n, c in changes.items() if remembered.columns.get(n) != _bounded(c)}
+    return {
+        name: change
+        for name, change in changes.items()
+        if remembered.columns.get(name) != _bounded(change)
+        and remembered.resent.get(name) != asdict(change)
+    }
 
 
 def _remembered(changes: Mapping[str, Change], modifications: str) -> Remembered:

@@ -21,7 +21,7 @@ from target_servicenow.api.table import (
     next_page,
     read_row,
 )
-from target_servicenow.upsert.plan import Recorded, natural_key
+from target_servicenow.upsert.plan import Recorded, carried_identifier, natural_key
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -58,6 +58,9 @@ def by_identifier(
 def find(session: Session, table: Table, identifiers: Iterable[str]) -> Found:
     """Return the rows that carry each identifier.
 
+    One with blanks at its end counts, as a server that pads its columns shows it, unless another
+    row carries it exactly.
+
     Raises:
         StopRunError: ServiceNow ignored the query: the source column is misnamed or hidden.
     """
@@ -67,12 +70,17 @@ def find(session: Session, table: Table, identifiers: Iterable[str]) -> Found:
     for rows, total in _pages(session, table, items):
         unshown += max(0, (total or 0) - len(rows))
         for row in map(read_row, rows):
-            carried = row.values.get(table.source_column)
+            carried = carried_identifier(table, row)
             if carried in matches:
                 matches[carried].append(row)
             elif carried is None or not _differs_in_case(carried, matches):
                 shown = carried is not None
                 raise StopRunError(ignored(table.name, table.source_column, shown=shown))
+    for name, rows in matches.items():
+        if len(rows) > 1:
+            exact = [row for row in rows if row.values[table.source_column] == name]
+            # A row may come twice when a page is requested again, in parts.
+            matches[name] = list({row.sys_id: row for row in exact or rows}.values())
     return Found(matches, unshown)
 
 
@@ -137,7 +145,7 @@ def by_natural_key(
     candidates: dict[str, list[StoredRow]] = {}
     items = find_items(table.name, table.adopt_by or "", keys, table.fields)
     for row in _rows(session, table, items):
-        if row.values.get(table.source_column) == "":
+        if carried_identifier(table, row) == "":
             key = natural_key(row.values.get(table.adopt_by or "", ""))
             known = candidates.setdefault(key, [])
             if all(row.sys_id != other.sys_id for other in known):
@@ -154,7 +162,7 @@ def by_prefix(session: Session, table: Table, prefixes: Sequence[str]) -> Iterat
     column = table.source_column
     items = find_prefixed_items(table.name, column, prefixes, (column,))
     for row in _rows(session, table, items):
-        carried = row.values.get(column)
+        carried = carried_identifier(table, row)
         if carried is None:
             raise StopRunError(ignored(table.name, column, shown=False))
         if carried.startswith(tuple(prefixes)):  # ServiceNow compares without regard to case
@@ -202,8 +210,10 @@ def _pages(
                 pending.extend(halves(item))
                 continue
             rows = _rows_of(answer, what)
-            yield rows, answer.total if answer else None
-            if more := next_page(item, len(rows)):
+            more = next_page(item, len(rows))
+            if more is None or item.query.ordered:
+                yield rows, answer.total if answer else None
+            if more:
                 pending.append(more)
 
 

@@ -40,6 +40,7 @@ class Decision:
         unproven: Amounts that count as agreeing, while only one side names its currency.
         modifications: The `MODIFICATIONS` of the row that is there; "" where they are not read.
         altered: Columns left alone, since ServiceNow stores them otherwise than sent (`altered`).
+        learned: Those of them of which that has only turned out now.
     """
 
     row: Row
@@ -54,6 +55,7 @@ class Decision:
     deferred: bool = False
     unproven: dict[str, Change] = field(default_factory=dict)
     altered: dict[str, Change] = field(default_factory=dict)
+    learned: tuple[str, ...] = ()
     modifications: str = ""
 
 
@@ -136,7 +138,7 @@ def _decide_recorded(table: Table, row: Row, recorded: Recorded) -> Decision:
     """Decide about a row that was in ServiceNow once: it is never created a second time."""
     if recorded.row is None:
         return hidden(table, row, recorded)
-    carried = recorded.row.values.get(table.source_column)
+    carried = carried_identifier(table, recorded.row)
     if carried == row.identifier:  # the lookup did not find it
         return _update(table, row, recorded.row, Outcome.UPDATED, row.values)
     if carried == "":  # cleared by hand
@@ -272,6 +274,15 @@ def truncated(row: Row, lengths: Mapping[str, int]) -> Row:
         for name, value in row.values.items()
     }
     return replace(row, values=values)
+
+
+def carried_identifier(table: Table, row: StoredRow) -> str | None:
+    """Return the identifier that a row carries, None if that is not shown.
+
+    Without blanks at its end: no identifier ends in one, and some servers pad their columns.
+    """
+    carried = row.values.get(table.source_column)
+    return None if carried is None else carried.rstrip()
 
 
 def natural_key(text: str) -> str:

@@ -222,7 +222,7 @@ class RowWriter:
         """Stop where an identifier was not kept: its row could not be found, and be made twice."""
         for row in settled:
             change = row.altered.get(self._table.source_column)
-            if change is not None:
+            if change is not None and change.old.rstrip() != change.new:  # padded, it is found
                 raise StopRunError(
                     f"ServiceNow did not store {self._table.name}.{self._table.source_column} as "
                     f"sent (sent {change.new!r}, stored {change.old!r}), so the row {row.sys_id} "

@@ -163,6 +163,33 @@ def test_a_business_rule_changes_what_is_stored(instance):
     assert by_hand["currency"] == "EUR"
 
 
+def test_an_asynchronous_business_rule(instance):
+    rule = {"table": "proc_vendor", "timing": "async", "action": "set"}
+    rule = {**rule, "when": "city=Ulm", "column": "country", "value": "DE"}
+    instance.app.behave(business_rules=[rule])
+    answer = instance.send("POST", "proc_vendor", {"name": "Tin", "city": "Ulm", "country": "FR"})
+    assert answer["country"] == "FR"
+    [stored] = instance.list("proc_vendor")
+    assert (stored["country"], stored["sys_mod_count"]) == ("DE", "1")
+    path = f"proc_vendor/{stored['sys_id']}"
+    answer = instance.send("PATCH", path, {"country": "IT"})
+    assert (answer["country"], answer["sys_mod_count"]) == ("IT", "2")
+    assert [row["country"] for row in instance.list("proc_vendor")] == ["DE"]
+    instance.send("PATCH", path, {"city": "Rom", "country": "IT"})
+    instance.app.insert("proc_vendor", {"name": "Zinc", "city": "ulm"})
+    assert [row["country"] for row in instance.list("proc_vendor", query="ORDERBYname")] == [
+        "IT",
+        "DE",
+    ]
+
+
+@pytest.mark.parametrize("action", ["refuse", "fail"])
+def test_an_asynchronous_business_rule_only_sets(instance, action):
+    rule = {"table": "proc_vendor", "timing": "async", "action": action}
+    with pytest.raises(ValueError, match=f"cannot {action} a row asynchronously"):
+        instance.app.behave(business_rules=[rule])
+
+
 UNIQUE = {"table": "proc_vendor", "columns": ["company_code", "vendor_number"]}
 
 

@@ -63,9 +63,10 @@ STOPS: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], str]] = {
         {"access": [{"table": "proc_vendor", "operation": "query", "column": "correlation_id"}]},
         {},
         (
-            "ServiceNow denied access while looking up proc_vendor (Insufficient rights to query "
-            "records: Field(s) present in the query do not have permission to be read): give the "
-            "integration user the role or access rule it needs"
+            "ServiceNow does not let the integration user query proc_vendor by correlation_id "
+            "(Insufficient rights to query records: Field(s) present in the query do not have "
+            "permission to be read), so its rows cannot be found: give it an access rule of the "
+            "operation query_match for the table and for correlation_id"
         ),
     ),
     "no calls allowed": (
