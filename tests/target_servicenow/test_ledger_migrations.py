@@ -20,8 +20,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from target_servicenow.commands.group import ledger
 from target_servicenow.ledger import file
-from target_servicenow.ledger.cli import ledger
 from target_servicenow.ledger.file import FORMAT, LedgerError
 from target_servicenow.ledger.writer import LedgerWriter
 from target_servicenow.outcomes import Cause

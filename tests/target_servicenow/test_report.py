@@ -369,5 +369,5 @@ def test_a_run_does_not_wait_for_the_template_engine() -> None:
     code = "import json, sys, target_servicenow.target; print(json.dumps(list(sys.modules)))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     modules = json.loads(found.stdout)
-    assert "target_servicenow.report.command" in modules
+    assert "target_servicenow.commands.report" in modules
     assert not {"jinja2", "target_servicenow.report.page"} & set(modules)

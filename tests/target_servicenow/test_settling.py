@@ -9,7 +9,7 @@ from contextlib import suppress
 import pytest
 from click.testing import CliRunner
 
-from target_servicenow.ledger.cli import ledger
+from target_servicenow.commands.group import ledger
 from target_servicenow.ledger.file import LedgerError
 from target_servicenow.mapping.types import ColumnType
 
