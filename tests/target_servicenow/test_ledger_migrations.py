@@ -277,7 +277,8 @@ def test_commands_read_it(old_ledger: Path, upgraded: bool) -> None:  # noqa: FB
     )
 
     lines = run_command(old_ledger, "rejects").splitlines()
-    group = lines.index("More than one existing row could be this record: 1 row (adoption)")
+    group = lines.index("More than one existing row could be this record: 3 rows (adoption)")
+    assert lines[group + 3] == "  Vendor 10 of SAMINC, shared name: held since run 4"
     assert lines[group + 4] == f"    proc_vendor {COMPANY}:Vendor:10"
     rejects = json.loads(run_command(old_ledger, "rejects", "--json"))
     assert {row["cause"] for row in rejects if row["table"] == "proc_vendor"} == {

@@ -31,7 +31,8 @@ class Names:
     def of(self, record: Record) -> str:
         """Return a record by its key and its name."""
         key = words.record(record.identifier, self._entities.get(record.table, ""))
-        return f"{key}, {words.cut(record.name, 60)}" if record.name.strip() else key
+        name = words.cut(record.name.strip(), 60)
+        return f"{key}, {name}" if name else key
 
     def learn_references(self, told: Iterable[Record]) -> None:
         """Learn the names of the records that changed columns point at."""
