@@ -36,10 +36,8 @@ class Names:
 
     def learn_references(self, told: Iterable[Record]) -> None:
         """Learn the names of the records that changed columns point at."""
-        for sys_id, identifier in records.pointed_at(self._reader, told).items():
-            [table, *_] = {row["table"] for row in self._reader.find(identifier)} or {""}
-            record = records.life(self._reader, table, identifier)
-            self._references[sys_id] = self.of(record)
+        for sys_id, row in records.pointed_at(self._reader, told).items():
+            self._references[sys_id] = self.of(records.life(self._reader, *row))
 
     def lines(self, event: Event, identifier: str, indent: int) -> list[str]:
         """Return what changed, without the column that holds the identifier.

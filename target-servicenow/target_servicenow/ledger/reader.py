@@ -125,10 +125,13 @@ class LedgerReader(RunReader):
         with file.reading():
             return from_json(rows[0]["payload"]) if rows else {}
 
-    def pointed_at(self, sys_ids: AbstractSet[str]) -> dict[str, str]:
-        """Return the identifiers of the rows with some sys_ids, by sys_id."""
-        found = self._stream("SELECT sys_id, identifier FROM records") if sys_ids else ()
-        return {sys_id: identifier for sys_id, identifier in found if sys_id in sys_ids}
+    def pointed_at(self, sys_ids: AbstractSet[str]) -> dict[str, tuple[str, str]]:
+        """Return table and identifier of the rows with some sys_ids, by sys_id."""
+        sql = 'SELECT sys_id, "table", identifier FROM records'
+        found = self._stream(sql) if sys_ids else ()
+        return {
+            sys_id: (table, identifier) for sys_id, table, identifier in found if sys_id in sys_ids
+        }
 
     def messages(self) -> Iterator[dict[str, t.Any]]:
         """Yield Singer messages that bring the waiting rows back: each schema, then its records."""

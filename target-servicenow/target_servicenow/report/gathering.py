@@ -66,7 +66,10 @@ def gather(reader: LedgerReader, path: Path) -> Facts | None:
         changes=tuple(replace(r, name=names[r.table, r.identifier]) for r in changed),
         causes=tuple(reader.causes(runs[0].number)),
         lives=tuple(lives),
-        rows_by_sys_id=records.pointed_at(reader, [*changed, *lives]),
+        rows_by_sys_id={
+            sys_id: identifier
+            for sys_id, (_, identifier) in records.pointed_at(reader, [*changed, *lives]).items()
+        },
         entities=records.entities(reader, runs[0].number),
     )
 

@@ -65,8 +65,8 @@ def entities(reader: LedgerReader, run: int) -> dict[str, str]:
     return {table: words.entity(*ends) for table, ends in reader.identifiers(run).items()}
 
 
-def pointed_at(reader: LedgerReader, records: Iterable[Record]) -> dict[str, str]:
-    """Return the identifiers of the rows that changed columns point at, by sys_id."""
+def pointed_at(reader: LedgerReader, records: Iterable[Record]) -> dict[str, tuple[str, str]]:
+    """Return table and identifier of the rows that changed columns point at, by sys_id."""
     values = {
         value
         for record in records
