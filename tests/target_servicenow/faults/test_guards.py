@@ -6,12 +6,13 @@ import signal
 import typing as t
 from contextlib import suppress
 
+import pytest
+
 from target_servicenow.upsert import writer
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import pytest
     from conftest import Instance, Singer
 
 ROWS = 60
