@@ -184,7 +184,7 @@ class Upserter:
         lengths = {
             name: definition.max_length
             for name, definition in self._definitions.get(table.name, {}).items()
-            if definition.type in _TEXT_TYPES
+            if definition.type in _TEXT_TYPES and name in table.fields
         }
         fitting = []
         for row in resolved.ready:
