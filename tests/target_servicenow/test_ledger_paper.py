@@ -254,6 +254,14 @@ def test_explain_what_was_never_written(nights: Instance, key: str) -> None:
     ]
 
 
+def test_explain_what_was_sent_again(nights: Instance) -> None:
+    """Kind: a write that ServiceNow did not take at once, beside what the tap retried."""
+    with nights.writing() as ledger:
+        ledger.execute("UPDATE outcomes SET attempts = 2 WHERE run = 2")
+    lines = printed(nights, "explain", "Acme Ltd").splitlines()
+    assert "  run 2, 12 Nov 2026, 02:00 UTC: updated, sent 2 times" in lines
+
+
 def test_explain_a_forgotten_row(nights: Instance) -> None:
     """Kind: a row that the ledger only has a history of."""
     printed(nights, "forget", "Vendor:1", "--reason", "ticket 4711")

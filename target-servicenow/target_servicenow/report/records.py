@@ -91,6 +91,8 @@ def find(reader: LedgerReader, key: str) -> list[tuple[str, str]]:
     waiting = matching(reader.rejects(), key)
     found += [(row["table"], row["identifier"]) for row in waiting]
     found += [(row["table"], key) for row in reader.history(key)]  # also of a row forgotten
+    if any(identifier == key for _, identifier in found):
+        return sorted({one for one in found if one[1] == key})
     sought = key.strip().casefold()
     same, part = [], []
     for table, identifier, values, is_record in reader.mentions(
