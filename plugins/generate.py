@@ -1,4 +1,4 @@
-"""Generates what is said about the two plugins in other places from their own ``--about``.
+"""Generates what is said about the two plugins in other places from their ``--about`` and commands.
 
 Writes the Meltano Hub definitions (plugins/hub), the lock files Meltano reads a plugin's settings
 from (plugins/extractors, plugins/loaders), the tables of settings and streams in the packages'
