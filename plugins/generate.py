@@ -1,4 +1,4 @@
-"""Generates what is said about the two plugins in other places from their own ``--about``.
+"""Generates what is said about the two plugins in other places from their ``--about`` and commands.
 
 Writes the Meltano Hub definitions (plugins/hub), the lock files Meltano reads a plugin's settings
 from (plugins/extractors, plugins/loaders), the tables of settings and streams in the packages'
@@ -19,6 +19,7 @@ import yaml
 
 from tap_sage300.read_log import Sage300ReadLog
 from tap_sage300.streams import STREAMS
+from target_servicenow.commands.group import ledger
 from target_servicenow.mapping.parse import load
 
 if t.TYPE_CHECKING:
@@ -76,6 +77,7 @@ def definition(plugin: str, document: dict[str, t.Any]) -> dict[str, t.Any]:
     described = [setting(name, settings[name]) for name in sorted(settings)]
     return {
         "capabilities": sorted(document["capabilities"]),
+        **({"commands": commands()} if plugin == "target-servicenow" else {}),
         "description": document["description"],
         "executable": plugin,
         "keywords": ["meltano_sdk"],
@@ -88,6 +90,17 @@ def definition(plugin: str, document: dict[str, t.Any]) -> dict[str, t.Any]:
         "settings": described,
         "settings_group_validation": [sorted(document["settings"].get("required", []))],
         "variant": VARIANT,
+    }
+
+
+def commands() -> dict[str, dict[str, str]]:
+    """Return what ``meltano invoke target-servicenow:NAME`` runs, by its name."""
+    return {
+        name: {
+            "args": f"ledger {name}",
+            "description": (command.help or "").partition("\n\n")[0].replace("\n", " "),
+        }
+        for name, command in ledger.commands.items()
     }
 
 

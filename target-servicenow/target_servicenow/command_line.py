@@ -18,12 +18,11 @@ from singer_sdk.plugin_base import SingerCommand
 from typing_extensions import override
 
 from target_servicenow import config as configuration
+from target_servicenow.commands.group import ledger
 from target_servicenow.errors import TargetError
 from target_servicenow.findings import Level, summary
-from target_servicenow.ledger.cli import ledger
 from target_servicenow.ledger.file import LedgerError
 from target_servicenow.message_reader import MessageReader
-from target_servicenow.report.command import report
 from target_servicenow.sdk import ConfigInput, SingerTarget
 from target_servicenow.stopping import Stop, StoppedError
 
@@ -33,8 +32,6 @@ if t.TYPE_CHECKING:
 
     from target_servicenow.config import Config
     from target_servicenow.findings import Finding
-
-ledger.add_command(report)
 
 EXPECTED = (TargetError, MappingError)
 """What ends a run with one sentence instead of a traceback."""
@@ -240,13 +237,33 @@ class OneSentenceCommand(SingerCommand):
     def main(self, args: Sequence[str] | None = None, *rest: t.Any, **options: t.Any) -> t.Any:
         """Run the command line."""
         words = list(sys.argv[1:] if args is None else args)
-        if words[:1] == ["ledger"]:
-            return ledger.main(words[1:], prog_name="target-servicenow ledger")
+        files, command = _config_files(words)
+        if command[:1] == ["ledger"]:
+            with one_sentence(self.logger):
+                path = configuration.ledger_path(files, os.environ)
+            return ledger.main(
+                command[1:], prog_name="target-servicenow ledger", default_map={"path": path}
+            )
         # The modules stay, and records hold no circles: looking for some took a fifth of the time.
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
         with one_sentence(self.logger):
             return super().main(words, *rest, **options)
+
+
+def _config_files(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return what ``--config`` gives at the beginning of a command line, and the rest of it.
+
+    Meltano puts it there, also before ``ledger``.
+    """
+    files, rest = [], list(words)
+    while rest:
+        name, equals, value = rest[0].partition("=")
+        if name != "--config" or (not equals and len(rest) == 1):
+            break
+        files.append(value if equals else rest[1])
+        rest = rest[1 if equals else 2 :]
+    return files, rest
 
 
 @contextmanager

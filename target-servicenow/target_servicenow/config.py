@@ -182,6 +182,28 @@ def read_files(paths: Sequence[str]) -> dict[str, t.Any]:
     return config
 
 
+def ledger_path(files: Sequence[str], environment: Mapping[str, str]) -> Path | None:
+    """Return the setting ``ledger_path`` alone, for commands that only read the ledger.
+
+    Args:
+        files: What ``--config`` gave, ``ENV`` for the environment variables. Without any, these are
+            read, since Meltano hands settings to a plugin's commands by them alone.
+        environment: The environment variables.
+
+    Returns:
+        None where it is not set.
+
+    Raises:
+        SettingError: A file cannot be read, or does not hold settings.
+    """
+    given = read_files([path for path in files if path != "ENV"]).get("ledger_path")
+    if not files or "ENV" in files:
+        given = environment.get(f"{VARIABLE_PREFIX}LEDGER_PATH") or given
+    if given is not None and not isinstance(given, str):
+        raise SettingError("The setting ledger_path must be text: give the path of a file")
+    return Path(given) if given else None
+
+
 def check_environment(environment: Mapping[str, str]) -> None:
     """Check that the environment variables can be read as their settings.
 

@@ -15,10 +15,14 @@ class Outcome(enum.StrEnum):
     HELD = "held"  # waits for something else, such as the row it points at; retried automatically
     REJECTED = "rejected"  # at fault itself; retried in the next run, counts against max_rejects
     DROPPED = "dropped"  # waited, and waits no more: gone, not wanted, or dropped by a person
+    FORGOTTEN = "forgotten"  # a person says that it was deleted in ServiceNow: it may be made again
 
 
-COUNTED = tuple(outcome for outcome in Outcome if outcome is not Outcome.DROPPED)
-"""The outcomes that a run counts, and reports show; what was dropped is only in the history."""
+_ONLY_IN_HISTORY = frozenset({Outcome.DROPPED, Outcome.FORGOTTEN})
+"""Outcomes that say nothing of ServiceNow: they are only in the history."""
+
+COUNTED = tuple(outcome for outcome in Outcome if outcome not in _ONLY_IN_HISTORY)
+"""The outcomes that a run counts, and reports show."""
 
 WRITTEN = frozenset({Outcome.CREATED, Outcome.ADOPTED, Outcome.UPDATED})
 """Outcomes that change a row in ServiceNow."""

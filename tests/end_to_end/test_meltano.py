@@ -107,6 +107,36 @@ def test_the_job_runs_from_any_folder_and_keeps_its_state(
     assert kept_state(pair) == before
 
 
+def test_the_ledger_is_read_through_meltano(pair: Pair, environment: dict[str, str]) -> None:
+    """Kind: a call that timed out, and no way to see it in the audit trail of its records.
+
+    Meltano gives a command's settings by environment variables, and to the plugin's own command
+    line by --config before its first word.
+    """
+    rule = {"side": "sage300", "path": "APVendors", "nth": 1, "fault": "error", "status": 408}
+    pair.control.follow_faults({"rules": [rule]})
+    ran = meltano(environment, "run", "sage300-to-servicenow")
+    assert ran.returncode == 0, ran.stderr
+    [vendor, *_] = pair.sage("APVendors")
+
+    runs = meltano(environment, "invoke", "target-servicenow:runs", "--limit", "1")
+    assert runs.returncode == 0, runs.stderr
+    lines = runs.stdout.splitlines()
+    assert re.fullmatch(r"Run 1, .* UTC: finished after .*", lines[0])
+    assert "  proc_vendor: 60 created" in lines
+    calls = r"  calls: [\d,]+ to Sage 300( \([\d,]+ left\))?, [\d,]+ to ServiceNow"
+    assert [line for line in lines if re.fullmatch(calls, line)]
+    assert "  reading Sage 300: 1 timeout" in lines
+
+    words = ("ledger", "explain", vendor["VendorName"])
+    story = meltano(environment, "invoke", "target-servicenow", *words)
+    assert story.returncode == 0, story.stderr
+    lines = story.stdout.splitlines()
+    assert f"  sage300:SAMINC:Vendor:{vendor['VendorNumber']} in proc_vendor" in lines
+    told = r"    Sage 300, \d\d:\d\d:\d\d UTC: timeout, APVendors of SAMINC; HTTP 408.*"
+    assert [line for line in lines if re.fullmatch(told, line)]
+
+
 @pytest.mark.skipif(os.environ.get("NIGHTLY") != "1", reason="takes minutes: NIGHTLY=1 runs it")
 def test_a_batch_of_10_000_invoices_passes(pair_class: type[Pair], tmp_path: Path) -> None:
     """Kind: a record larger than Meltano takes unless its buffer is raised."""

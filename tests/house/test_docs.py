@@ -187,9 +187,12 @@ def test_ledger_commands_are_as_written(page: Path) -> None:
     """Kind: a command or an option that was renamed."""
     for block in blocks(page):
         for line in block.lines:
-            if not line.startswith("target-servicenow ledger"):
+            invoked = re.sub(
+                r"^meltano .*invoke target-servicenow:", "target-servicenow ledger ", line
+            )
+            if not invoked.startswith("target-servicenow ledger"):
                 continue
-            words = shlex.split(line.replace("\\", "/"))[2:]
+            words = shlex.split(invoked.replace("\\", "/"))[2:]
             context = ledger.make_context("ledger", list(words), resilient_parsing=True)
             rest = [*context._protected_args, *context.args]
             command = t.cast("click.Command", ledger.get_command(context, rest[0]))

@@ -20,7 +20,7 @@ from target_servicenow.api.errors import StopRunError, UnknownOutcomeError
 from target_servicenow.api.oauth import BasicAuth
 from target_servicenow.api.session import Session
 from target_servicenow.api.wire import Connection
-from target_servicenow.ledger.cli import ledger
+from target_servicenow.commands.group import ledger
 from target_servicenow.ledger.entries import Entry
 from target_servicenow.ledger.reader import LedgerReader
 from target_servicenow.ledger.writer import LedgerWriter

@@ -13,8 +13,8 @@ from target_servicenow.api.oauth import BasicAuth
 from target_servicenow.api.session import Session, client_credentials
 from target_servicenow.api.table import find_items
 from target_servicenow.api.wire import Connection
+from target_servicenow.commands.group import ledger
 from target_servicenow.config import SettingError, is_open, read
-from target_servicenow.ledger.cli import ledger
 from target_servicenow.target import TargetServiceNow
 
 if t.TYPE_CHECKING:

@@ -8,7 +8,7 @@ import typing as t
 import pytest
 from click.testing import CliRunner
 
-from target_servicenow.ledger.cli import ledger
+from target_servicenow.commands.group import ledger
 
 if t.TYPE_CHECKING:
     from conftest import Instance, Singer

@@ -300,7 +300,8 @@ def test_it_stays_below_a_megabyte_and_says_what_is_left_out(
     shown = page.locator("#changes li").count()
     assert 0 < shown <= 500
     assert f"{CHANGES - shown:,} more are not on this page" in page.inner_text("#changes")
-    assert "explain NUMBER" in page.inner_text("#changes")
+    assert "explain NAME" in page.inner_text("#changes")
+    assert f'ledger --ledger "{huge}" changes --run 1 --all' in page.inner_text("#changes")
     more = page.locator("#waiting .more").first.inner_text()
     assert "more. All of them:" in more
     assert f'target-servicenow ledger --ledger "{huge}" rejects --cause' in more
@@ -369,5 +370,5 @@ def test_a_run_does_not_wait_for_the_template_engine() -> None:
     code = "import json, sys, target_servicenow.target; print(json.dumps(list(sys.modules)))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     modules = json.loads(found.stdout)
-    assert "target_servicenow.report.command" in modules
+    assert "target_servicenow.commands.report" in modules
     assert not {"jinja2", "target_servicenow.report.page"} & set(modules)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import typing as t
 from collections import Counter
+from urllib.parse import unquote
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
 EVENT, STATUS, STREAM, COMPANY, IS_WHOLE = "Event", "Status", "Stream", "CompanyID", "IsWhole"
+AT, MESSAGE, WAIT, KEY = "OccurredAt", "Message", "WaitSeconds", "Key"
 CALLS, LEFT = "Calls", "CallsLeft"
 STARTED, READ, ENDED = "run_started", "read", "run_ended"
+_EXPECTED = frozenset({STARTED, READ, ENDED})
 
 
 def summary(records: Iterable[Mapping[str, t.Any]]) -> dict[str, t.Any]:
@@ -50,17 +54,31 @@ def _whole(value: t.Any) -> int | None:
     return value if type(value) is int else None
 
 
-def sentence(found: Mapping[str, t.Any]) -> str:
-    """Say what a log comes to, in one line."""
-    parts = [f"tap: {found['ended'] or 'ended without saying how, as when it is killed'}"]
-    if found["calls"] is not None:
-        left = "" if found["left"] is None else f", {found['left']} left"
-        parts.append(f"{found['calls']} calls{left}")
-    parts += [f"{event} {number}" for event, number in found["events"].items()]
-    if found["not_whole"]:
-        reads = ", ".join(f"{stream} of {company}" for stream, company in found["not_whole"])
-        parts.append(f"not read whole: {reads}")
-    return "; ".join(parts)
+def concerning(
+    records: Iterable[Mapping[str, t.Any]], identifier: str, streams: AbstractSet[str]
+) -> list[dict[str, t.Any]]:
+    """Return what happened while a record may have been read.
+
+    Args:
+        records: The log of a run.
+        identifier: The source identifier of the row that the record became.
+        streams: The streams that fill its table; none for any stream.
+    """
+    _, company, _, *key = [unquote(part) for part in identifier.split(":")] + [""] * 3
+    return [
+        dict(record)
+        for record in records
+        if (record.get(EVENT) not in _EXPECTED or record.get(IS_WHOLE) is False)
+        and record.get(COMPANY) in {None, "", company}
+        and (not streams or record.get(STREAM) in {None, "", *streams})
+        and _is_within(str(record.get(KEY) or ""), key)
+    ]
+
+
+def _is_within(key: str, parts: Sequence[str]) -> bool:
+    """Tell whether an event about one record concerns a row: the key of a batch begins its own."""
+    words = key.split(" ") if key else []
+    return words == list(parts[: len(words)])
 
 
 def line(record: Mapping[str, t.Any]) -> str:

@@ -1,20 +1,18 @@
-"""Reading the ledger, also while a run writes."""
+"""Reading a whole ledger, also while a run writes."""
 
 from __future__ import annotations
 
-import sqlite3
 import typing as t
 
-from target_servicenow.ledger import file, logs
+from target_servicenow.ledger import file
 from target_servicenow.ledger.altered import shown
 from target_servicenow.ledger.entries import FROM_LEDGER, from_json, stamp
-from target_servicenow.ledger.waiting import KEYLESS
-from target_servicenow.outcomes import COUNTED, WRITTEN, Cause, Outcome
+from target_servicenow.ledger.run_reader import CHANGED, RunReader
+from target_servicenow.outcomes import Cause, Outcome
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from collections.abc import Set as AbstractSet
-    from pathlib import Path
 
 _HAS_RECORD = (
     f"outcome <> '{Outcome.DROPPED}' AND payload <> '{{}}' AND cause <> '{Cause.TOO_MANY_GONE}'"
@@ -22,61 +20,13 @@ _HAS_RECORD = (
 """Which rejects hold a record."""
 _LISTED = f"outcome <> '{Outcome.DROPPED}'"
 """Which rejects wait."""
-_WRITTEN = ", ".join(f"'{outcome}'" for outcome in sorted(WRITTEN))
 
 
-class LedgerReader:
-    """A read-only view of a ledger, of any format up to the current one."""
-
-    def __init__(self, path: Path) -> None:
-        """Open the file.
-
-        Raises:
-            LedgerError: There is no ledger at `path`, or a newer one.
-        """
-        self._db = file.open_to_read(path)
-        self._db.row_factory = sqlite3.Row
-
-    def close(self) -> None:
-        """Close the file."""
-        self._db.close()
-
-    def stand_still(self) -> None:
-        """See the ledger as it is now from here on, whatever a run writes meanwhile."""
-        with file.reading():
-            self._db.execute("BEGIN")
-
-    def runs(self, limit: int) -> list[dict[str, t.Any]]:
-        """Return the latest runs, newest first, each with its rows by table and outcome.
-
-        ``log`` is what the tap's own log comes to, None where there is none.
-
-        Raises:
-            LedgerError: The file cannot be read, as in every method here.
-        """
-        found = self._rows("SELECT * FROM runs ORDER BY run DESC LIMIT ?", limit)
-        none = dict.fromkeys((outcome.value for outcome in COUNTED), 0)
-        for run in found:
-            run["outcomes"] = {}
-            for count in self._rows("SELECT * FROM counts WHERE run = ?", run["run"]):
-                table = run["outcomes"].setdefault(count["table"], {**none})
-                table[count["outcome"]] = count["rows"]
-            kept = self.log(run["run"])
-            run["log"] = logs.summary(entry["record"] for entry in kept) if kept else None
-        return found
-
-    def log(self, run: int | None) -> list[dict[str, t.Any]]:
-        """Return what the tap said of its own run, in order; for None that of the last such run."""
-        found = self._rows(
-            "SELECT * FROM logs WHERE run = COALESCE(?, (SELECT MAX(run) FROM logs))"
-            " ORDER BY number",
-            run,
-        )
-        with file.reading():
-            return [{**entry, "record": from_json(entry["record"])} for entry in found]
+class LedgerReader(RunReader):
+    """A read-only view of a ledger: its runs, its records and the rows that wait."""
 
     def find(self, key: str) -> list[dict[str, t.Any]]:
-        """Return the records whose source identifier is `key`, or ends with it (`1200`).
+        """Return the records with a source identifier, the end of one (`1200`), or a sys_id.
 
         Each with the columns that ServiceNow stores (old) otherwise than sent (new) at present.
         """
@@ -84,10 +34,11 @@ class LedgerReader:
         found = self._rows(
             "SELECT records.*, COALESCE(columns, '{}') AS altered"
             ' FROM records LEFT JOIN altered USING ("table", identifier)'
-            " WHERE identifier = ? OR identifier LIKE ? ESCAPE '\\'"
+            " WHERE identifier = ? OR identifier LIKE ? ESCAPE '\\' OR sys_id = ?"
             " ORDER BY identifier",
             key,
             f"%:{escaped}",
+            key if len(key) > 1 else None,  # one of those without a sys_id
         )
         with file.reading():
             return [{**record, "altered": shown(record["altered"])} for record in found]
@@ -113,8 +64,8 @@ class LedgerReader:
             cause: Only rows with this cause.
         """
         found = self._rows(
-            'SELECT "table", identifier, run, since, outcome, cause, reason, stream FROM rejects'
-            " WHERE outcome <> 'dropped' ORDER BY \"table\", identifier"
+            'SELECT "table", identifier, run, since, outcome, cause, reason, stream, money'  # noqa: S608
+            f' FROM rejects WHERE {_LISTED} ORDER BY "table", identifier'
         )
         named = [row for row in found if not keys or any(matching([row], key) for key in keys)]
         return [row for row in named if cause in {None, row["cause"]}]
@@ -146,66 +97,41 @@ class LedgerReader:
         """Yield the cause and the money of every row that waits."""
         yield from self._stream(f"SELECT cause, money FROM rejects WHERE {_LISTED}")  # noqa: S608
 
-    def waiting_in_plan(self, run: int) -> Iterator[dict[str, t.Any]]:
-        """Yield the rows that would wait after a plan: it leaves no other trace of them."""
-        with file.reading():
-            for row in self._db.execute(
-                "SELECT * FROM outcomes AS found WHERE run = ? AND outcome IN ('held', 'rejected')"
-                ' AND NOT EXISTS (SELECT 1 FROM outcomes AS later WHERE later."table" ='
-                ' found."table" AND later.identifier = found.identifier AND later.run = found.run'
-                " AND later.number > found.number) ORDER BY number",
-                (run,),
-            ):
-                yield dict(row)
-
-    def amounts(self, run: int) -> list[dict[str, t.Any]]:
-        """Return the money that a run moved, by table, currency and outcome."""
-        return self._rows(
-            'SELECT * FROM amounts WHERE run = ? AND rows <> 0 ORDER BY "table", currency', run
-        )
-
-    def changes(self, run: int, limit: int) -> list[dict[str, t.Any]]:
-        """Return some rows that a run changed, those that it created last."""
-        found = self._rows(
-            f"SELECT * FROM outcomes WHERE run = ? AND outcome IN ({_WRITTEN})"  # noqa: S608
-            f" ORDER BY outcome = '{Outcome.CREATED}', number LIMIT ?",
-            run,
-            limit,
-        )
-        with file.reading():
-            return [{**row, "changes": from_json(row["changes"])} for row in found]
-
-    def causes(self, run: int) -> list[tuple[str, int]]:
-        """Return how many rows of a run had a cause, the most frequent first."""
-        found = self._rows(
-            'SELECT cause, COUNT(*) AS rows FROM (SELECT DISTINCT cause, "table", identifier'
-            " FROM outcomes WHERE run = ? AND cause <> '') AS causes"
-            " GROUP BY cause ORDER BY rows DESC, cause",
-            run,
-        )
-        return [(row["cause"], row["rows"]) for row in found]
-
-    def identifiers(self, run: int) -> dict[str, tuple[str, str]]:
-        """Return the first and the last identifier of each table, by all that is known of it.
+    def mentions(self, pattern: str) -> Iterator[tuple[str, str, dict[str, t.Any], bool]]:
+        """Yield what may have a value: table, identifier, and columns or a record that waits.
 
         Args:
-            run: A run whose rows may not be among the records, as those of a plan.
-        """
-        ends = '"table", MIN(identifier) AS first, MAX(identifier) AS last'
-        keyed = f"identifier NOT LIKE '{KEYLESS}%'"
-        found = self._rows(
-            'SELECT "table", MIN(first) AS first, MAX(last) AS last FROM'  # noqa: S608
-            f' (SELECT {ends} FROM records WHERE {keyed} GROUP BY "table" UNION ALL'
-            f' SELECT {ends} FROM outcomes WHERE run = ? AND {keyed} GROUP BY "table") AS both'
-            ' GROUP BY "table"',
-            run,
-        )
-        return {row["table"]: (row["first"], row["last"]) for row in found}
+            pattern: What SQL's LIKE finds in JSON, without case where it is ASCII.
 
-    def pointed_at(self, sys_ids: AbstractSet[str]) -> dict[str, str]:
-        """Return the identifiers of the rows with some sys_ids, by sys_id."""
-        found = self._stream("SELECT sys_id, identifier FROM records") if sys_ids else ()
-        return {sys_id: identifier for sys_id, identifier in found if sys_id in sys_ids}
+        Yields:
+            With False the columns that a run wrote, old and new; with True the Singer record.
+        """
+        for is_record, sql in (
+            (False, f'SELECT "table", identifier, changes FROM outcomes WHERE {CHANGED}'),  # noqa: S608
+            (True, f'SELECT "table", identifier, payload FROM rejects WHERE {_LISTED}'),  # noqa: S608
+        ):
+            column = "payload" if is_record else "changes"
+            with file.reading():
+                for table, identifier, text in self._db.execute(
+                    f"{sql} AND {column} LIKE ?", (pattern,)
+                ):
+                    yield table, identifier, from_json(text), is_record
+
+    def payload(self, table: str, identifier: str) -> dict[str, t.Any]:
+        """Return the Singer record of a row that waits, {} where it has none."""
+        rows = self._rows(
+            'SELECT payload FROM rejects WHERE "table" = ? AND identifier = ?', table, identifier
+        )
+        with file.reading():
+            return from_json(rows[0]["payload"]) if rows else {}
+
+    def pointed_at(self, sys_ids: AbstractSet[str]) -> dict[str, tuple[str, str]]:
+        """Return table and identifier of the rows with some sys_ids, by sys_id."""
+        sql = 'SELECT sys_id, "table", identifier FROM records'
+        found = self._stream(sql) if sys_ids else ()
+        return {
+            sys_id: (table, identifier) for sys_id, table, identifier in found if sys_id in sys_ids
+        }
 
     def messages(self) -> Iterator[dict[str, t.Any]]:
         """Yield Singer messages that bring the waiting rows back: each schema, then its records."""
@@ -239,15 +165,6 @@ class LedgerReader:
                 payload = from_json(row["payload"])
             record = {**payload, FROM_LEDGER: stamp(table, identifier, payload)}
             yield {"type": "RECORD", "stream": stream, "record": record}
-
-    def _stream(self, sql: str) -> Iterator[tuple[t.Any, ...]]:
-        """Yield rows one by one: there may be millions."""
-        with file.reading():
-            yield from map(tuple, self._db.execute(sql))
-
-    def _rows(self, sql: str, *parameters: t.Any) -> list[dict[str, t.Any]]:
-        with file.reading():
-            return [dict(row) for row in self._db.execute(sql, parameters)]
 
 
 def matching(rows: Iterable[dict[str, t.Any]], key: str) -> list[dict[str, t.Any]]:

@@ -64,7 +64,8 @@ CREATE TABLE outcomes (
   "table"    TEXT NOT NULL,
   identifier TEXT NOT NULL,
   sys_id     TEXT NOT NULL,
-  outcome    TEXT NOT NULL,  -- as in counts; dropped: it waited, and is not tried again
+  outcome    TEXT NOT NULL,  -- as in counts; dropped: it waited, and is not tried again;
+                             -- forgotten: see records
   changes    TEXT NOT NULL,  -- {"column": {"old": ..., "new": ...}}
   altered    TEXT NOT NULL,  -- columns stored (old) differently from what was sent (new)
   status     INTEGER NOT NULL,

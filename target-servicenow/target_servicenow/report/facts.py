@@ -85,6 +85,8 @@ class Event:
     Attributes:
         at: When, in UTC, as the ledger writes it.
         changes: Columns with their old and new values.
+        altered: Columns with what is stored, and what was sent.
+        attempts: How often it was sent to ServiceNow.
     """
 
     run: int
@@ -94,6 +96,8 @@ class Event:
     cause: str
     reason: str
     changes: tuple[tuple[str, str, str], ...]
+    altered: tuple[tuple[str, str, str], ...] = ()
+    attempts: int = 0
 
 
 @dataclass(frozen=True)

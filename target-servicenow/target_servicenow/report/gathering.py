@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
 from collections import Counter, defaultdict
 from dataclasses import replace
@@ -12,9 +11,8 @@ from target_servicenow import money
 from target_servicenow.ledger.entries import now
 from target_servicenow.money import Money
 from target_servicenow.outcomes import WRITTEN
-from target_servicenow.report import words
+from target_servicenow.report import records, words
 from target_servicenow.report.facts import (
-    Event,
     Facts,
     Reading,
     Record,
@@ -25,7 +23,7 @@ from target_servicenow.report.facts import (
 )
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from target_servicenow.ledger.reader import LedgerReader
@@ -35,8 +33,6 @@ RUNS: t.Final = 30
 
 MOST_ROWS: t.Final = 500
 """How many changed rows, and how many that wait for one cause, a page shows at most."""
-
-_SYS_ID = re.compile("[0-9a-f]{32}")
 
 
 def gather(reader: LedgerReader, path: Path) -> Facts | None:
@@ -50,14 +46,14 @@ def gather(reader: LedgerReader, path: Path) -> Facts | None:
         LedgerError: It cannot be read.
     """
     reader.stand_still()
-    runs = tuple(_run(run) for run in reader.runs(RUNS))
+    runs = tuple(run_of(run) for run in reader.runs(RUNS))
     if not runs:
         return None
     changed = [_change(row) for row in reader.changes(runs[0].number, MOST_ROWS)]
     groups = _waiting_in_plan(reader, runs[0]) if runs[0].is_plan else _waiting(reader)
     waiting = {(row.table, row.identifier): row.name for group in groups for row in group.shown}
     keys = dict.fromkeys([*waiting, *((row.table, row.identifier) for row in changed)])
-    lives = [_life(reader, *key, waiting.get(key, "")) for key in keys]
+    lives = [records.life(reader, *key, waiting.get(key, "")) for key in keys]
     names = {(life.table, life.identifier): life.name for life in lives}
     return Facts(
         path=str(path),
@@ -70,14 +66,16 @@ def gather(reader: LedgerReader, path: Path) -> Facts | None:
         changes=tuple(replace(r, name=names[r.table, r.identifier]) for r in changed),
         causes=tuple(reader.causes(runs[0].number)),
         lives=tuple(lives),
-        rows_by_sys_id=reader.pointed_at(_sys_ids([*changed, *lives])),
-        entities={
-            table: words.entity(*ends) for table, ends in reader.identifiers(runs[0].number).items()
+        rows_by_sys_id={
+            sys_id: identifier
+            for sys_id, (_, identifier) in records.pointed_at(reader, [*changed, *lives]).items()
         },
+        entities=records.entities(reader, runs[0].number),
     )
 
 
-def _run(row: Mapping[str, t.Any]) -> Run:
+def run_of(row: Mapping[str, t.Any]) -> Run:
+    """Return a run, from what `LedgerReader.runs` returned."""
     return Run(
         number=row["run"],
         started=row["started"],
@@ -109,45 +107,9 @@ def _sum(row: Mapping[str, t.Any]) -> Sum:
 
 
 def _change(row: Mapping[str, t.Any]) -> Record:
-    return Record(row["table"], row["identifier"], row["sys_id"], "", (_event(row, row["run"]),))
-
-
-def _event(row: Mapping[str, t.Any], run: int, mode: str = "") -> Event:
-    return Event(
-        run=run,
-        at=row["at"],
-        mode=mode,
-        outcome=row["outcome"],
-        cause=row["cause"],
-        reason=row["reason"],
-        changes=tuple(
-            (column, str(change.get("old", "")), str(change.get("new", "")))
-            for column, change in row["changes"].items()
-        ),
+    return Record(
+        row["table"], row["identifier"], row["sys_id"], "", (records.event(row, row["run"]),)
     )
-
-
-def _life(reader: LedgerReader, table: str, identifier: str, name: str) -> Record:
-    """Return a record with all that was done with it.
-
-    Its name is the last one that ServiceNow has of it, or else the one given.
-    """
-    history = [row for row in reader.history(identifier) if row["table"] == table]
-    values: dict[str, str] = {}
-    for row in history:
-        if row["outcome"] in WRITTEN:
-            values |= {name: str(change["new"]) for name, change in row["changes"].items()}
-    sys_id = next((row["sys_id"] for row in reversed(history) if row["sys_id"]), "")
-    events = [_event(row, row["run"], row["mode"]) for row in history]
-    told = tuple(
-        e for e, before in zip(events, [None, *events], strict=False) if not _same(e, before)
-    )
-    return Record(table, identifier, sys_id, words.name_of_row(values) or name, told)
-
-
-def _same(event: Event, before: Event | None) -> bool:
-    """Tell whether a row that waits was only tried again, in the same run and in vain."""
-    return before is not None and replace(event, at=before.at) == before
 
 
 def _waiting(reader: LedgerReader) -> list[WaitingGroup]:
@@ -202,14 +164,3 @@ def _named(group: WaitingGroup, names: Mapping[tuple[str, str], str]) -> Waiting
     """Return a group whose rows have the names of their records."""
     shown = (replace(row, name=names[row.table, row.identifier]) for row in group.shown)
     return replace(group, shown=tuple(shown))
-
-
-def _sys_ids(records: Iterable[Record]) -> set[str]:
-    values = (
-        value
-        for record in records
-        for event in record.events
-        for _, *both in event.changes
-        for value in both
-    )
-    return {value for value in values if _SYS_ID.fullmatch(value)}

@@ -25,14 +25,6 @@ if t.TYPE_CHECKING:
     from target_servicenow.report.facts import Event, Facts, Record, Run, Waiting, WaitingGroup
 
 _MOST_COLUMNS: t.Final = 12
-_EVENTS: t.Final = {
-    "retry": ("retry", "retries"),
-    "timeout": ("timeout", "timeouts"),
-    "pool_rest": ("rest of its application pool", "rests of its application pool"),
-    "record_left_out": ("record was left out", "records were left out"),
-    "batch_vanished": ("batch vanished", "batches vanished"),
-    "budget_stop": ("stop at the call budget", "stops at the call budget"),
-}
 
 
 def page(facts: Facts, most: int) -> Page:
@@ -152,17 +144,12 @@ def _notices(run: Run) -> tuple[str, ...]:
                 "stopped."
             )
         if run.reading.events:
-            told = ", ".join(_happened(*event) for event in run.reading.events.items())
+            told = ", ".join(words.happened(*event) for event in run.reading.events.items())
             notices.append(words.cut(f"While Sage 300 was read: {told}.", 600))
         if run.reading.not_whole:
             reads = ", ".join(f"{stream} of {company}" for stream, company in run.reading.not_whole)
             notices.append(words.cut(f"Not read whole from Sage 300: {reads}.", 600))
     return tuple(notices)
-
-
-def _happened(event: str, number: int) -> str:
-    one, several = _EVENTS.get(event, (event, event))
-    return f"{number:,} {one if number == 1 else several}"
 
 
 def _group(facts: Facts, group: WaitingGroup, most: int) -> Group:

@@ -17,6 +17,15 @@ if t.TYPE_CHECKING:
 LONGEST = 160
 """Characters of a value, a name or a reason that a page shows."""
 
+_EVENTS: t.Final = {
+    "retry": ("retry", "retries"),
+    "timeout": ("timeout", "timeouts"),
+    "pool_rest": ("rest of its application pool", "rests of its application pool"),
+    "record_left_out": ("record was left out", "records were left out"),
+    "batch_vanished": ("batch vanished", "batches vanished"),
+    "budget_stop": ("stop at the call budget", "stops at the call budget"),
+}
+
 _MIN_PARTS = 4  # source, company, entity, key
 _CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
@@ -29,6 +38,17 @@ def cut(text: str, longest: int = LONGEST) -> str:
 def count(number: int, noun: str) -> str:
     """Return a number with its noun: ``1 row``, ``1,200 rows``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def happened(event: str, number: int) -> str:
+    """Return how often something happened while Sage 300 was read: ``2 timeouts``."""
+    one, several = _EVENTS.get(event, (event, event))
+    return f"{number:,} {one if number == 1 else several}"
+
+
+def happening(event: str) -> str:
+    """Return what happened while Sage 300 was read: ``timeout``."""
+    return _EVENTS.get(event, (event, event))[0]
 
 
 def amount(value: Decimal) -> str:

@@ -10,8 +10,8 @@ from contextlib import closing
 import pytest
 from click.testing import CliRunner
 
+from target_servicenow.commands.group import ledger
 from target_servicenow.errors import TargetError
-from target_servicenow.ledger.cli import ledger
 from target_servicenow.ledger.entries import Entry
 from target_servicenow.ledger.file import (
     APPLICATION,

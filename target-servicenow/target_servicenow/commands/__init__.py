@@ -1,0 +1,1 @@
+"""``target-servicenow ledger``: what was done, why, and what waits."""
