@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
+import shutil
+import subprocess
 import typing as t
 from pathlib import Path
 
@@ -60,6 +63,33 @@ def test_it_needs_no_instance_and_is_the_page(tmp_path: Path) -> None:
         "| read, create, write | query_match: `correlation_id`; query_range: `correlation_id` |",
     ):
         assert words in text
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl on this machine")
+def test_its_commands_try_the_token(instance: Instance, tmp_path: Path) -> None:
+    """Kind: a command that an administrator copies, and that does not work."""
+    issue, read = re.findall(r"^ *(curl .+)$", printed(tmp_path)[1], re.MULTILINE)
+
+    def curl(command: str, token: str = "") -> dict[str, t.Any]:
+        for name, value in {
+            "YOUR_CLIENT_ID": "sandbox-client",
+            "YOUR_CLIENT_SECRET": "sandbox-secret",
+            "YOUR_ACCESS_TOKEN": token,
+            "https://YOUR_INSTANCE.service-now.com": instance.sandbox.servicenow_url,
+        }.items():
+            command = command.replace(name, value)
+        program, *words = shlex.split(command)
+        ended = subprocess.run(
+            [t.cast("str", shutil.which(program)), "--silent", "--noproxy", "*", *words],
+            capture_output=True,
+            check=True,
+            timeout=30,
+        )
+        answer: dict[str, t.Any] = json.loads(ended.stdout)
+        return answer
+
+    token = curl(issue)["access_token"]
+    assert curl(read, token) == {"result": []}
 
 
 def test_every_column_is_one_that_the_check_accepts(instance: Instance, tmp_path: Path) -> None:
