@@ -73,6 +73,7 @@ class Config:
     mark_state: bool
     connect_timeout_seconds: int
     read_timeout_seconds: int
+    batch_limit_seconds: int
     max_retries: int
     verify_ssl: bool
     ca_bundle: Path | None
@@ -94,6 +95,7 @@ class Config:
             instance_url=self.instance_url,
             connect_timeout_seconds=self.connect_timeout_seconds,
             read_timeout_seconds=self.read_timeout_seconds,
+            batch_limit_seconds=self.batch_limit_seconds,
             max_retries=self.max_retries,
             verify=str(self.ca_bundle) if self.verify_ssl and self.ca_bundle else self.verify_ssl,
         )

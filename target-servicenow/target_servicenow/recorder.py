@@ -156,10 +156,14 @@ class LedgerRecorder(Recorder):
         self._ledger.record([self._entry(fate) for fate in settled])
         for fate in settled:
             learned = fate.decision.learned
-            left = fate.decision.altered.keys() - {*learned}
-            self._altered.update((self._table.name, name) for name in (*fate.altered, *learned))
-            self._left_altered.update((self._table.name, name) for name in left)
-            self._unseen.update((self._table.name, name) for name in fate.decision.unseen)
+            left = [name for name in fate.decision.altered if name not in learned]
+            for counter, columns in (
+                (self._altered, (*fate.altered, *learned)),
+                (self._left_altered, left),
+                (self._unseen, fate.decision.unseen),
+            ):
+                for name in columns:
+                    counter[self._table.name, name] += 1
             deferred = fate.decision.deferred
             if self._announce and fate.outcome in WRITTEN:
                 logger.info("%s", self._announcement(fate))

@@ -198,6 +198,15 @@ SCHEMA: dict[str, t.Any] = th.PropertiesList(
         description="Seconds to wait for a whole answer, header and body.",
     ),
     th.Property(
+        "batch_limit_seconds",
+        th.IntegerType(nullable=False, minimum=1),
+        default=30,
+        title="Limit of a Batch call",
+        description="Seconds after which the instance itself ends a Batch call, by its transaction "
+        "quota rule REST Batch API request timeout. A write whose answer was lost is looked up "
+        "only after that, so give the instance's figure if it was raised.",
+    ),
+    th.Property(
         "max_retries",
         th.IntegerType(nullable=False, minimum=0),
         default=5,

@@ -45,10 +45,10 @@ CALLS_UNTIL_BATCH = 100
 MAX_URL_BYTES = 7_600
 """Below the 8,192 bytes that a whole URL may have: 8,182 were measured to pass, 8,347 got a 414."""
 
-COMMIT_SECONDS = 35.0
-"""After this long a Batch call that was cut off is no longer running: its limit is 30 s."""
-SINGLE_COMMIT_SECONDS = 65.0
-"""The same of a call to the Table API: its limit is 60 s."""
+TABLE_LIMIT_SECONDS = 60.0
+"""When the instance ends a call to the Table API, by its quota rule."""
+MARGIN_SECONDS = 5.0
+"""For the instance to end a call that is over its limit."""
 
 _HEADERS = [
     {"name": "Accept", "value": "application/json"},
@@ -123,6 +123,16 @@ class BatchReply:
     too_large: bool = False
     single: bool = False
     failure: Exception | None = None
+
+
+def commit_seconds(session: Session, *, single: bool) -> float:
+    """Return after how long a call that was cut off is no longer running.
+
+    Args:
+        session: The session that it was made with.
+        single: It was a call to the Table API, and not a Batch call.
+    """
+    return (TABLE_LIMIT_SECONDS if single else session.batch_limit_seconds) + MARGIN_SECONDS
 
 
 def call(session: Session, items: Sequence[Item], *, what: str, repeatable: bool) -> BatchReply:

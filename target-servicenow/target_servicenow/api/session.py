@@ -27,6 +27,7 @@ class Session:
     cookies are not shared.
 
     Attributes:
+        batch_limit_seconds: When the instance ends a Batch call.
         batch_refused: Whether the instance has refused the Batch API as such.
         calls_until_batch: Calls left until the Batch API is tried again.
     """
@@ -34,6 +35,7 @@ class Session:
     def __init__(self, connection: Connection, authenticator: Authenticator) -> None:
         """Open nothing yet."""
         self._wire = Wire(connection)
+        self.batch_limit_seconds = connection.batch_limit_seconds
         self._authenticator = authenticator
         self._stamp = ""
         self.batch_refused = False

@@ -253,5 +253,6 @@ def _value(value: t.Any) -> str:
 
 def read_row(row: t.Any) -> StoredRow:
     """Read one row of an answer; references come as a sys_id, or as ``{"link", "value"}``."""
-    values = {name: value if type(value) is str else _value(value) for name, value in row.items()}
+    is_plain = {*map(type, row.values())} == {str}  # as most rows are
+    values = dict(row) if is_plain else {name: _value(value) for name, value in row.items()}
     return StoredRow(sys_id=values.pop("sys_id", ""), values=values)

@@ -50,6 +50,7 @@ class Connection:
     instance_url: str
     connect_timeout_seconds: float = 10
     read_timeout_seconds: float = 90
+    batch_limit_seconds: float = 30
     max_retries: int = 5
     verify: bool | str = True
     stop: Stop = field(default_factory=Stop, compare=False)

@@ -88,12 +88,21 @@ def identifier(source: str, table: Table, company: Sequence[t.Any], parts: Seque
 
 
 def _encoded(part: t.Any) -> str:
+    if type(part) is not str:
+        part = _key_text(part)
+    try:
+        return _encoded_text(part)
+    except ValueError:
+        raise RecordError(f"{shown(part)} cannot be a part of a key") from None
+
+
+def _key_text(part: t.Any) -> str:
     if isinstance(part, float) and not math.isfinite(part):
         raise RecordError(f"{part} cannot be a part of a key")
     try:
         if isinstance(part, Decimal) and written_out(part) and part == part.to_integral_value():
             part = int(part)  # 28 and 28.0 are one batch number
-        return _encoded_text(str(part))
+        return str(part)
     except ValueError:
         raise RecordError(f"{shown(part)} cannot be a part of a key") from None
 

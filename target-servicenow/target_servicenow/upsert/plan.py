@@ -204,8 +204,9 @@ def forget_command(identifier: str) -> str:
 def _update(
     table: Table, row: Row, current: StoredRow, outcome: Outcome, wanted: Mapping[str, str]
 ) -> Decision:
-    changes = difference(table, current.values, wanted)
     shown = current.values
+    # Most rows stand as they should, to the letter.
+    changes = {} if wanted.items() <= shown.items() else difference(table, shown, wanted)
     unseen = () if wanted.keys() <= shown.keys() else tuple(n for n in wanted if n not in shown)
     unproven = {
         name: Change(shown[name], wanted[name])
@@ -260,10 +261,11 @@ def difference(
 
 def too_long(row: Row, lengths: Mapping[str, int]) -> list[str]:
     """Return the columns whose text is longer than the column, each with both lengths."""
+    values = row.values
     return [
-        f"{name} ({len(value)} characters, the column holds {lengths[name]})"
-        for name, value in row.values.items()
-        if 0 < lengths.get(name, 0) < len(value)
+        f"{name} ({len(values[name])} characters, the column holds {length})"
+        for name, length in lengths.items()
+        if 0 < length < len(values.get(name, ""))
     ]
 
 

@@ -110,9 +110,8 @@ class Upserter:
         )
         ready, settled = self._prepared(table, resolved)
         decisions = self._decisions(table, ready, recorder, claims)
-        commit_seconds = (
-            batch.SINGLE_COMMIT_SECONDS if self._sessions[0].batch_refused else batch.COMMIT_SECONDS
-        )
+        first = self._sessions[0]
+        commit_seconds = batch.commit_seconds(first, single=first.batch_refused)
         if seconds := recorder.decided(decisions, commit_seconds):
             logger.info(
                 "An earlier run was interrupted while writing %s: waiting %.0f s for ServiceNow to "
@@ -185,7 +184,7 @@ class Upserter:
         lengths = {
             name: definition.max_length
             for name, definition in self._definitions.get(table.name, {}).items()
-            if definition.type in _TEXT_TYPES
+            if definition.type in _TEXT_TYPES and name in table.fields
         }
         fitting = []
         for row in resolved.ready:

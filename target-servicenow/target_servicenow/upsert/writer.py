@@ -115,7 +115,7 @@ class RowWriter:
             self._batch_size.cut_short()
             for entry in group:
                 entry.unknown = True
-            self._await_commit(group, batch.COMMIT_SECONDS)
+            self._await_commit(group, single=False)
             pending.extend(self._look_again(group))
         except (LaterError, StopRunError, StoppedError) as error:  # nothing was done
             pending.extendleft(reversed(group))
@@ -186,8 +186,7 @@ class RowWriter:
             for e, a in by_action[action]
         ]
         self._await_commit(
-            [entry for entry in answers.unknown if entry.may_run],
-            batch.SINGLE_COMMIT_SECONDS if reply.single else batch.COMMIT_SECONDS,
+            [entry for entry in answers.unknown if entry.may_run], single=reply.single
         )
         pending.extend(self._look_again(answers.unknown + moved))
 
@@ -231,10 +230,11 @@ class RowWriter:
                     "in mapping_overrides"
                 )
 
-    def _await_commit(self, entries: Sequence[Pending], seconds: float) -> None:
+    def _await_commit(self, entries: Sequence[Pending], *, single: bool) -> None:
         """Wait until no create can be under way where ServiceNow chooses the sys_id itself."""
         creates = any(not entry.decision.sys_id for entry in entries)
         if creates and self._table.name not in self._keeps_sys_ids:
+            seconds = batch.commit_seconds(self._session, single=single)
             left = max(0.0, seconds - (time.monotonic() - self._session.sent_at))
             logger.info(
                 "A call that was writing %s was interrupted: waiting %.0f s for ServiceNow to "

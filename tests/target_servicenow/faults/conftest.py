@@ -244,6 +244,7 @@ class Load:
     instance: Instance
     waits: list[float] = field(default_factory=list)
     on_wait: Callable[[], None] = lambda: None
+    batch_limit_seconds: int = 30
 
     def __call__(
         self, messages: Iterable[dict[str, t.Any]], *, workers: int = 1, retries: int = 3
@@ -251,7 +252,12 @@ class Load:
         """Load the records, as one run."""
         profile = load_profile("default")
         stop = RecordedWaits(self._sleep)
-        connection = Connection(self.proxy.url, max_retries=retries, stop=stop)
+        connection = Connection(
+            self.proxy.url,
+            batch_limit_seconds=self.batch_limit_seconds,
+            max_retries=retries,
+            stop=stop,
+        )
         account = BasicAuth("integration", "sandbox")
         sessions = [Session(connection, account) for _ in range(workers)]
         upserter = Upserter(sessions, profile, {}, Policy())

@@ -155,7 +155,7 @@ def test_the_wait_counts_from_when_the_call_was_sent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Not from when it was first to be sent, before it waited for a rate limit."""
-    monkeypatch.setattr(batch, "COMMIT_SECONDS", 2.0)
+    monkeypatch.setattr(batch, "commit_seconds", lambda *_, **__: 2.0)
     proxy.keeps_sys_ids = False
 
     def limit(call: t.Any) -> t.Any:
