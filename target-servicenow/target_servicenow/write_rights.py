@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import typing as t
 
-from target_servicenow.api import batch, reading
+from target_servicenow.api import batch
 from target_servicenow.api.errors import Action
-from target_servicenow.api.table import any_of_item, read_row, update_item
+from target_servicenow.api.table import read_item, read_row, update_item
 from target_servicenow.findings import Finding, Level
 from target_servicenow.mapping.profile import MODIFICATIONS
 
@@ -58,8 +58,9 @@ def try_update(session: Session, table: Table, sys_id: str) -> Finding:
     if not sys_id:
         return _untested(table, "it shows no row that could be set to what it already is")
     fields = (table.source_column, *_STAMPS)
-    look = any_of_item("before", table.name, "sys_id", [sys_id], fields)
-    before = _row(reading.read(session, [look], what=f"reading {table.name}").get(look.id), sys_id)
+    look = read_item("before", table.name, sys_id, fields)
+    shown = batch.call(session, [look], what=f"reading {table.name}", repeatable=True)
+    before = _row(shown.items.get(look.id), sys_id)
     if before is None or table.source_column not in before.values:
         return _untested(table, f"the row {sys_id} was not shown again; run again")
     values = {table.source_column: before.values[table.source_column]}
@@ -118,11 +119,10 @@ def _judge(table: Table, before: StoredRow, answer: batch.ItemReply | None) -> F
 
 def _row(answer: batch.ItemReply | None, sys_id: str) -> StoredRow | None:
     """Return the row of an answer; None if it is not there."""
-    if answer is None or answer.verdict.action is not Action.OK:
+    if answer is None or not isinstance(answer.result, dict):
         return None
-    rows = answer.result if isinstance(answer.result, list) else [answer.result]
-    stored = [read_row(row) for row in rows if isinstance(row, dict)]
-    return next((row for row in stored if row.sys_id == sys_id), None)
+    row = read_row(answer.result)
+    return row if row.sys_id == sys_id else None
 
 
 def _untested(table: Table, why: str) -> Finding:

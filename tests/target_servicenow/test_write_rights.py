@@ -108,6 +108,16 @@ def test_an_empty_table_has_no_row_to_try(instance: Instance) -> None:
     assert not any(stored(instance).values())
 
 
+def test_to_try_an_update_takes_no_right_to_query(instance: Instance, singer: Singer) -> None:
+    """Kind: a right that is called untested, since another one is missing."""
+    rows = filled(instance, singer)
+    instance.behave(access=[{"table": INVOICE, "operation": "query", "column": "sys_id"}])
+    _, lines = instance.check(writing=True)
+    [line] = on_updates(lines, f" {INVOICE} ")
+    assert f"the row {rows[INVOICE][0]['sys_id']} was set to what it already is" in line
+    assert stored(instance) == rows
+
+
 def test_a_rule_that_changes_the_row_even_so(instance: Instance, singer: Singer) -> None:
     """Kind: an instance whose rules write on every update, told with what they changed."""
     rows = filled(instance, singer)
