@@ -189,11 +189,8 @@ def _by_key(window: Window, page: PageSummary) -> Turn:
 
 def _by_skip(window: Window, page: PageSummary) -> Turn:
     before, skip = window.expected, window.skip or 0
-    expected = before if page.count is None else page.count
     if came_before(window, page):
-        if expected is None or skip < expected:
-            raise IncompleteError(REPEATED)
-        return Turn(window, is_complete=True)
+        return _repeated(window, page)
     if page.keys and page.count is not None and page.count < skip + len(page.keys):
         before, page = None, replace(page, count=None)  # fewer announced than came
     if page.count and before is not None and page.count < before and skip:  # none is no loss
@@ -215,6 +212,7 @@ def _by_skip(window: Window, page: PageSummary) -> Turn:
         last_key=page.keys[-1] if page.keys else window.last_key,
         received=window.received + len(page.keys),
         longest=max(window.longest, len(page.keys)),
+        end=None,
     )
     if not page.keys:
         return Turn(window, is_complete=True, remark=_missing(window, skip))
@@ -223,6 +221,22 @@ def _by_skip(window: Window, page: PageSummary) -> Turn:
     # More than announced: the count is of no use, but shorter than before is shorter than the cap.
     is_last = skip == expected or (is_shorter and (expected is None or skip > expected))
     return Turn(window, is_complete=is_last, is_unordered=is_unordered)
+
+
+def _repeated(window: Window, page: PageSummary) -> Turn:
+    """Take in a page by ``$skip`` that ends as the one before did.
+
+    Without a count of the window, as many rows as the page has may have been inserted before it,
+    which cannot be so again and again.
+    """
+    skip, before = window.skip or 0, window.expected
+    if before is None:
+        if window.end == IGNORED:
+            raise IncompleteError(REPEATED)
+        return Turn(replace(window, skip=_next_skip(skip, page), end=IGNORED))
+    if skip < (before if page.count is None else page.count):
+        raise IncompleteError(REPEATED)
+    return Turn(window, is_complete=True)
 
 
 def is_taken(window: Window, page: PageSummary) -> bool:
