@@ -2,7 +2,7 @@
 
 Writes the Meltano Hub definitions (plugins/hub), the lock files Meltano reads a plugin's settings
 from (plugins/extractors, plugins/loaders), the tables of settings and streams in the packages'
-READMEs, and the table of streams and tables in the README.
+READMEs, the table of streams and tables in the README, and the page of what ServiceNow needs.
 ``--check`` writes nothing and fails when one of them has drifted.
 """
 
@@ -19,6 +19,7 @@ import yaml
 
 from tap_sage300.read_log import Sage300ReadLog
 from tap_sage300.streams import STREAMS
+from target_servicenow import requirements
 from target_servicenow.commands.group import ledger
 from target_servicenow.mapping.parse import load
 
@@ -213,6 +214,8 @@ def generated() -> dict[Path, str]:
         files[readme] = _between(text, "streams", streams())
     readme = ROOT / "README.md"
     files[readme] = _between(readme.read_text(encoding="utf-8"), "tables", tables())
+    page = ROOT / "docs" / "servicenow-requirements.md"
+    files[page] = requirements.page(load("default"))
     return files
 
 
@@ -229,7 +232,7 @@ def main() -> int:
     ]
     if "--check" in sys.argv[1:]:
         for path in drifted:
-            print(f"{path.relative_to(ROOT)} has drifted from --about: run `make plugins`")
+            print(f"{path.relative_to(ROOT)} has drifted from the packages: run `make plugins`")
         return 1 if drifted else 0
     for path, text in generated().items():
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -22,7 +22,9 @@ from target_servicenow.commands.group import ledger
 from target_servicenow.errors import TargetError
 from target_servicenow.findings import Level, summary
 from target_servicenow.ledger.file import LedgerError
+from target_servicenow.mapping import parse as mapping
 from target_servicenow.message_reader import MessageReader
+from target_servicenow.requirements import page
 from target_servicenow.sdk import ConfigInput, SingerTarget
 from target_servicenow.stopping import Stop, StoppedError
 
@@ -36,6 +38,24 @@ if t.TYPE_CHECKING:
 EXPECTED = (TargetError, MappingError)
 """What ends a run with one sentence instead of a traceback."""
 
+
+FLAGS = {
+    "--test": (
+        "Compare the mapped tables with the instance, and print what was found and what could not "
+        "be seen. Nothing is written."
+    ),
+    "--test-write": (
+        "As --test, and set one row of each table to what it already is (its source identifier), "
+        "to see whether rows can be updated. No row is created. ServiceNow stores no update that "
+        "changes nothing: sys_mod_count and sys_updated_on stay as they are. A business rule may "
+        "run for it; if one changes the row, the line of the table says so."
+    ),
+    "--requirements": (
+        "Print what an administrator of ServiceNow creates for the mapping: tables, columns, "
+        "choices, access rules, indexes. Of the settings, only mapping and mapping_overrides count."
+    ),
+}
+"""What the command does instead of reading messages."""
 
 SIGNAL_EXIT = 128
 """Added to a signal's number, as shells do, it is the exit code."""
@@ -69,8 +89,12 @@ class CommandLineTarget(SingerTarget):
         """Close the run in the ledger, if there is one, and the ledger."""
 
     @abc.abstractmethod
-    def check(self) -> list[Finding]:
-        """Compare the mapping with the instance."""
+    def check(self, *, writing: bool) -> list[Finding]:
+        """Compare the mapping with the instance.
+
+        Args:
+            writing: Set one row of each table to what it already is, to see the right to update.
+        """
 
     @classmethod
     @override
@@ -151,6 +175,8 @@ class CommandLineTarget(SingerTarget):
         config: ConfigInput | None = None,
         file_input: t.IO[str] | None = None,
         test: bool = False,
+        test_write: bool = False,
+        requirements: bool = False,
     ) -> None:
         """Run; however the run ends, the ledger says so."""
         if about:
@@ -159,21 +185,33 @@ class CommandLineTarget(SingerTarget):
         for stream in (sys.stdin, sys.stdout):
             if hasattr(stream, "reconfigure"):  # Windows pipes are not UTF-8 by default
                 stream.reconfigure(encoding="utf-8")
+        if requirements:
+            cls.print_requirements(config)
+            return
         target = cls(
             config=config.config if config else {},
             parse_env_config=config.parse_env if config else False,
         )
         with target.finishing():
-            if test:
-                findings = target.check()
+            if test or test_write:
+                findings = target.check(writing=test_write)
                 target.finish("finished")
             else:
                 target.listen(file_input)
-        if test:
+        if test or test_write:
             for finding in findings:
                 click.echo(str(finding))
             click.echo(summary(findings))
             sys.exit(any(finding.level is Level.ERROR for finding in findings))
+
+    @classmethod
+    def print_requirements(cls, config: ConfigInput | None) -> None:
+        """Print what an administrator of ServiceNow creates for the mapping of these settings."""
+        given = dict(config.config) if config else {}
+        if config and config.parse_env:
+            given |= cls.read_environment()
+        name, overrides = configuration.mapping_of(given)
+        click.echo(page(mapping.load(name, overrides)), nl=False)
 
     @contextmanager
     def finishing(self) -> Iterator[None]:
@@ -211,15 +249,11 @@ class CommandLineTarget(SingerTarget):
         for parameter in command.params:
             if parameter.name == "file_input":  # UTF-8 on every system
                 parameter.type.encoding = "utf-8"  # type: ignore[attr-defined]
-        test = click.Option(
-            ["--test"],
-            is_flag=True,
-            help="Check that the mapped tables can be written, and print what was found.",
-        )
+        options = [click.Option([name], is_flag=True, help=text) for name, text in FLAGS.items()]
         return OneSentenceCommand(
             name=command.name,
             callback=command.callback,
-            params=[*command.params, test],
+            params=[*command.params, *options],
             help=command.help,
             epilog="target-servicenow ledger --help: read the audit trail of every record.",
             context_settings=command.context_settings,

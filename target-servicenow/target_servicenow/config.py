@@ -131,6 +131,20 @@ def read(raw: Mapping[str, t.Any], environment: Mapping[str, str] | None = None)
     )
 
 
+def mapping_of(raw: Mapping[str, t.Any]) -> tuple[str, Mapping[str, t.Any]]:
+    """Return the name of the mapping and its overrides; other settings may be missing or wrong.
+
+    Raises:
+        SettingError: One of the two is wrong.
+    """
+    names = ("mapping", "mapping_overrides")
+    given = {name: raw[name] for name in names if raw.get(name) is not None}
+    schema = {**SCHEMA, "properties": {n: SCHEMA["properties"][n] for n in names}, "required": []}
+    for error in JSONSchemaValidator(schema).iter_errors(given):
+        raise SettingError(_sentence(error))
+    return given["mapping"], given.get("mapping_overrides") or {}
+
+
 def _sentence(error: ValidationError) -> str:
     """Word a schema violation; jsonschema's own text would show the value, secret or not."""
     if error.validator == "required":

@@ -17,17 +17,24 @@ class Level(enum.StrEnum):
     """How much a finding matters."""
 
     OK = "ok"
+    UNTESTED = "untested"  # it could not be seen, and the sentence says why
     WARNING = "warning"  # something would be missing or altered without an error from ServiceNow
     ERROR = "error"  # the table cannot be written as mapped
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the checklist."""
+    """One line of the checklist.
+
+    Attributes:
+        table: The table; "" for what is about none.
+        right: The right that it is about, where another check may say more; else "".
+    """
 
     table: str
     level: Level
     sentence: str
+    right: str = ""
 
     @override
     def __str__(self) -> str:
@@ -40,6 +47,7 @@ def summary(findings: Iterable[Finding]) -> str:
     counts = Counter(finding.level for finding in findings)
     return (
         f"{_several(counts.total(), 'check')}: {counts[Level.OK]} ok, "
+        f"{counts[Level.UNTESTED]} untested, "
         f"{_several(counts[Level.WARNING], 'warning')}, {_several(counts[Level.ERROR], 'error')}"
     )
 

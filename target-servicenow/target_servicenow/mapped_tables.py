@@ -7,7 +7,7 @@ import typing as t
 from dataclasses import replace
 from functools import cached_property
 
-from target_servicenow import preflight
+from target_servicenow import preflight, write_rights
 from target_servicenow.api.errors import StopRunError
 from target_servicenow.findings import Level
 from target_servicenow.mapping.expression import MappingError
@@ -126,8 +126,13 @@ class MappedTables:
                     logger.warning("%s", finding.sentence)
         self._checked |= names
 
-    def findings(self) -> list[Finding]:
-        """Return what was found, for ``--test``: a missing optional table is not an error."""
+    def findings(self, *, writing: bool = False) -> list[Finding]:
+        """Return what was found, for ``--test``: a missing optional table is not an error.
+
+        Args:
+            writing: Set one row of each table to what it already is, to see the right to update.
+        """
+        tried = self._try_updates() if writing else {}
         return [
             replace(
                 finding,
@@ -135,6 +140,19 @@ class MappedTables:
                 sentence=f"{finding.table} is optional and skipped: {finding.sentence}",
             )
             if finding.level is Level.ERROR and finding.table in self._optional
+            else tried.get(finding.table, finding)
+            if finding.right == write_rights.UPDATE
             else finding
             for finding in self.report.findings
         ]
+
+    def _try_updates(self) -> dict[str, Finding]:
+        """Return what updates say, by the tables whose right to update has not been seen."""
+        names = {found.table for found in self.report.findings if found.right}
+        return {
+            table.name: write_rights.try_update(
+                self._session, table, self.report.rows.get(table.name, "")
+            )
+            for table in self._mapping.tables
+            if table.name in names
+        }

@@ -1,7 +1,7 @@
 """``--test``: the mapped tables compared with what ServiceNow says of them.
 
-What an account may write cannot be seen without writing, and the dictionary may be closed to it;
-such things show when the first rows come back.
+Each table has a line for each right. What cannot be seen, such as what the account may write, or a
+dictionary that is closed to it, is said to be untested.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ import typing as t
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
-from target_servicenow import query_rights
+from target_servicenow import column_checks, query_rights, write_rights
 from target_servicenow.api import batch, dictionary, reading
 from target_servicenow.api.errors import Action
+from target_servicenow.api.table import read_row
 from target_servicenow.findings import Finding, Level
 from target_servicenow.known_rows import KNOWN_ROWS, check, look_up, sample
 from target_servicenow.mapping.profile import MODIFICATIONS
-from target_servicenow.mapping.types import ColumnType
+from target_servicenow.upsert.plan import carried_identifier
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -24,32 +25,25 @@ if t.TYPE_CHECKING:
     from target_servicenow.api.dictionary import ColumnDefinition, Definitions
     from target_servicenow.api.session import Session
     from target_servicenow.known_rows import KnownRows
-    from target_servicenow.mapping.profile import Column, Table
+    from target_servicenow.mapping.profile import Table
 
 
 @dataclass(frozen=True)
 class Report:
-    """What was found of some tables."""
+    """What was found of some tables.
+
+    Attributes:
+        rows: The sys_id of a row of each table that shows one.
+    """
 
     findings: list[Finding]
     definitions: Definitions
+    rows: dict[str, str]
 
     def errors(self) -> list[Finding]:
         """Return what cannot be written as mapped."""
         return [finding for finding in self.findings if finding.level is Level.ERROR]
 
-
-_TEXT = {"string", "translated_text", "email", "url", "phone_number_e164", "choice", "html"}
-_MONEY = {"currency", "currency2", "price"}
-_FITTING = {
-    ColumnType.INTEGER: {"integer", "longint", "decimal", "float", "count", *_TEXT},
-    ColumnType.DECIMAL: {"decimal", "float", *_TEXT},
-    ColumnType.BOOLEAN: {"boolean", *_TEXT},
-    ColumnType.DATE: {"glide_date", "glide_date_time", *_TEXT},
-    ColumnType.DATETIME: {"glide_date_time", "glide_date", *_TEXT},
-    ColumnType.CURRENCY: {*_MONEY, *_TEXT},
-}
-"""Column types, by the dictionary's names, that accept a mapped type."""
 
 PROBED_ROWS = 100
 """Rows requested: ServiceNow hides rows after the limit, so a single one could be hidden."""
@@ -84,22 +78,40 @@ def inspect(session: Session, tables: Sequence[Table], known: KnownRows) -> Repo
             continue
         columns = definitions.get(table.name)
         found = [
-            *_dictionary(table, columns),
+            *_dictionary(table, definitions),
             *_hidden(table, first[table.name].result, columns),
             *_hidden_rows(table, first[table.name]),
             *check(table, seen[table.name], first),
             *query_rights.check(table, first),
         ]
         if not any(finding.level is Level.ERROR for finding in found):
-            findings.append(
-                Finding(
-                    table.name,
-                    Level.OK,
-                    f"{table.name} can be read, with its source column {table.source_column}",
-                )
-            )
-        findings += found
-    return Report(findings, definitions)
+            findings.append(_readable(table, first[table.name]))
+        findings += [*found, *write_rights.unseen(table)]
+    rows = {table.name: _one_row(table, first[table.name].result) for table in usable}
+    return Report(findings, definitions, {name: row for name, row in rows.items() if row})
+
+
+def _readable(table: Table, answer: batch.ItemReply) -> Finding:
+    """Return what the first rows say of the right to read."""
+    if not answer.result:
+        return Finding(
+            table.name,
+            Level.UNTESTED,
+            f"{table.name} has no rows yet: what the integration user can read of them shows with "
+            "the first",
+        )
+    return Finding(
+        table.name,
+        Level.OK,
+        f"{table.name} can be read, with its source column {table.source_column}",
+    )
+
+
+def _one_row(table: Table, rows: Sequence[Mapping[str, t.Any]]) -> str:
+    """Return the sys_id of a row, if there is any: of one with an identifier where one has."""
+    stored = [read_row(row) for row in rows]
+    carrying = (row for row in stored if carried_identifier(table, row))
+    return next((row.sys_id for row in (*carrying, *stored)), "")
 
 
 def _first_rows(
@@ -178,7 +190,8 @@ def _hidden_rows(table: Table, answer: batch.ItemReply) -> Iterator[Finding]:
         )
 
 
-def _dictionary(table: Table, columns: Mapping[str, ColumnDefinition] | None) -> Iterator[Finding]:
+def _dictionary(table: Table, definitions: Definitions) -> Iterator[Finding]:
+    columns = definitions.get(table.name)
     if columns is None:
         yield Finding(
             table.name,
@@ -187,6 +200,11 @@ def _dictionary(table: Table, columns: Mapping[str, ColumnDefinition] | None) ->
             "columns, lengths and types cannot be checked before the first write",
         )
         return
+    yield Finding(
+        table.name,
+        Level.OK,
+        f"{table.name} is described in ServiceNow's dictionary: its mapped columns were compared",
+    )
     source = columns.get(table.source_column)
     if source is None:
         yield Finding(table.name, Level.ERROR, _no_source_column(table))
@@ -205,50 +223,7 @@ def _dictionary(table: Table, columns: Mapping[str, ColumnDefinition] | None) ->
             f"has no column {', '.join(absent)}: the mapped values will not be stored; add the "
             "columns, or remove them with mapping_overrides",
         )
-    mapped = {column.name for column in table.columns}
-    for name, definition in sorted(columns.items()):
-        if definition.mandatory and name not in mapped | {table.source_column}:
-            yield _warning(
-                table, f"requires a value in {name}, which is not mapped: new rows may be refused"
-            )
-    for column in table.columns:
-        if column.name in columns:
-            yield from _of_column(table, column, columns[column.name])
-
-
-def _of_column(table: Table, column: Column, definition: ColumnDefinition) -> Iterator[Finding]:
-    if definition.read_only:
-        yield _warning(table, f"has {column.name} read-only: the mapped value will not be stored")
-    if column.reference and not column.take:
-        if definition.reference != column.reference:
-            yield _warning(
-                table,
-                f"has {column.name} as a reference to {definition.reference or 'nothing'}, but the "
-                f"mapping points at {column.reference}: such values are dropped",
-            )
-        return
-    if definition.type in _MONEY and column.type is not ColumnType.CURRENCY:
-        taken = "stores as 0" if definition.type == "currency2" else "takes in the account's own"
-        yield Finding(
-            table.name,
-            Level.ERROR,
-            f"{table.name} has {column.name} as {definition.type}, but the mapping sends amounts "
-            f"without their currency, which ServiceNow {taken}: set type: currency for the column "
-            "in mapping_overrides, with currency: the property that holds the code",
-        )
-    elif definition.type not in _FITTING.get(column.type, {definition.type}):
-        yield _warning(
-            table,
-            f"has {column.name} as {definition.type}, but the mapping sends {column.type.value} "
-            "values, which may be dropped",
-        )
-    strange = sorted(set((column.choices or {}).values()) - definition.choices)
-    if definition.choices and strange:
-        yield _warning(
-            table,
-            f"has no choice {', '.join(strange)} for {column.name}: add it to the choice list, or "
-            "change choices in mapping_overrides; unknown choices are dropped",
-        )
+    yield from column_checks.check(table, definitions)
 
 
 def _no_source_column(table: Table) -> str:

@@ -26,7 +26,7 @@ _NOTHING = ":~"
 
 def try_out(table: Table) -> Iterator[batch.Item]:
     """Yield a request for each right that finding the rows of a table takes; it finds none."""
-    for right, columns in _needed(table).items():
+    for right, columns in needed(table).items():
         for column in columns:
             parameters = urlencode(
                 {
@@ -43,8 +43,8 @@ def try_out(table: Table) -> Iterator[batch.Item]:
 
 
 def check(table: Table, answers: Mapping[str, batch.ItemReply]) -> Iterator[Finding]:
-    """Yield an error for each right that is missing, by the answers to `try_out`."""
-    for right, columns in _needed(table).items():
+    """Yield a line for each right, by the answers to `try_out`: an error where it is missing."""
+    for right, columns in needed(table).items():
         denied = {
             column: answer.verdict.text
             for column in columns
@@ -60,14 +60,29 @@ def check(table: Table, answers: Mapping[str, batch.ItemReply]) -> Iterator[Find
                 f"({next(iter(denied.values()))}), so its rows cannot be found: give it an access "
                 f"rule of the operation {right} for the table and for {names}",
             )
+            continue
+        names = " and ".join(columns)
+        answered = all(
+            (answer := answers.get(_name(table, right, column)))
+            and answer.verdict.action is Action.OK
+            for column in columns
+        )
+        if answered:
+            yield Finding(table.name, Level.OK, f"{table.name} can be queried by {names} ({right})")
+        else:
+            yield Finding(
+                table.name,
+                Level.UNTESTED,
+                f"{table.name}: ServiceNow did not answer queries by {names} ({right}); run again",
+            )
 
 
-def _needed(table: Table) -> dict[str, tuple[str, ...]]:
+def needed(table: Table) -> dict[str, tuple[str, ...]]:
     """Return the columns to be queried, by the right that it takes."""
-    needed = {"query_match": (table.source_column, *filter(None, [table.adopt_by]))}
+    columns = {"query_match": (table.source_column, *filter(None, [table.adopt_by]))}
     if table.each and table.when_gone:  # entries that their record no longer holds
-        needed["query_range"] = (table.source_column,)
-    return needed
+        columns["query_range"] = (table.source_column,)
+    return columns
 
 
 def _name(table: Table, right: str, column: str) -> str:

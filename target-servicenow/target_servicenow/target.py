@@ -124,9 +124,9 @@ class TargetServiceNow(CommandLineTarget):
         )
 
     @override
-    def check(self) -> list[Finding]:
+    def check(self, *, writing: bool) -> list[Finding]:
         return [
-            *self._tables.findings(),
+            *self._tables.findings(writing=writing),
             *exposed_files.findings(self.values.ledger_path, os.environ),
         ]
 

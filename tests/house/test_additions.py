@@ -151,6 +151,7 @@ def test_it_takes_few_lines(copy: Path) -> None:
     changed = [line.split("\t") for line in git(copy, "diff", "--cached", "--numstat").splitlines()]
     lines = {name: int(added) + int(gone) for added, gone, name in changed}
     assert lines.pop("tap-sage300/tap_sage300/schemas/APPaymentCodes.json")
+    assert lines.pop("docs/servicenow-requirements.md")  # made from the mapping, a line a column
     assert not [name for name in lines if name.startswith("tests/")]
     assert {"README.md", "tap-sage300/README.md"} <= lines.keys()
     assert sum(lines.values()) <= MOST_LINES, lines

@@ -24,6 +24,7 @@ GUIDES = [
     ROOT / "docs" / f"{name}.md"
     for name in (
         "set-up",
+        "servicenow-requirements",
         "from-test-to-production",
         "operate",
         "schedule",

@@ -158,9 +158,9 @@ class Instance:
         states = [json.loads(line) for line in printed.splitlines()]
         return RunResult(code=code, states=states, errors=self.logged("ERROR"))
 
-    def check(self, **settings: t.Any) -> tuple[int, list[str]]:
-        """The exit code of ``--test``, and the lines it prints."""
-        code, printed = self._invoke(settings, test=True)
+    def check(self, *, writing: bool = False, **settings: t.Any) -> tuple[int, list[str]]:
+        """The exit code of ``--test``, or ``--test-write``, and the lines it prints."""
+        code, printed = self._invoke(settings, test=not writing, test_write=writing)
         return code, printed.splitlines()
 
     def _invoke(self, settings: dict[str, t.Any], **options: t.Any) -> tuple[int, str]:

@@ -87,6 +87,7 @@ def _with_columns(schema: Schema, rules: Iterable[ColumnRule]) -> Schema:
             read_only=old.read_only if rule.read_only is None else rule.read_only,
             mandatory=old.mandatory if rule.mandatory is None else rule.mandatory,
             max_length=old.max_length if rule.max_length is None else rule.max_length,
+            scale=old.scale if rule.scale is None else rule.scale,
             choices=old.choices if rule.choices is None else rule.choices,
             type=rule.type or old.type,
         )

@@ -15,6 +15,12 @@ Property = t.Literal[
 ]
 
 
+ColumnType = t.Literal[
+    "currency", "price", "currency2", "integer", "decimal", "boolean", "glide_date",
+    "glide_date_time",
+]  # fmt: skip
+
+
 class AccessRule(Declared, frozen=True):
     """What the integration account may not do; the last rule for the same place decides.
 
@@ -55,15 +61,17 @@ class ColumnRule(Declared, frozen=True):
         mandatory: Whether it must not be empty.
         max_length: Its length in characters.
         choices: Labels by stored value.
-        type: The type of a column that holds money.
+        type: The type of a column that holds money, or is numeric, true or false, or a date.
+        scale: The decimal places of a decimal.
     """
 
     table: str
     column: str
-    type: t.Literal["currency", "price", "currency2"] | None = None
+    type: ColumnType | None = None
     read_only: bool | None = None
     mandatory: bool | None = None
     max_length: Count | None = None
+    scale: Count | None = None
     choices: dict[str, str] | None = None
 
 
@@ -106,6 +114,7 @@ class BusinessRule(Declared, frozen=True):
         table: The table.
         action: What it does: refuse the row, fail on it, or set a column.
         timing: Whether it runs before the row is written, or after the write has been answered.
+        unchanged: Whether it runs for an update that changes nothing, too.
         when: An encoded query that the row must match, as it would be written.
         column: The column that it sets.
         value: The value that it sets.
@@ -116,6 +125,7 @@ class BusinessRule(Declared, frozen=True):
     table: str
     action: t.Literal["refuse", "fail", "set"]
     timing: t.Literal["before", "async"] = "before"
+    unchanged: bool = False
     when: str = ""
     column: str = ""
     value: str = ""

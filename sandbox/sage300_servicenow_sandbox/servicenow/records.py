@@ -86,11 +86,10 @@ class Records:
                 for name, value in sent.items()
                 if table.columns[name].currencies and entered(value) == entered(old[name])
             }
-            if all(value == old[name] for name, value in sent.items()):
-                return
-            new = self._rules.applied(connection, table, {**old, **sent})
+            is_changed = any(value != old[name] for name, value in sent.items())
+            new = self._rules.applied(connection, table, {**old, **sent}, changed=is_changed)
             changed = {name: value for name, value in new.items() if value != old[name]}
-            if not changed:  # a business rule put things back
+            if not changed:  # as it was, or a business rule put things back
                 return
             try:
                 store.update(connection, table, sys_id, {**changed, **self._stamps(old, user)})

@@ -56,14 +56,22 @@ class RowRules:
             when = sql.declared(schema, policy.table, policy.when)
             self._policies.setdefault(policy.table, []).append((when, policy))
 
-    def applied(self, connection: sqlite3.Connection, table: Table, row: Row) -> Row:
+    def applied(
+        self, connection: sqlite3.Connection, table: Table, row: Row, *, changed: bool = True
+    ) -> Row:
         """Return the row as it will be written.
+
+        Args:
+            connection: The connection to the rows.
+            table: The table.
+            row: The row as it was sent.
+            changed: Whether that changes anything; where it does not, few rules run.
 
         Raises:
             ApiError: A business rule refuses it or fails, or a mandatory column is empty.
         """
         for when, rule in self._business.get(table.name, ()):
-            if not sql.holds(connection, table, row, when):
+            if not (changed or rule.unchanged) or not sql.holds(connection, table, row, when):
                 continue
             if rule.action == "refuse":
                 sys_id = uuid5(NAMESPACE_URL, f"{table.name}/{rule.message}").hex
@@ -73,6 +81,8 @@ class RowRules:
                 failure = Failure(rule.status, "{message}", None)
                 raise ApiError(failure, message=rule.message)
             row = {**row, rule.column: rule.value}
+        if not changed:
+            return row
         mandatory = {name for name, column in table.columns.items() if column.mandatory}
         for when, policy in self._policies.get(table.name, ()):
             if sql.holds(connection, table, row, when):

@@ -6,6 +6,7 @@ silently), so "nothing" means "not readable", never "no columns".
 
 from __future__ import annotations
 
+import re
 import typing as t
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlencode
@@ -27,6 +28,8 @@ class ColumnDefinition:
         max_length: In characters; 0 when it is not known.
         reference: The table it points into, or "".
         choices: The values it accepts; empty when it accepts any, or the list cannot be read.
+        has_choices: Whether it accepts only those of a list.
+        places: The decimal places that a decimal keeps; None for any other type.
     """
 
     type: str
@@ -35,6 +38,8 @@ class ColumnDefinition:
     read_only: bool
     reference: str
     choices: frozenset[str] = frozenset()
+    has_choices: bool = False
+    places: int | None = None
 
 
 Definitions = dict[str, dict[str, ColumnDefinition]]
@@ -43,7 +48,13 @@ Definitions = dict[str, dict[str, ColumnDefinition]]
 _DICTIONARY, _TABLES, _CHOICES = "sys_dictionary", "sys_db_object", "sys_choice"
 _COLUMN_FIELDS = (
     "name", "element", "internal_type", "max_length", "mandatory", "read_only", "reference",
+    "choice", "attributes",
 )  # fmt: skip
+_WITH_LIST = {"1", "3"}
+"""Kinds of ``choice`` with a list: a dropdown with and without a blank; 2 only suggests."""
+_PLACES = re.compile(r"(?:^|,)\s*scale=(\d+)")
+_USUAL_PLACES = 2
+"""Of a decimal whose attributes name no scale."""
 
 
 @dataclass
@@ -128,6 +139,8 @@ def _ancestry(table: str, parents: Mapping[str, str]) -> list[str]:
 
 def _definition(row: Mapping[str, str], choices: set[str]) -> ColumnDefinition:
     length = row.get("max_length", "")
+    scale = _PLACES.search(row.get("attributes", ""))
+    places = int(scale[1]) if scale else _USUAL_PLACES
     return ColumnDefinition(
         type=row.get("internal_type", ""),
         max_length=int(length) if length.isdigit() else 0,
@@ -135,4 +148,6 @@ def _definition(row: Mapping[str, str], choices: set[str]) -> ColumnDefinition:
         read_only=row.get("read_only") == "true",
         reference=row.get("reference", ""),
         choices=frozenset(choices),
+        has_choices=bool(choices) or row.get("choice") in _WITH_LIST,
+        places=places if row.get("internal_type") == "decimal" else None,
     )

@@ -16,6 +16,8 @@ if t.TYPE_CHECKING:
 
     from requests import PreparedRequest
 
+TOKEN_PATH = "/oauth_token.do"  # noqa: S105 - an address
+
 RENEWAL_MARGIN_SECONDS = 60
 """A token is renewed this long before it expires, so that none expires in transit."""
 

@@ -12,7 +12,7 @@ from target_servicenow.api.errors import (
     RefusedError,
     StopRunError,
 )
-from target_servicenow.api.oauth import ClientCredentials
+from target_servicenow.api.oauth import TOKEN_PATH, ClientCredentials
 from target_servicenow.api.wire import Connection, Reply, Wire
 
 if t.TYPE_CHECKING:
@@ -124,7 +124,7 @@ def client_credentials(
         def attempt() -> Reply:
             request = wire.request(
                 "POST",
-                "/oauth_token.do",
+                TOKEN_PATH,
                 data=form,
                 headers={"Content-Type": "application/x-www-form-urlencoded"},
             )

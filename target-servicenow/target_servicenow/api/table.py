@@ -220,20 +220,25 @@ def _around(column: str, key: str) -> str:
 
 def create_item(name: str, table: str, values: dict[str, str], fields: tuple[str, ...]) -> Item:
     """Return a request that inserts a row and answers with `fields`."""
-    url = f"{_path(table)}?{_write_parameters(fields)}"
+    url = f"{_path(table)}?{_parameters(fields)}"
     return Item(name, "POST", url, json.dumps(values).encode())
+
+
+def read_item(name: str, table: str, sys_id: str, fields: tuple[str, ...]) -> Item:
+    """Return a request for one row by its sys_id, which takes no right to query."""
+    return Item(name, "GET", f"{_path(table)}/{quote(sys_id, safe='')}?{_parameters(fields)}")
 
 
 def update_item(
     name: str, table: str, sys_id: str, values: dict[str, str], fields: tuple[str, ...]
 ) -> Item:
     """Return a request that changes only `values` of a row and answers with `fields`."""
-    url = f"{_path(table)}/{quote(sys_id, safe='')}?{_write_parameters(fields)}"
+    url = f"{_path(table)}/{quote(sys_id, safe='')}?{_parameters(fields)}"
     return Item(name, "PATCH", url, json.dumps(values).encode())
 
 
 @lru_cache
-def _write_parameters(fields: tuple[str, ...]) -> str:
+def _parameters(fields: tuple[str, ...]) -> str:
     return urlencode(
         {
             "sysparm_fields": ",".join(("sys_id", *fields)),

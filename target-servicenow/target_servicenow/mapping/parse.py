@@ -27,6 +27,7 @@ from target_servicenow.mapping.profile import (
     Table,
 )
 from target_servicenow.mapping.rules import Rule, RuleSet
+from target_servicenow.mapping.sizes import length_of, places_of
 from target_servicenow.mapping.types import ColumnType
 
 if t.TYPE_CHECKING:
@@ -38,7 +39,9 @@ _TABLE_FIELDS = {
     "adopt_by", "columns", "optional", "when_gone", "money",
 }  # fmt: skip
 _IDENTITY_FIELDS = {"entity", "company", "key"}
-_COLUMN_FIELDS = {"value", "type", "choices", "reference", "key", "take", "currency"}
+_COLUMN_FIELDS = {
+    "value", "type", "choices", "reference", "key", "take", "currency", "length", "places",
+}  # fmt: skip
 _RULE_FIELDS = {"when", "code", "name"}
 
 
@@ -274,6 +277,8 @@ def _column(name: str, spec: t.Any, place: str) -> Column:
         type=column_type,
         choices={str(k): str(v) for k, v in choices.items()} if choices else None,
         currency=currency,
+        length=length_of(spec, column_type, place),
+        places=places_of(spec, column_type, place),
     )
 
 

@@ -36,6 +36,8 @@ class Column:
         reference: The table a reference points into.
         key: The key parts of the row a reference points at.
         take: The column of that row to copy instead of pointing at the row.
+        length: The most characters that its text has; 0 where that is not known.
+        places: The most decimal places that its numbers have; None where that is not known.
     """
 
     name: str
@@ -46,6 +48,8 @@ class Column:
     reference: str | None = None
     key: tuple[Property, ...] = ()
     take: str | None = None
+    length: int = 0
+    places: int | None = None
 
     @cached_property
     def plain(self) -> str | None:

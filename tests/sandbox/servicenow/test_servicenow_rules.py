@@ -163,6 +163,18 @@ def test_a_business_rule_changes_what_is_stored(instance):
     assert by_hand["currency"] == "EUR"
 
 
+@pytest.mark.parametrize("unchanged", [False, True])
+def test_a_business_rule_and_an_update_that_changes_nothing(instance, unchanged):
+    before = post(instance, city="Ulm").json()["result"]
+    rule = {"table": "proc_vendor", "action": "set", "column": "country", "value": "DE"}
+    instance.app.behave(business_rules=[{**rule, "unchanged": unchanged}])
+    after = instance.send("PATCH", f"proc_vendor/{before['sys_id']}", {"city": "Ulm"})
+    if not unchanged:
+        assert after == before
+    else:
+        assert (after["country"], after["sys_mod_count"]) == ("DE", "1")
+
+
 def test_an_asynchronous_business_rule(instance):
     rule = {"table": "proc_vendor", "timing": "async", "action": "set"}
     rule = {**rule, "when": "city=Ulm", "column": "country", "value": "DE"}

@@ -16,6 +16,15 @@ if t.TYPE_CHECKING:
 TYPES = "string, integer, decimal, boolean, date, datetime, currency"
 
 
+def test_the_size_of_another_type_does_not_count(valid_mapping: dict[str, t.Any]) -> None:
+    """Kind: an override of a column's type that is refused for the size of the old one."""
+    columns = valid_mapping["tables"]["vendor"]["columns"]
+    columns["name"] = {"value": "Name", "length": 60, "type": "decimal", "places": 3}
+    columns["city"] = {"value": "City", "length": 30, "places": 3}
+    name, _, city = parse(valid_mapping, "mine").table("vendor").columns
+    assert [(c.length, c.places) for c in (name, city)] == [(0, 3), (30, None)]
+
+
 def test_a_valid_mapping(valid_mapping: dict[str, t.Any]) -> None:
     profile = parse(valid_mapping, "mine")
     assert profile.source == "erp"
@@ -186,8 +195,23 @@ def test_removing_a_table_removes_references_to_it(valid_mapping: dict[str, t.An
             {"tables": {"vendor": {"columns": {"name": {"values": "Name"}}}}},
             (
                 "Mapping mine, table vendor, column name: 'values' is not one of choices, "
-                "currency, key, reference, take, type, value"
+                "currency, key, length, places, reference, take, type, value"
             ),
+        ),
+        (
+            {"tables": {"vendor": {"columns": {"name": {"value": "Name", "length": "sixty"}}}}},
+            (
+                "Mapping mine, table vendor, column name: length is 'sixty': it must be a whole "
+                "number"
+            ),
+        ),
+        (
+            {
+                "tables": {
+                    "vendor": {"columns": {"name": {"value": "N", "type": "decimal", "places": -1}}}
+                }
+            },
+            "Mapping mine, table vendor, column name: places is -1: it must be a whole number",
         ),
         (
             {"tables": {"vendor": {"columns": {"name": {"value": "Name", "type": "float"}}}}},
