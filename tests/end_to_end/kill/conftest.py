@@ -31,7 +31,7 @@ if t.TYPE_CHECKING:
 
 BIN = Path(sys.executable).parent
 JSON = "application/json"
-PATIENCE = 60
+PATIENCE = 240  # an instance that chooses sys_ids makes the target wait 35 s for a lost write
 """Seconds after which a pipe that does not end is a failure, if it does not wait for ServiceNow."""
 REAL_PATIENCE = 240
 """The same of one that does."""
