@@ -31,10 +31,8 @@ if t.TYPE_CHECKING:
 
 BIN = Path(sys.executable).parent
 JSON = "application/json"
-PATIENCE = 240  # an instance that chooses sys_ids makes the target wait 35 s for a lost write
-"""Seconds after which a pipe that does not end is a failure, if it does not wait for ServiceNow."""
-REAL_PATIENCE = 240
-"""The same of one that does."""
+PATIENCE = 240
+"""Seconds after which a pipe that does not end is a failure: each lost write may take 35 s."""
 RETRY_AFTER = 900
 """Seconds for which an instance limits the rate: longer than any of these."""
 
@@ -274,7 +272,7 @@ class Killable:
                 if self.recorded() > before:
                     at(point)
                 time.sleep(0.002)
-        codes = pipe.end(REAL_PATIENCE if self.waits else PATIENCE)
+        codes = pipe.end(PATIENCE)
         self.state = pipe.states[-1] if pipe.states else self.state
         self.gateway.wait_until_idle()
         if not self.waits:
