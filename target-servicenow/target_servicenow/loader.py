@@ -12,14 +12,8 @@ from target_servicenow.held_back import HeldBack
 from target_servicenow.ledger.entries import FROM_LEDGER, Entry
 from target_servicenow.ledger.writer import company
 from target_servicenow.mapping import versions
-from target_servicenow.mapping.render import (
-    Row,
-    Unrendered,
-    company_prefix,
-    keyless,
-    parent_prefix,
-    render_record,
-)
+from target_servicenow.mapping.identifiers import company_prefix, keyless, parent_prefix
+from target_servicenow.mapping.render import Row, Unrendered, render_record
 from target_servicenow.outcomes import FOR_A_PERSON, Cause
 from target_servicenow.overtaken import Overtaken
 from target_servicenow.recorder import LedgerRecorder

@@ -13,7 +13,8 @@ import typing as t
 from target_servicenow.ledger.entries import stamp
 from target_servicenow.ledger.waiting import KEYLESS
 from target_servicenow.ledger.writer import company
-from target_servicenow.mapping.render import Row, company_prefix, parent_prefix, text_of
+from target_servicenow.mapping.identifiers import company_prefix, parent_prefix
+from target_servicenow.mapping.render import Row, text_of
 from target_servicenow.outcomes import FOR_A_PERSON, Cause
 from target_servicenow.upsert.gone import objection
 from target_servicenow.upsert.plan import natural_key

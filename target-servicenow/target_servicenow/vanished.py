@@ -11,7 +11,7 @@ import logging
 import typing as t
 
 from target_servicenow.ledger.entries import Entry
-from target_servicenow.mapping.render import parent_prefix
+from target_servicenow.mapping.identifiers import parent_prefix
 from target_servicenow.outcomes import Cause, Outcome
 from target_servicenow.upsert.gone import gone
 

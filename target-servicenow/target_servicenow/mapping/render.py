@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import math
-import re
 import typing as t
 from contextlib import suppress
 from dataclasses import dataclass, field
-from decimal import Decimal
-from functools import lru_cache
-from urllib.parse import quote
 
 from target_servicenow.lenient_json import is_whole_text
 from target_servicenow.mapping.expression import MISSING, RecordError, parent_name
+from target_servicenow.mapping.identifiers import identifier, identity, is_empty, keyless
 from target_servicenow.mapping.rules import HoldRecord, with_rules
-from target_servicenow.mapping.types import CURRENCY_CODE, ColumnType, render, shown, written_out
+from target_servicenow.mapping.types import CURRENCY_CODE, ColumnType, render, shown
 from target_servicenow.outcomes import Cause, Outcome
 
 if t.TYPE_CHECKING:
@@ -24,8 +18,6 @@ if t.TYPE_CHECKING:
 
     from target_servicenow.mapping.expression import Property
     from target_servicenow.mapping.profile import Column, Profile, Table
-
-_PLAIN = re.compile(r"[A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True)
@@ -63,62 +55,6 @@ class Unrendered:
     outcome: Outcome = Outcome.REJECTED
 
 
-def identifier(source: str, table: Table, company: Sequence[t.Any], parts: Sequence[t.Any]) -> str:
-    """Return the source identifier, such as ``sage300:SAMINC:Vendor:1200``.
-
-    Parts are percent-encoded outside ``A-Za-z0-9._-``, since ServiceNow's queries cannot escape
-    their own operators, and evaluate what follows ``javascript:``. An identifier too long for its
-    column ends in a digest.
-
-    Args:
-        source: The profile's source.
-        table: The table of the row.
-        company: Its company database; empty where the table's identity names none.
-        parts: Its key.
-
-    Raises:
-        RecordError: A part cannot be a key: no number, a huge one, or half of a character.
-    """
-    name = ":".join(map(_encoded, (source, *company, table.entity)))
-    whole = ":".join((name, *map(_encoded, parts)))
-    if len(whole) <= table.source_length:
-        return whole
-    digest = hashlib.sha256(whole.encode()).hexdigest()
-    return f"{name[: table.source_length - 34]}:~{digest[:32]}"
-
-
-def _encoded(part: t.Any) -> str:
-    if type(part) is not str:
-        part = _key_text(part)
-    try:
-        return _encoded_text(part)
-    except ValueError:
-        raise RecordError(f"{shown(part)} cannot be a part of a key") from None
-
-
-def _key_text(part: t.Any) -> str:
-    if isinstance(part, float) and not math.isfinite(part):
-        raise RecordError(f"{part} cannot be a part of a key")
-    try:
-        if isinstance(part, Decimal) and written_out(part) and part == part.to_integral_value():
-            part = int(part)  # 28 and 28.0 are one batch number
-        return str(part)
-    except ValueError:
-        raise RecordError(f"{shown(part)} cannot be a part of a key") from None
-
-
-@lru_cache(maxsize=1024)  # source, company and entity are in every identifier
-def _encoded_text(text: str) -> str:
-    text = text.rstrip()  # Sage pads some keys
-    if _PLAIN.fullmatch(text) and not text.lower().endswith("javascript"):
-        return text
-    # urllib leaves "~" alone, which here marks a digest.
-    encoded = quote(text, safe="").replace("~", "%7E")
-    if encoded.lower().endswith("javascript"):
-        return f"{encoded[:-1]}%{ord(encoded[-1]):X}"
-    return encoded
-
-
 def render_record(
     profile: Profile, table: Table, record: Mapping[str, t.Any]
 ) -> Iterator[Row | Unrendered]:
@@ -134,7 +70,7 @@ def render_record(
         try:
             if table.where is not None and table.where(names) in (False, None, MISSING, ""):
                 continue
-            name = _identity(profile.source_of(table), table, names, record)
+            name = identity(profile.source_of(table), table, names, record)
             yield _row(profile, table, names, name, payload)
         except HoldRecord as wait:
             if name:  # else the rules say whether there is a row at all, and there is none
@@ -143,41 +79,6 @@ def render_record(
             yield Unrendered(
                 table.name, name or keyless(payload), Cause.RECORD, str(error), payload
             )
-
-
-def parent_prefix(profile: Profile, table: Table, record: Mapping[str, t.Any]) -> str:
-    """Return the beginning that the identifiers of all entries of one record share, or ""."""
-    parts = []
-    try:
-        for part in table.key:
-            value = part(record)
-            if _empty(value):
-                break
-            parts.append(value)
-        company = [table.company(record)] if table.company else []
-        if not parts or any(_empty(part) for part in company):
-            return ""
-        names = (profile.source_of(table), *company, table.entity, *parts)
-        return ":".join(map(_encoded, names)) + ":"
-    except RecordError:
-        return ""
-
-
-def company_prefix(profile: Profile, table: Table, partition: Mapping[str, t.Any]) -> str:
-    """Return the beginning of the identifiers of all rows of one company, or "".
-
-    Args:
-        profile: The mapping.
-        table: The table of the rows.
-        partition: What all records of the company have in common, such as its CompanyID.
-    """
-    try:
-        company = table.company(partition) if table.company else MISSING
-        return (
-            "" if _empty(company) else ":".join(map(_encoded, (profile.source_of(table), company)))
-        )
-    except RecordError:
-        return ""
 
 
 def text_of(table: Table, column: str, record: Mapping[str, t.Any]) -> str:
@@ -206,11 +107,6 @@ def count_entries(record: Mapping[str, t.Any], each: Sequence[str]) -> int:
     entries = record.get(each[0])
     found = entries if isinstance(entries, list) else ()
     return sum(count_entries(entry, each[1:]) for entry in found if isinstance(entry, dict))
-
-
-def keyless(payload: Mapping[str, t.Any]) -> str:
-    """Return a name for a record without an identifier that tells it from others like it."""
-    return f"(no key) {_digest(payload)}"
 
 
 def _entries(
@@ -247,28 +143,6 @@ def _exploded(
     around |= {parent_name(name): record[name] for name in parent_names if name in record}
     for entry in entries:
         yield {**around, **entry}, {**record, head: [entry]}
-
-
-def _identity(
-    source: str, table: Table, scope: Mapping[str, t.Any], record: Mapping[str, t.Any]
-) -> str:
-    if not table.key:  # a stream without key properties: the record is its own key
-        return identifier(source, table, [], [_digest(record)])
-    company = [table.company(scope)] if table.company else []
-    parts = [part(scope) for part in table.key]
-    if any(_empty(part) for part in (*company, *parts)):
-        named = ([table.company] if table.company else []) + list(table.key)
-        raise RecordError(f"part of its key ({_names(named)}) is empty")
-    return identifier(source, table, company, parts)
-
-
-def _empty(part: t.Any) -> bool:
-    return part is None or part is MISSING or (isinstance(part, str) and not part.strip())
-
-
-def _digest(record: Mapping[str, t.Any]) -> str:
-    text = json.dumps(record, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def _row(
@@ -344,12 +218,8 @@ def _reference(profile: Profile, column: Column, scope: Mapping[str, t.Any]) -> 
     parts = [part(scope) for part in column.key]
     if any(part is MISSING for part in parts):
         return None
-    if all(_empty(part) for part in parts):
+    if all(is_empty(part) for part in parts):
         return ""
     table = profile.table(column.reference or "")
     company = [table.company(scope)] if table.company else []
     return identifier(profile.source_of(table), table, company, parts)
-
-
-def _names(key: Iterable[Property]) -> str:
-    return ", ".join(part.text for part in key)

@@ -6,13 +6,8 @@ import typing as t
 from dataclasses import dataclass
 
 from target_servicenow.mapping.expression import parent_name
-from target_servicenow.mapping.render import (
-    Row,
-    Unrendered,
-    holds_entries,
-    parent_prefix,
-    render_record,
-)
+from target_servicenow.mapping.identifiers import parent_prefix
+from target_servicenow.mapping.render import Row, Unrendered, holds_entries, render_record
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

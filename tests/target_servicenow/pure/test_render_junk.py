@@ -8,8 +8,9 @@ from decimal import Decimal
 
 import pytest
 
+from target_servicenow.mapping.identifiers import parent_prefix
 from target_servicenow.mapping.parse import load
-from target_servicenow.mapping.render import Row, parent_prefix, render_record
+from target_servicenow.mapping.render import Row, render_record
 
 if t.TYPE_CHECKING:
     from target_servicenow.mapping.render import Unrendered
