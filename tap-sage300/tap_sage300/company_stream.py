@@ -64,8 +64,7 @@ class CompanyStream(SingerStream):
             TapError: The catalog asks for what the stream cannot do.
         """
         keys, date = self.primary_keys, self.replication_key
-        super().apply_catalog(catalog)
-        self.primary_keys = keys
+        super().apply_catalog(catalog)  # whose keys are those of the stream by now (input_checks)
         if self.replication_key is None:
             self.replication_key = date
         if catalog.get_stream(self.name):

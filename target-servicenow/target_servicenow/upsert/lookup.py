@@ -79,8 +79,7 @@ def find(session: Session, table: Table, identifiers: Iterable[str]) -> Found:
     for name, rows in matches.items():
         if len(rows) > 1:
             exact = [row for row in rows if row.values[table.source_column] == name]
-            # A row may come twice when a page is requested again, in parts.
-            matches[name] = list({row.sys_id: row for row in exact or rows}.values())
+            matches[name] = exact or rows
     return Found(matches, unshown)
 
 
