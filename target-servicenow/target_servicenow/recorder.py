@@ -50,7 +50,7 @@ class LedgerRecorder(Recorder):
         Args:
             table: The table of the rows.
             ledger: The ledger, its run started.
-            version: The Singer version the rows came under, if any.
+            version: The Singer version the rows were received under, if any.
             altered: Counts rows whose column was stored differently from what was sent.
             left_altered: Counts rows whose column still is, so that it was not sent again.
             unseen: Counts rows in which ServiceNow did not show a column.

@@ -130,7 +130,7 @@ def test_a_wrong_count_costs_one_call(fake, read, helpers, off, caplog):
 
 @pytest.mark.parametrize("budget", [1, 2, 50])
 def test_a_row_deleted_ahead_is_no_reason_to_read_again(fake, fake_config, helpers, budget, caplog):
-    """Kind: fewer rows came than were announced, because one is no longer there."""
+    """Kind: fewer rows received than expected, because one is no longer there."""
     table = helpers.Table(helpers.vendors(*EVERY))
 
     def answer(request):

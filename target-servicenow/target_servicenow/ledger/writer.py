@@ -174,7 +174,7 @@ class LedgerWriter(WaitingRows):
     def seen_and_unseen(
         self, table: str, version: int, companies: AbstractSet[str] = frozenset()
     ) -> tuple[Counter[str], list[str]]:
-        """Return how many rows came under a version, by company, and which did not.
+        """Return how many rows were received under a version, by company, and which did not.
 
         Versions rise. A row may have come under a later one in a run whose state was lost, so that
         the tap goes on with the one before.
@@ -182,7 +182,7 @@ class LedgerWriter(WaitingRows):
         Args:
             table: The rows' table.
             version: The version.
-            companies: Companies that were read whole; those of which rows came need not be named.
+            companies: Companies that were read whole; those that sent rows need not be named.
         """
         rows = self._rows('SELECT identifier, version FROM records WHERE "table" = ?', table)
         seen = Counter(company(name) for name, last in rows if (last or 0) >= version)
